@@ -1,0 +1,1 @@
+"""The field's words and rules, pure: no clock, no network, no files."""

@@ -1,0 +1,33 @@
+"""Hours: every time is UTC and an hour is named by its start."""
+
+from datetime import UTC, datetime, timedelta
+
+HOUR = timedelta(hours=1)
+
+
+def floor_hour(moment: datetime) -> datetime:
+    """The start of the hour that `moment` lies in, UTC.
+
+    Raises:
+        ValueError: `moment` has no time zone; a bare time means nothing.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone; write it as {moment.isoformat()}Z or with an offset")
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def parse_utc(text: str) -> datetime:
+    """Read an ISO 8601 time with its zone ("2016-06-01T00:00Z") as UTC.
+
+    Raises:
+        ValueError: not ISO 8601, or without a zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; write {text}Z for UTC or add an offset such as +08:00")
+    return moment.astimezone(UTC)
+
+
+def hours_between(earlier: datetime, later: datetime) -> float:
+    """Hours from `earlier` to `later`; negative when they are the other way round."""
+    return (later - earlier) / HOUR

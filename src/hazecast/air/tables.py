@@ -1,0 +1,209 @@
+"""What every table means: one class per table with its grain (the primary key), units and ranges.
+
+Rows are checked where they enter and where they leave (`conform`). Times are UTC; hours are named by their start.
+"""
+
+import dataframely as dy
+import polars as pl
+from dataframely.exc import SchemaError, ValidationError
+
+from hazecast.air.pollutants import POLLUTANTS
+from hazecast.errors import ContractError
+
+HORIZON_HOURS = 72
+LEAD_BLOCKS: tuple[tuple[int, int], ...] = ((1, 6), (7, 24), (25, 48), (49, 72))
+QUANTILES: tuple[str, ...] = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
+QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
+FLAGS: tuple[str, ...] = ("ok", "suspicious", "invalid")
+STATUSES: tuple[str, ...] = ("ok", "degraded", "stale", "baseline")
+WEATHER_VARIABLES: tuple[str, ...] = (
+    "temperature_c",
+    "pressure_hpa",
+    "dew_point_c",
+    "precipitation_mm",
+    "wind_direction_deg",
+    "wind_speed_ms",
+    "relative_humidity_pct",
+)
+
+
+def _utc(*, primary_key: bool = False, nullable: bool = False) -> dy.Datetime:
+    return dy.Datetime(time_unit="us", time_zone="UTC", primary_key=primary_key, nullable=nullable)
+
+
+def _one_of(words: tuple[str, ...], *, primary_key: bool = False) -> dy.String:
+    return dy.String(primary_key=primary_key, check={"known_word": lambda column: column.is_in(list(words))})
+
+
+def _concentration() -> dy.Float64:
+    return dy.Float64(nullable=False, allow_inf=False, allow_nan=False)
+
+
+class Stations(dy.Schema):
+    """Fixed monitoring sites. Coordinates are WGS84 [degrees], null where unknown; `timezone` is an IANA name."""
+
+    station_id = dy.String(primary_key=True, min_length=1)
+    name = dy.String()
+    latitude = dy.Float64(nullable=True, min=-90, max=90)
+    longitude = dy.Float64(nullable=True, min=-180, max=180)
+    timezone = dy.String()
+    source = dy.String()
+    attribution = dy.String()
+
+
+class FetchedObservations(dy.Schema):
+    """Hourly means [µg/m³, CO too] as a source gives them: sentinels and duplicates may still be among them.
+
+    `observed_at` is the start of the averaging hour; `available_at` when anybody could first know the row.
+    """
+
+    station_id = dy.String(min_length=1)
+    pollutant = _one_of(POLLUTANTS)
+    observed_at = _utc()
+    concentration_ugm3 = _concentration()
+    source = dy.String()
+    available_at = _utc()
+
+
+class Observations(dy.Schema):
+    """Stored hourly means [µg/m³]: raw values, flagged, never altered.
+
+    `flag` says whether to trust the value, `flag_reasons` why not (comma-separated rule names);
+    `ingested_at` is when we stored it.
+    """
+
+    station_id = dy.String(primary_key=True, min_length=1)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    observed_at = _utc(primary_key=True)
+    concentration_ugm3 = _concentration()
+    flag = _one_of(FLAGS)
+    flag_reasons = dy.String()
+    source = dy.String()
+    available_at = _utc()
+    ingested_at = _utc()
+
+
+class Weather(dy.Schema):
+    """Hourly weather at a station: observed where `issued_at` is null, else forecast at `issued_at`.
+
+    The key is (station_id, valid_at, issued_at); a forecast is usable from `available_at`, an observation likewise.
+    """
+
+    station_id = dy.String(min_length=1)
+    valid_at = _utc()
+    issued_at = _utc(nullable=True)
+    temperature_c = dy.Float64(nullable=True)
+    pressure_hpa = dy.Float64(nullable=True)
+    dew_point_c = dy.Float64(nullable=True)
+    precipitation_mm = dy.Float64(nullable=True)
+    wind_direction_deg = dy.Float64(nullable=True)
+    wind_speed_ms = dy.Float64(nullable=True)
+    relative_humidity_pct = dy.Float64(nullable=True)
+    source = dy.String()
+    available_at = _utc()
+
+    @dy.rule(group_by=["station_id", "valid_at", "issued_at"])
+    def one_row_per_key(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the class
+        return pl.len() == 1
+
+
+class Forecasts(dy.Schema):
+    """Issued forecasts, append-only: the archive. All concentrations [µg/m³].
+
+    `lead_hours` counts from `issued_at` to the END of the hour `valid_at` (1…72). `p_exceed_<limit>` is the probability
+    that the hour's mean is above that limit's value, null where the pollutant has none. `observations_version` is the
+    version of the observations table it was made from; `data_age_hours` [h] the age of the newest one at issue.
+    """
+
+    station_id = dy.String(primary_key=True)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    issued_at = _utc(primary_key=True)
+    valid_at = _utc(primary_key=True)
+    lead_hours = dy.Int32(min=1, max=HORIZON_HOURS)
+    mean = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q05 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q10 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q25 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q50 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q75 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q90 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    q95 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
+    p_exceed_who = dy.Float64(nullable=True, min=0, max=1)
+    p_exceed_eu = dy.Float64(nullable=True, min=0, max=1)
+    status = _one_of(STATUSES)
+    model_version = dy.String()
+    observations_version = dy.Int64(min=0)
+    data_age_hours = dy.Float64(min=0)
+    source = dy.String()
+
+    @dy.rule()
+    def quantiles_do_not_cross(cls) -> pl.Expr:  # noqa: N805
+        pairs = zip(QUANTILES, QUANTILES[1:], strict=False)
+        return pl.all_horizontal(pl.col(lower) <= pl.col(upper) for lower, upper in pairs)
+
+    @dy.rule()
+    def lead_ends_with_the_hour(cls) -> pl.Expr:  # noqa: N805
+        return pl.col("valid_at") - pl.col("issued_at") == pl.duration(hours=pl.col("lead_hours").cast(pl.Int64) - 1)
+
+
+class Scores(dy.Schema):
+    """Verification of one model on one window, per station-set: errors [µg/m³] by pollutant and lead block.
+
+    `rmae` is MAE over the seasonal naive's MAE on the same rows; `coverage_80` the share inside q10…q90.
+    """
+
+    model = dy.String(primary_key=True)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    lead_block = dy.String(primary_key=True)
+    window_start = _utc(primary_key=True)
+    window_end = _utc(primary_key=True)
+    n = dy.Int64(min=0)
+    mae = dy.Float64(nullable=True)
+    rmse = dy.Float64(nullable=True)
+    bias = dy.Float64(nullable=True)
+    rmae = dy.Float64(nullable=True)
+    crps = dy.Float64(nullable=True)
+    coverage_80 = dy.Float64(nullable=True)
+    scored_at = _utc()
+
+
+class Quality(dy.Schema):
+    """One check of one batch: a row per station and pollutant. `completeness` is the share of hours present, 0…1."""
+
+    checked_at = _utc(primary_key=True)
+    station_id = dy.String(primary_key=True)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    window_start = _utc()
+    window_end = _utc()
+    n_expected = dy.Int64(min=0)
+    n_observed = dy.Int64(min=0)
+    completeness = dy.Float64(min=0, max=1)
+    n_suspicious = dy.Int64(min=0)
+    n_invalid = dy.Int64(min=0)
+    n_duplicate = dy.Int64(min=0)
+    reasons = dy.String()
+
+
+class Runs(dy.Schema):
+    """One run of a step: when, how it ended and what it said (`summary`, one line for people)."""
+
+    run_id = dy.String(primary_key=True)
+    step = dy.String()
+    started_at = _utc()
+    finished_at = _utc()
+    as_of = _utc()
+    outcome = _one_of(("ok", "failed"))
+    summary = dy.String()
+
+
+def conform(table: type[dy.Schema], frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with exactly the table's columns in the table's order, or an error.
+
+    Raises:
+        ContractError: a column is missing or mistyped, a key repeats, or a value is out of its range.
+    """
+    try:
+        return table.validate(frame)
+    except (SchemaError, ValidationError) as err:
+        reason = str(err).split("\nResolved plan")[0].strip()
+        raise ContractError(f"table {table.__name__.lower()}: {reason}") from err
