@@ -3,6 +3,8 @@
 Rows are checked where they enter and where they leave (`conform`). Times are UTC; hours are named by their start.
 """
 
+from itertools import pairwise
+
 import dataframely as dy
 import polars as pl
 from dataframely.exc import SchemaError, ValidationError
@@ -102,9 +104,10 @@ class Weather(dy.Schema):
     source = dy.String()
     available_at = _utc()
 
-    @dy.rule(group_by=["station_id", "valid_at", "issued_at"])
+    @dy.rule()
     def one_row_per_key(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the class
-        return pl.len() == 1
+        """Nulls may not be in a primary key, so this rule stands for one."""
+        return pl.struct("station_id", "valid_at", "issued_at").is_unique()
 
 
 class Forecasts(dy.Schema):
@@ -138,11 +141,13 @@ class Forecasts(dy.Schema):
 
     @dy.rule()
     def quantiles_do_not_cross(cls) -> pl.Expr:  # noqa: N805
-        pairs = zip(QUANTILES, QUANTILES[1:], strict=False)
+        """q05 ≤ q10 ≤ … ≤ q95."""
+        pairs = pairwise(QUANTILES)
         return pl.all_horizontal(pl.col(lower) <= pl.col(upper) for lower, upper in pairs)
 
     @dy.rule()
     def lead_ends_with_the_hour(cls) -> pl.Expr:  # noqa: N805
+        """Lead 1 is the hour that starts at issue."""
         return pl.col("valid_at") - pl.col("issued_at") == pl.duration(hours=pl.col("lead_hours").cast(pl.Int64) - 1)
 
 
