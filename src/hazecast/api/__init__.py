@@ -1,0 +1,1 @@
+"""The API: serves stored forecasts and observations with their age and provenance; it computes no forecast itself."""
