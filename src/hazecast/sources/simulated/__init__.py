@@ -1,0 +1,25 @@
+"""A simulated network around a city that does not exist: known truth and faults on request, for demos and tests."""
+
+from hazecast.sources.simulated.faults import (
+    Fault,
+    Flatline,
+    Gap,
+    Outage,
+    RegimeChange,
+    SensorDrift,
+    Spikes,
+    UnitMistake,
+)
+from hazecast.sources.simulated.source import SimulatedSource
+
+__all__ = [
+    "Fault",
+    "Flatline",
+    "Gap",
+    "Outage",
+    "RegimeChange",
+    "SensorDrift",
+    "SimulatedSource",
+    "Spikes",
+    "UnitMistake",
+]

@@ -1,0 +1,119 @@
+"""What goes wrong with instruments and their wires, on request: one small class per fault.
+
+A fault distorts the readings it is aimed at in [since, until) and no others; None aims at every station or pollutant.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from hazecast.air.pollutants import Pollutant
+from hazecast.sources.simulated.noise import Floats, Hours, uniform
+
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True)
+class Series:
+    """Readings [µg/m³] of one instrument, how long each is after the fault began [h], and its stream of draws."""
+
+    readings: Floats
+    since_hours: Hours
+    key: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault(ABC):
+    """Where and when.
+
+    Args:
+        station_id: the station hit, None for all.
+        pollutant: the pollutant hit, None for all.
+        since: first hour hit, UTC.
+        until: first hour no longer hit.
+    """
+
+    station_id: str | None = None
+    pollutant: Pollutant | None = None
+    since: datetime
+    until: datetime
+
+    def hits(self, station_id: str, pollutant: str) -> bool:
+        """Whether this series is aimed at."""
+        return self.station_id in (None, station_id) and self.pollutant in (None, pollutant)
+
+    def strike(self, readings: Floats, hours: Hours, *, key: int) -> Floats:
+        """`readings` [µg/m³] of one series at `hours`, distorted in [since, until); NaN where nothing arrives."""
+        first, end = int(self.since.timestamp()) // _HOUR_S, int(self.until.timestamp()) // _HOUR_S
+        struck = (hours >= first) & (hours < end)
+        return np.where(struck, self._distort(Series(readings, hours - first, key)), readings)
+
+    @abstractmethod
+    def _distort(self, series: Series) -> Floats:
+        """What is read instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap(Fault):
+    """One instrument delivers nothing."""
+
+    def _distort(self, series: Series) -> Floats:
+        return np.full_like(series.readings, np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outage(Gap):
+    """A whole station, or without `station_id` the whole network, delivers nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatline(Fault):
+    """The instrument repeats one number [µg/m³]."""
+
+    stuck_at_ugm3: float
+
+    def _distort(self, series: Series) -> Floats:
+        return np.full_like(series.readings, self.stuck_at_ugm3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spikes(Fault):
+    """Single hours jump: a `share` of the hours reads `height_ugm3` too much."""
+
+    height_ugm3: float = 300.0
+    share: float = 0.02
+
+    def _distort(self, series: Series) -> Floats:
+        return series.readings + self.height_ugm3 * (uniform(series.key, series.since_hours) < self.share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorDrift(Fault):
+    """The zero point creeps away by `per_day_ugm3` each day."""
+
+    per_day_ugm3: float
+
+    def _distort(self, series: Series) -> Floats:
+        return series.readings + self.per_day_ugm3 * series.since_hours / 24.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitMistake(Fault):
+    """The provider sends another unit under the old name: readings times `factor` (mg/m³ for µg/m³ is 0.001)."""
+
+    factor: float = 0.001
+
+    def _distort(self, series: Series) -> Floats:
+        return series.readings * self.factor
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegimeChange(Fault):
+    """The air itself changes for good, by a new road or a ban: true concentrations times `factor`."""
+
+    factor: float
+
+    def _distort(self, series: Series) -> Floats:
+        return series.readings * self.factor

@@ -1,0 +1,160 @@
+"""The simulated network as a source."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from hazecast.air.clock import HOUR
+from hazecast.air.pollutants import POLLUTANTS
+from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
+from hazecast.sources.simulated.air import concentrations
+from hazecast.sources.simulated.city import KINDS, TIMEZONE, Site, sites
+from hazecast.sources.simulated.faults import Fault
+from hazecast.sources.simulated.noise import Floats, Hours, normal, stream
+from hazecast.sources.simulated.weather import CityWeather, actual_weather, forecast_weather, saturation_hpa
+
+ATTRIBUTION = "Simulated by Hazecast; not real measurements"
+RUN_EVERY_HOURS = 12
+RUN_LENGTH_HOURS = 96
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTRUMENT_NOISE = {"pm25": 0.10, "coarse": 0.10, "no2": 0.05, "o3": 0.04, "so2": 0.10, "co": 0.06}
+
+
+class SimulatedSource:
+    """Air and weather over a city that does not exist, the same at every call for the same `seed`.
+
+    Any window gives the same rows as any other that holds their hours. Observations are known when their hour has
+    ended; weather forecasts are issued at 00 and 12 UTC for 96 hours and known at once, which no real centre manages.
+
+    Args:
+        seed: which world.
+        n_stations: how many stations it has.
+        faults: what goes wrong with the readings, applied in this order.
+    """
+
+    name = "simulated"
+    simulated = True
+
+    def __init__(self, *, seed: int = 0, n_stations: int = 6, faults: Sequence[Fault] = ()) -> None:
+        self._seed, self._sites, self._faults = seed, sites(n_stations), tuple(faults)
+
+    def fetch_span(self) -> tuple[datetime, datetime] | None:
+        """None: any hour can be simulated."""
+        return None
+
+    def fetch_stations(self) -> pl.DataFrame:
+        """One row per station, at sea, where no city is."""
+        stations = pl.DataFrame(
+            {
+                "station_id": [site.station_id for site in self._sites],
+                "name": [site.name for site in self._sites],
+                "latitude": [site.latitude for site in self._sites],
+                "longitude": [site.longitude for site in self._sites],
+            }
+        )
+        described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION}
+        return conform(Stations, stations.with_columns(pl.lit(word).alias(key) for key, word in described.items()))
+
+    def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """What the instruments read [µg/m³, to 0.1] in the hours that start in [since, until), faults included."""
+        hours = _hours(since, until, every=1)
+        if hours.size == 0:
+            return FetchedObservations.create_empty()
+        readings = self._readings(hours)
+        series = [(site.station_id, pollutant) for site in self._sites for pollutant in POLLUTANTS]
+        observed_at = _moments(np.tile(hours, len(series)))
+        rows = pl.DataFrame(
+            {
+                "station_id": np.repeat([station_id for station_id, _ in series], hours.size),
+                "pollutant": np.repeat([pollutant for _, pollutant in series], hours.size),
+                "observed_at": observed_at,
+                "concentration_ugm3": np.concatenate([readings[key] for key in series]),
+                "available_at": observed_at + HOUR,
+            }
+        )
+        arrived = rows.filter(pl.col("concentration_ugm3").is_not_nan())
+        return conform(FetchedObservations, arrived.with_columns(source=pl.lit(self.name)))
+
+    def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """Observed weather of the hours in [since, until) and every run issued in it."""
+        hours = _hours(since, until, every=1)
+        issued = np.repeat(_hours(since, until, every=RUN_EVERY_HOURS), RUN_LENGTH_HOURS)
+        valid = issued + np.tile(np.arange(RUN_LENGTH_HOURS), issued.size // RUN_LENGTH_HOURS)
+        seen = self._at_stations(hours, actual_weather(self._seed, hours))
+        seen = self._with_instrument_noise(seen, hours).with_columns(
+            issued_at=pl.lit(None, dtype=pl.Datetime("us", "UTC")), available_at=pl.col("valid_at") + HOUR
+        )
+        runs = self._at_stations(valid, forecast_weather(self._seed, valid, issued)).with_columns(
+            issued_at=_moments(np.tile(issued, len(self._sites)))
+        )
+        rows = pl.concat([seen, runs.with_columns(available_at=pl.col("issued_at"))], how="diagonal")
+        return conform(Weather, rows.with_columns(pl.col(WEATHER_VARIABLES).round(1), source=pl.lit(self.name)))
+
+    def _readings(self, hours: Hours) -> dict[tuple[str, str], Floats]:
+        truth = concentrations(self._seed, self._sites, hours)
+        readings = {}
+        for row, site in enumerate(self._sites):
+            true = {pollutant: truth[pollutant][row] for pollutant in POLLUTANTS}
+            for pollutant, reading in self._measured(site, true, hours).items():
+                readings[site.station_id, pollutant] = self._struck(site.station_id, pollutant, reading, hours)
+        return readings
+
+    def _measured(self, site: Site, true: dict[str, Floats], hours: Hours) -> dict[str, Floats]:
+        """PM10 is read as PM2.5 plus what is coarser, so that noise never turns them round."""
+        parts = {**true, "coarse": true["pm10"] - true["pm25"]}
+        read = {}
+        for part, sigma in _INSTRUMENT_NOISE.items():
+            noise = normal(stream(self._seed, "instrument", site.station_id, part), hours)
+            read[part] = parts[part] * np.exp(sigma * noise - sigma**2 / 2)
+        read["pm10"] = read["pm25"] + read.pop("coarse")
+        return {pollutant: np.round(read[pollutant], 1) for pollutant in POLLUTANTS}
+
+    def _struck(self, station_id: str, pollutant: str, reading: Floats, hours: Hours) -> Floats:
+        for number, fault in enumerate(self._faults):
+            if fault.hits(station_id, pollutant):
+                key = stream(self._seed, "fault", number, station_id, pollutant)
+                reading = fault.strike(reading, hours, key=key)
+        return reading
+
+    def _at_stations(self, hours: Hours, weather: CityWeather) -> pl.DataFrame:
+        """The city's weather as each station stands in it: the same, but for the wind and a degree or so."""
+        return pl.concat(_at_site(site, hours, weather) for site in self._sites)
+
+    def _with_instrument_noise(self, rows: pl.DataFrame, hours: Hours) -> pl.DataFrame:
+        noise = [normal(stream(self._seed, "weather instrument", site.station_id), hours) for site in self._sites]
+        jitter = pl.Series(np.concatenate(noise))
+        return rows.with_columns(
+            temperature_c=pl.col("temperature_c") + 0.15 * jitter,
+            wind_speed_ms=pl.col("wind_speed_ms") * (0.08 * jitter).exp(),
+        )
+
+
+def _at_site(site: Site, hours: Hours, weather: CityWeather) -> pl.DataFrame:
+    kind = KINDS[site.kind]
+    temperature = weather.temperature_c + 1.5 * (kind.urbanity - 0.5)
+    humidity = 100.0 * saturation_hpa(weather.dew_point_c) / saturation_hpa(temperature)
+    return pl.DataFrame(
+        {
+            "valid_at": _moments(hours),
+            "temperature_c": temperature,
+            "pressure_hpa": weather.pressure_hpa,
+            "dew_point_c": weather.dew_point_c,
+            "precipitation_mm": weather.precipitation_mm,
+            "wind_direction_deg": weather.wind_direction_deg,
+            "wind_speed_ms": weather.wind_speed_ms * kind.wind_exposure,
+            "relative_humidity_pct": np.minimum(humidity, 100.0),
+        }
+    ).with_columns(station_id=pl.lit(site.station_id))
+
+
+def _hours(since: datetime, until: datetime, *, every: int) -> Hours:
+    """Hours since 1970 that start in [since, until) and are multiples of `every`."""
+    step = timedelta(hours=every)
+    first, end = -((_EPOCH - since) // step), -((_EPOCH - until) // step)
+    return np.arange(first, end, dtype=np.int64) * every
+
+
+def _moments(hours: Hours) -> pl.Series:
+    return pl.Series(hours * 3_600_000_000, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
