@@ -212,3 +212,8 @@ def conform(table: type[dy.Schema], frame: pl.DataFrame) -> pl.DataFrame:
     except (SchemaError, ValidationError) as err:
         reason = str(err).split("\nResolved plan")[0].strip()
         raise ContractError(f"table {table.__name__.lower()}: {reason}") from err
+
+
+def key_of(table: type[dy.Schema]) -> list[str]:
+    """The columns that name one row of `table`."""
+    return table.primary_key() or ["station_id", "valid_at", "issued_at"]

@@ -1,0 +1,129 @@
+"""Every setting in one place: environment variables (or a `.env` file), typed, described, with working defaults."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hazecast.air.clock import parse_utc
+from hazecast.errors import SettingsError
+
+SourceName = Literal["auto", "simulated", "files"]
+
+
+class Settings(BaseSettings):
+    """Hazecast's settings. Our own carry the prefix HAZECAST_; names shared with other tools keep theirs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HAZECAST_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    home: Path = Field(Path(".hazecast"), description="Folder that holds all local state: tables, models, databases.")
+    source: SourceName = Field(
+        "auto", description="Where data come from: simulated, files, or auto (the live default place once it exists)."
+    )
+    data: Path | None = Field(None, description="Dataset folder for the source `files`.")
+    now: datetime | None = Field(
+        None, description="Replayed clock: act as if it were this UTC time (2016-06-01T00:00Z). Empty: the real clock."
+    )
+    host: str = Field("127.0.0.1", description="Address the services listen on.")
+    api_port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
+    dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
+    stale_after_hours: float = Field(26.0, gt=0, description="Forecasts older than this are stale and not ready [h].")
+    history_days: int = Field(
+        400, ge=40, description="Days of history collected by a first run on endless sources [d]."
+    )
+    validation_days: int = Field(28, ge=5, description="Days at the end of the history a new model is judged on [d].")
+    log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
+
+    use_s3: bool = Field(False, validation_alias="USE_S3", description="Keep tables in S3 instead of under home.")
+    s3_uri: str = Field("", description="Where tables live in S3: s3://bucket/prefix. Needed when USE_S3 is true.")
+    aws_region: str = Field(
+        "us-east-1",
+        validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
+        description="AWS region of the bucket.",
+    )
+    aws_endpoint_url: str = Field(
+        "", validation_alias="AWS_ENDPOINT_URL", description="S3-compatible server to use instead of AWS."
+    )
+    aws_access_key_id: str = Field("", validation_alias="AWS_ACCESS_KEY_ID", description="Empty: the task's own role.")
+    aws_secret_access_key: SecretStr = Field(
+        SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY", description="Secret of the access key."
+    )
+    mlflow_tracking_uri: str = Field(
+        "", validation_alias="MLFLOW_TRACKING_URI", description="MLflow server. Empty: SQLite under home."
+    )
+
+    @field_validator("now", mode="before")
+    @classmethod
+    def _now_has_a_zone(cls, value: object) -> object:
+        return parse_utc(value) if isinstance(value, str) and value else value or None
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> "Settings":
+        if self.use_s3 and not self.s3_uri.startswith("s3://"):
+            raise ValueError("USE_S3 is true but HAZECAST_S3_URI is not of the form s3://bucket/prefix")
+        if self.source == "files" and self.data is None:
+            raise ValueError("the source `files` needs a dataset folder: set HAZECAST_DATA or pass --data DIR")
+        return self
+
+    @property
+    def tables_root(self) -> str:
+        """Where the tables live: a folder or an s3:// address."""
+        return self.s3_uri if self.use_s3 else str(self.home.resolve() / "tables")
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow records: the configured server or SQLite under home."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """What the store needs to reach S3; empty for a local folder."""
+        if not self.use_s3:
+            return {}
+        options = {"AWS_REGION": self.aws_region, "aws_conditional_put": "etag"}
+        if self.aws_endpoint_url:
+            insecure = str(self.aws_endpoint_url.startswith("http://")).lower()
+            options |= {"AWS_ENDPOINT_URL": self.aws_endpoint_url, "AWS_ALLOW_HTTP": insecure}
+        if self.aws_access_key_id:
+            secret = self.aws_secret_access_key.get_secret_value()
+            options |= {"AWS_ACCESS_KEY_ID": self.aws_access_key_id, "AWS_SECRET_ACCESS_KEY": secret}
+        return options
+
+    def clock(self) -> datetime:
+        """The time Hazecast acts at: the replayed clock if one is set, else now, UTC."""
+        return self.now or datetime.now(UTC)
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of setting `name` (the first of its aliases)."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return str(alias) if alias else f"HAZECAST_{name.upper()}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment and `.env`; `overrides` that are not None win (by field name).
+
+    Raises:
+        SettingsError: a value is wrong; the message names the variable and the remedy.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # validated
+    except ValidationError as err:
+        raise SettingsError("; ".join(_explain(problem) for problem in err.errors())) from err
+
+
+def _explain(problem: ErrorDetails) -> str:
+    reason = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return reason
+    name = str(problem["loc"][0])
+    variable = variable_of(name) if name in Settings.model_fields else name
+    return f"{variable}: {reason}"

@@ -1,0 +1,194 @@
+"""Tables at rest: Delta Lake on a local folder or S3, the same code for both.
+
+Every write is one atomic commit made against the version it was computed from: when somebody else committed first, the
+write is computed again on the new version, so concurrent writers lose nothing and keys never repeat.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import dataframely as dy
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from hazecast.air.tables import conform, key_of
+from hazecast.errors import StoreError
+
+MAX_WRITE_ATTEMPTS = 40
+LONGEST_PAUSE_SECONDS = 1.0
+WHEN_STORED = "ingested_at"
+# Our own retry recomputes the rows; delta's would only replay the old ones.
+_ONE_COMMIT = CommitProperties(max_commit_retries=0)
+
+Outcome = TypeVar("Outcome")
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """The tables of `air.tables` under one root.
+
+    Args:
+        root: a folder or `s3://bucket/prefix`.
+        storage_options: credentials and endpoint for S3, as the `object_store` crate names them.
+    """
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.root = root.rstrip("/")
+        self._options = dict(storage_options or {})
+
+    def read(self, table: type[dy.Schema], where: pl.Expr | None = None, *, version: int | None = None) -> pl.DataFrame:
+        """Rows of `table` matching `where`; an empty frame when nothing has been stored yet.
+
+        Args:
+            table: a class of `air.tables`.
+            where: a filter; pushed down to the files.
+            version: read the table as it was then (time travel).
+
+        Raises:
+            StoreError: the table is corrupt or out of reach.
+        """
+        delta = self._open(table, version)
+        return table.create_empty() if delta is None else self._rows(table, delta, where)
+
+    def version(self, table: type[dy.Schema]) -> int | None:
+        """Number of the newest commit of `table`; None when nothing has been stored yet."""
+        delta = self._open(table)
+        return None if delta is None else int(delta.version())
+
+    def upsert(self, table: type[dy.Schema], rows: pl.DataFrame) -> int:
+        """Store `rows`: new keys are added, known keys replaced if their values changed.
+
+        Writing the same rows twice changes nothing, not even the version; a row ingested earlier than the stored one
+        is ignored.
+
+        Returns:
+            The version that holds the rows.
+
+        Raises:
+            ContractError: `rows` break the table's contract; nothing is written.
+            StoreError: out of reach, full, or 40 other writers were always faster.
+        """
+        return self._commit(table, rows, replace=True)
+
+    def append(self, table: type[dy.Schema], rows: pl.DataFrame) -> int:
+        """Store only rows whose key is new; what was once archived is never altered. Otherwise like `upsert`."""
+        return self._commit(table, rows, replace=False)
+
+    def _commit(self, table: type[dy.Schema], rows: pl.DataFrame, *, replace: bool) -> int:
+        rows = conform(table, rows)
+        for attempt in range(MAX_WRITE_ATTEMPTS):
+            delta = self._open_or_create(table)
+            fresh, changed = self._compare(table, delta, rows, replace=replace)
+            if fresh.is_empty() and changed.is_empty():
+                return int(delta.version())
+            try:
+                return self._write(table, delta, fresh, changed)
+            except CommitFailedError:
+                log.debug("write conflict on %s, attempt %d", table.__name__, attempt + 1)
+                time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.02 * 2**attempt)))
+        raise StoreError(f"{self._name(table)}: {MAX_WRITE_ATTEMPTS} attempts lost to other writers; try again later")
+
+    def _write(self, table: type[dy.Schema], delta: DeltaTable, fresh: pl.DataFrame, changed: pl.DataFrame) -> int:
+        def write() -> None:
+            if changed.is_empty():
+                write_deltalake(delta, fresh.to_arrow(), mode="append", commit_properties=_ONE_COMMIT)
+            else:
+                _merge(delta, pl.concat([fresh, changed]), key_of(table))
+
+        before = int(delta.version())
+        self._guard(table, write)
+        return before + 1
+
+    def _compare(
+        self, table: type[dy.Schema], delta: DeltaTable, rows: pl.DataFrame, *, replace: bool
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Split `rows` into those with a new key and those that change a stored row; unchanged ones drop out."""
+        key = key_of(table)
+        stored = self._rows(table, delta, _same_span(rows, key))
+        fresh = rows.join(stored, on=key, how="anti", nulls_equal=True)
+        if not replace or fresh.height == rows.height:
+            return fresh, rows.clear()
+        values = [column for column in rows.columns if column != WHEN_STORED]
+        known = rows.join(fresh, on=key, how="anti", nulls_equal=True)
+        changed = known.join(stored, on=values, how="anti", nulls_equal=True)
+        if WHEN_STORED in rows.columns:
+            newer = pl.col(WHEN_STORED) >= pl.col(f"{WHEN_STORED}_right")
+            changed = changed.join(stored.select(*key, WHEN_STORED), on=key).filter(newer).select(rows.columns)
+        return fresh, changed
+
+    def _rows(self, table: type[dy.Schema], delta: DeltaTable, where: pl.Expr | None) -> pl.DataFrame:
+        def collect() -> pl.DataFrame:
+            scan = pl.scan_delta(delta, storage_options=self._options or None)
+            return (scan if where is None else scan.filter(where)).collect()
+
+        rows: pl.DataFrame = self._guard(table, collect)
+        return rows.cast(table.create_empty().schema)
+
+    def _open(self, table: type[dy.Schema], version: int | None = None) -> DeltaTable | None:
+        def load() -> DeltaTable | None:
+            try:
+                return DeltaTable(self._uri(table), version=version, storage_options=self._options or None)
+            except TableNotFoundError:
+                return None
+
+        return self._guard(table, load)
+
+    def _open_or_create(self, table: type[dy.Schema]) -> DeltaTable:
+        existing = self._open(table)
+        if existing is not None:
+            return existing
+        empty = table.create_empty().to_arrow()
+        self._guard(
+            table,
+            lambda: write_deltalake(self._uri(table), empty, mode="ignore", storage_options=self._options or None),
+        )
+        return DeltaTable(self._uri(table), storage_options=self._options or None)
+
+    def _guard(self, table: type[dy.Schema], action: Callable[[], Outcome]) -> Outcome:
+        """Run `action`; whatever goes wrong in storage becomes a StoreError, conflicts excepted."""
+        try:
+            return action()
+        except CommitFailedError:
+            raise
+        except (DeltaError, OSError, pl.exceptions.PolarsError) as err:
+            reason = str(err).splitlines()[0] if str(err) else type(err).__name__
+            raise StoreError(
+                f"{self._name(table)} cannot be used: {reason}. Nothing was changed. Check that {self._uri(table)} is "
+                f"reachable, writable and has free space; if its files are damaged, restore them from a backup."
+            ) from err
+
+    def _uri(self, table: type[dy.Schema]) -> str:
+        return f"{self.root}/{self._name(table)}"
+
+    @staticmethod
+    def _name(table: type[dy.Schema]) -> str:
+        return table.__name__.lower()
+
+
+def _same_span(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
+    """A filter that spares reading files without any of the keys: the span of the key's first time column."""
+    times = [column for column in key if rows.schema[column] == pl.Datetime("us", "UTC")]
+    if not times or rows.is_empty():
+        return pl.lit(True)
+    return pl.col(times[0]).is_between(rows[times[0]].min(), rows[times[0]].max())
+
+
+def _merge(delta: DeltaTable, rows: pl.DataFrame, key: list[str]) -> None:
+    same_key = " and ".join(f"(stored.{column} is not distinct from fresh.{column})" for column in key)
+    (
+        delta.merge(
+            rows.to_arrow(),
+            predicate=same_key,
+            source_alias="fresh",
+            target_alias="stored",
+            commit_properties=_ONE_COMMIT,
+        )
+        .when_matched_update_all()
+        .when_not_matched_insert_all()
+        .execute()
+    )
