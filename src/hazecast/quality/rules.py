@@ -1,0 +1,150 @@
+"""The rules by which an observation is doubted.
+
+`invalid` means that the number is not a measurement, `suspicious` that it may be one but needs a second look.
+"""
+
+import polars as pl
+
+from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+
+KEY = ("station_id", "pollutant", "observed_at")
+SERIES = ("station_id", "pollutant")
+
+# How far back the slowest rule looks [h].
+CONTEXT_HOURS = 48
+
+# Every rule and the flag it earns; `conflict` is found where repeats are collapsed.
+RULES: dict[str, str] = {
+    "sentinel": "invalid",
+    "negative": "invalid",
+    "impossible": "invalid",
+    "high": "suspicious",
+    "spike": "suspicious",
+    "flatline": "suspicious",
+    "pm25_above_pm10": "suspicious",
+    "conflict": "suspicious",
+}
+
+_PM25, _PM10 = Pollutant.PM25.value, Pollutant.PM10.value
+# What loggers write for "nothing" (AirNow, OpenAQ); 985 is the full scale of a common particle monitor (BAM).
+_SENTINELS = (-9999.0, -999.0, -99.0, 9999.0)
+_PM_FULL_SCALE = 985.0
+# NOAA qc_site_pm25: so many hours stand out when each is so far [µg/m³] above the hours on both sides.
+_SPIKES = ((1, 50.0), (2, 100.0), (3, 100.0))
+# So many equal hours are odd, or, at numbers of a single digit (SO2 = 2, CO = 300: an instrument's floor or coarse
+# step), as many as the context shows. Chosen on real records, see docs/data.md.
+_FLATLINE_HOURS, _FINE_STEPS = 6, 10
+# Hourly PM2.5 may exceed PM10 by the noise of two instruments, not by more.
+_PM_RATIO, _PM_OFFSET_UGM3 = 1.1, 5.0
+
+
+def judge(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` in the order of their key, with `flag` and `flag_reasons` by every rule; reasons they had stay.
+
+    Args:
+        rows: one row per (station_id, pollutant, observed_at) with concentration_ugm3 [µg/m³] and flag_reasons.
+    """
+    timeline = _timeline(rows)
+    broken: dict[str, pl.Expr | pl.Series] = {
+        "sentinel": _is_sentinel(),
+        "negative": _is_negative(),
+        "impossible": _is_impossible(),
+        "high": pl.col("trusted") > _plausible("suspicious_above_ugm3"),
+        "spike": _is_spike(),
+        "flatline": _is_flatline(),
+        "pm25_above_pm10": _pm25_exceeds_pm10(timeline),
+    }
+    had = {rule: pl.col("flag_reasons").str.contains(rule, literal=True) for rule in RULES}
+    held = timeline.with_columns(**{rule: had[rule] | broken.get(rule, pl.lit(value=False)) for rule in RULES})
+    earned = {word: pl.any_horizontal(rule for rule in RULES if RULES[rule] == word) for word in set(RULES.values())}
+    reasons = [pl.when(rule).then(pl.lit(rule)) for rule in RULES]
+    return held.with_columns(
+        flag=pl.when(earned["invalid"])
+        .then(pl.lit("invalid"))
+        .when(earned["suspicious"])
+        .then(pl.lit("suspicious"))
+        .otherwise(pl.lit("ok")),
+        flag_reasons=pl.concat_str(reasons, separator=",", ignore_nulls=True),
+    )
+
+
+def _timeline(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sorted rows with their `place` on one line of hours for all series, and `trusted`: null where no measurement.
+
+    Two rows are n hours apart in the same series exactly when their places differ by n.
+    """
+    ordered = rows.sort(KEY)
+    begins = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in SERIES)
+    hour = pl.col("observed_at").dt.epoch("s") // 3600
+    measured = ~(_is_sentinel() | _is_negative() | _is_impossible())
+    return ordered.with_columns(
+        place=begins.cum_sum().cast(pl.Int64) * 100_000_000 + hour,
+        trusted=pl.when(measured).then("concentration_ugm3"),
+    )
+
+
+def _at(step: int) -> pl.Expr:
+    """The trusted value `step` hours later, null where that hour is absent."""
+    return pl.when(pl.col("place").shift(-step) == pl.col("place") + step).then(pl.col("trusted").shift(-step))
+
+
+def _plausible(bound: str) -> pl.Expr:
+    bounds = {pollutant.value: getattr(plausible, bound) for pollutant, plausible in PLAUSIBLE.items()}
+    return pl.col("pollutant").replace_strict(bounds, return_dtype=pl.Float64)
+
+
+def _is_particles() -> pl.Expr:
+    return pl.col("pollutant").is_in([_PM25, _PM10])
+
+
+def _is_sentinel() -> pl.Expr:
+    value = pl.col("concentration_ugm3")
+    return value.is_in(_SENTINELS) | (_is_particles() & (value == _PM_FULL_SCALE))
+
+
+def _is_negative() -> pl.Expr:
+    return ~_is_sentinel() & (pl.col("concentration_ugm3") < _plausible("noise_floor_ugm3"))
+
+
+def _is_impossible() -> pl.Expr:
+    return ~_is_sentinel() & (pl.col("concentration_ugm3") > _plausible("invalid_above_ugm3"))
+
+
+def _is_spike() -> pl.Expr:
+    """Particles jump up and down again within three hours."""
+    jumps = [
+        _stands_out(n_hours, above_ugm3).shift(back, fill_value=False)
+        for n_hours, above_ugm3 in _SPIKES
+        for back in range(n_hours)
+    ]
+    return _is_particles() & pl.any_horizontal(jumps)
+
+
+def _stands_out(n_hours: int, above_ugm3: float) -> pl.Expr:
+    """Whether this hour begins `n_hours` that are each `above_ugm3` higher than the hours before and after them."""
+    sides = (_at(-1), _at(n_hours))
+    above = [_at(hour) - side > above_ugm3 for hour in range(n_hours) for side in sides]
+    return pl.all_horizontal(above).fill_null(value=False)
+
+
+def _is_flatline() -> pl.Expr:
+    """A number repeats for longer than instruments of its resolution repeat themselves."""
+    run = (pl.col("trusted") != _at(-1)).fill_null(value=True).cum_sum()
+    value = pl.col("trusted")
+    step = pl.lit(0.1)
+    for coarser in (1.0, 10.0, 100.0):
+        step = pl.when(value % coarser == 0).then(coarser).otherwise(step)
+    is_fine = value.abs() >= _FINE_STEPS * step
+    return pl.len().over(run) >= pl.when(is_fine).then(_FLATLINE_HOURS).otherwise(CONTEXT_HOURS)
+
+
+def _pm25_exceeds_pm10(timeline: pl.DataFrame) -> pl.Series:
+    """Both particle rows of the hours in which PM2.5 is above PM10 by more than noise: one of them errs."""
+    pm25, pm10 = (
+        timeline.filter(pl.col("pollutant") == size).select("station_id", "observed_at", **{size: "trusted"})
+        for size in (_PM25, _PM10)
+    )
+    hours = pm25.join(pm10, on=["station_id", "observed_at"])
+    odd = hours.filter(pl.col(_PM25) > _PM_RATIO * pl.col(_PM10) + _PM_OFFSET_UGM3).with_columns(odd=True)
+    marked = timeline.join(odd, on=["station_id", "observed_at"], how="left", maintain_order="left")
+    return marked.select(_is_particles() & pl.col("odd").fill_null(value=False)).to_series()

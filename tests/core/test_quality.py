@@ -1,0 +1,316 @@
+"""Every rule of the quality check: what it catches, what it leaves alone, and how batches join."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hazecast.air.tables import FetchedObservations, Observations, Quality, conform
+from hazecast.errors import ContractError
+from hazecast.quality import CONTEXT_HOURS, RULES, flag, report, verdict
+from hazecast.sources.files import FilesSource
+from hazecast.sources.simulated import Flatline, SimulatedSource, Spikes, UnitMistake
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+NOW = datetime(2024, 2, 1, tzinfo=UTC)
+
+
+def fetched(values: list[float | None], pollutant: str = "pm25", *, station: str = "a", since: datetime = START):
+    hours = [since + timedelta(hours=hour) for hour in range(len(values))]
+    frame = pl.DataFrame({"observed_at": hours, "concentration_ugm3": values}).drop_nulls()
+    return frame.with_columns(
+        pl.col("concentration_ugm3").cast(pl.Float64),
+        station_id=pl.lit(station),
+        pollutant=pl.lit(pollutant),
+        source=pl.lit("test"),
+        available_at=pl.col("observed_at") + timedelta(hours=1),
+    ).select(FetchedObservations.column_names())
+
+
+def reasons(values: list[float | None], pollutant: str = "pm25") -> list[str]:
+    return flag(fetched(values, pollutant), recent=None, now=NOW).rows["flag_reasons"].to_list()
+
+
+def test_ordinary_air_is_ok_and_keeps_every_value():
+    values = [8.0, 9.5, 12.0, 30.0, 22.0, -1.5]
+    rows = flag(fetched(values), recent=None, now=NOW).rows
+    assert rows["flag"].unique().to_list() == ["ok"]
+    assert rows["flag_reasons"].unique().to_list() == [""]
+    assert rows["concentration_ugm3"].to_list() == values
+    assert rows["ingested_at"].unique().to_list() == [NOW]
+
+
+@pytest.mark.parametrize(
+    ("value", "pollutant", "reason", "earned"),
+    [
+        (-999.0, "o3", "sentinel", "invalid"),
+        (-99.0, "co", "sentinel", "invalid"),
+        (9999.0, "no2", "sentinel", "invalid"),
+        (985.0, "pm25", "sentinel", "invalid"),
+        (-10.5, "pm25", "negative", "invalid"),
+        (-5.5, "o3", "negative", "invalid"),
+        (1001.0, "pm25", "impossible", "invalid"),
+        (101_000.0, "co", "impossible", "invalid"),
+        (501.0, "no2", "high", "suspicious"),
+        (985.0, "co", "", "ok"),
+        (-10.0, "pm25", "", "ok"),
+        (500.0, "no2", "", "ok"),
+        (999.0, "pm10", "", "ok"),
+    ],
+)
+def test_values_beyond_the_plausible(value: float, pollutant: str, reason: str, earned: str):
+    row = flag(fetched([value], pollutant), recent=None, now=NOW).rows.row(0, named=True)
+    assert (row["flag_reasons"], row["flag"], row["concentration_ugm3"]) == (reason, earned, value)
+
+
+@pytest.mark.parametrize(
+    ("values", "spikes"),
+    [
+        ([10, 12, 90, 15, 11], [2]),
+        ([10, 12, 62, 15, 11], []),
+        ([10, 12, 63, 80, 15], []),
+        ([10, 12, 160, 170, 15, 9], [2, 3]),
+        ([10, 12, 160, 170, 180, 15, 9], [2, 3, 4]),
+        ([10, 12, 160, 170, 180, 175, 15, 9], []),
+        ([10, 12, 14, 400, 11], [3]),
+        ([10, 300], []),
+        ([10, None, 300, 10], []),
+        ([-999, 60, -999], []),
+        ([200, 260, 320, 390, 450, 480], []),
+    ],
+    ids=[
+        "one hour",
+        "just not",
+        "a step up is no spike",
+        "two hours",
+        "three hours",
+        "four hours are an episode",
+        "calm neighbour of a spike",
+        "newest hour",
+        "beside a gap",
+        "sentinels are no neighbours",
+        "smoke comes and stays",
+    ],
+)
+def test_particle_spikes(values: list[float | None], spikes: list[int]):
+    present = [hour for hour, value in enumerate(values) if value is not None]
+    found = [hour for hour, reason in zip(present, reasons(values), strict=True) if "spike" in reason]
+    assert found == spikes
+
+
+def test_gases_may_jump():
+    assert reasons([10, 12, 150, 15], "no2") == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "hours", "pollutant", "is_stuck"),
+    [
+        (12.0, 6, "pm25", True),
+        (12.0, 5, "pm25", False),
+        (7.3, 6, "o3", True),
+        (2.0, 6, "so2", False),
+        (2.0, 47, "so2", False),
+        (2.0, 204, "so2", True),
+        (0.0, 48, "pm10", True),
+        (300.0, 12, "co", False),
+        (1200.0, 12, "co", True),
+    ],
+)
+def test_a_flatline_is_suspicious_unless_the_instrument_counts_in_such_steps(value, hours, pollutant, is_stuck):
+    rows = flag(fetched([value] * hours, pollutant), recent=None, now=NOW).rows
+    assert rows["flag"].unique().to_list() == ["suspicious" if is_stuck else "ok"]
+    assert rows["flag_reasons"].unique().to_list() == ["flatline" if is_stuck else ""]
+
+
+def test_a_gap_or_another_station_ends_a_flatline():
+    assert reasons([12.0] * 3 + [None] + [12.0] * 3) == [""] * 6
+    both = pl.concat(
+        [fetched([12.0] * 3, station="a"), fetched([12.0] * 3, station="b", since=START + timedelta(hours=3))]
+    )
+    assert flag(both, recent=None, now=NOW).rows["flag"].unique().to_list() == ["ok"]
+
+
+def test_pm25_above_pm10_casts_doubt_on_both():
+    both = pl.concat([fetched([20.0, 27.0, 28.0], "pm25"), fetched([20.0, 20.0, 20.0], "pm10")])
+    rows = flag(both, recent=None, now=NOW).rows
+    odd = rows.filter(pl.col("flag_reasons") == "pm25_above_pm10")
+    assert odd["observed_at"].unique().to_list() == [START + timedelta(hours=2)]
+    assert sorted(odd["pollutant"].to_list()) == ["pm10", "pm25"]
+
+
+def test_a_sentinel_says_nothing_about_the_other_particle_size():
+    both = pl.concat([fetched([20.0], "pm25"), fetched([-999.0], "pm10")])
+    assert flag(both, recent=None, now=NOW).rows.sort("pollutant")["flag"].to_list() == ["invalid", "ok"]
+
+
+def test_exact_repeats_collapse_and_conflicts_keep_the_newest_with_a_flag():
+    first, same, newer = fetched([10.0, 20.0]), fetched([10.0]), fetched([None, 25.0])
+    newer = newer.with_columns(pl.col("available_at") + timedelta(days=1))
+    result = flag(pl.concat([newer, first, same]), recent=None, now=NOW)
+    assert result.rows.select("concentration_ugm3", "flag", "flag_reasons").rows() == [
+        (10.0, "ok", ""),
+        (25.0, "suspicious", "conflict"),
+    ]
+    assert result.series.rows() == [("a", "pm25", 2)]
+
+
+def test_what_breaks_several_rules_carries_all_reasons_and_the_worst_flag():
+    twice = pl.concat([fetched([10.0, 2000.0, 10.0]), fetched([None, 1500.0])])
+    row = flag(twice, recent=None, now=NOW).rows.row(1, named=True)
+    assert (row["flag"], row["flag_reasons"]) == ("invalid", "impossible,conflict")
+
+
+def test_the_newest_hour_is_doubted_once_its_neighbour_arrives():
+    stored = flag(fetched([10.0, 11.0, 120.0]), recent=None, now=NOW).rows
+    assert stored["flag"].to_list() == ["ok"] * 3
+    later = NOW + timedelta(hours=1)
+    result = flag(fetched([12.0], since=START + timedelta(hours=3)), recent=stored, now=later)
+    assert result.rows["flag"].to_list() == ["ok"]
+    revised = result.revised.row(0, named=True)
+    assert (revised["concentration_ugm3"], revised["flag_reasons"], revised["ingested_at"]) == (120.0, "spike", later)
+    assert result.revised.height == 1
+
+
+def test_a_refetched_hour_replaces_the_stored_one_without_being_a_conflict():
+    stored = flag(fetched([10.0, -999.0]), recent=None, now=NOW).rows
+    result = flag(fetched([10.0, 14.0]), recent=stored, now=NOW)
+    assert result.rows["flag"].to_list() == ["ok", "ok"]
+    assert result.revised.is_empty()
+    assert result.series["n_duplicate"].to_list() == [0]
+
+
+def test_stored_reasons_outlive_the_context_that_gave_them():
+    stored = flag(fetched([12.0] * 8), recent=None, now=NOW).rows
+    cut = stored.tail(3)
+    assert flag(fetched([13.0], since=START + timedelta(hours=8)), recent=cut, now=NOW).revised.is_empty()
+
+
+VALUES = st.lists(
+    st.one_of(st.none(), st.sampled_from([2.0, 12.0, 12.5, 13.0, 90.0, 150.0, 300.0, 700.0, -999.0, -20.0])),
+    min_size=2,
+    max_size=80,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(fine=VALUES, coarse=VALUES, cut=st.integers(1, 79))
+def test_two_batches_are_judged_like_one(fine: list[float | None], coarse: list[float | None], cut: int):
+    whole = pl.concat([fetched(fine, "pm25"), fetched(coarse, "pm10")])
+    is_first = pl.col("observed_at") < START + timedelta(hours=cut)
+    first = flag(whole.filter(is_first), recent=None, now=NOW).rows
+    second = flag(whole.filter(~is_first), recent=first, now=NOW)
+    key = ["station_id", "pollutant", "observed_at"]
+    stored = pl.concat([first.join(second.revised, on=key, how="anti"), second.revised, second.rows]).sort(key)
+    assert stored.equals(flag(whole, recent=None, now=NOW).rows.sort(key))
+
+
+@settings(max_examples=40, deadline=None)
+@given(values=VALUES)
+def test_nothing_is_altered_lost_or_flagged_without_a_known_reason(values: list[float | None]):
+    batch = fetched(values)
+    rows = flag(batch, recent=None, now=NOW).rows
+    assert rows.select(batch.columns).sort("observed_at").equals(batch)
+    told = rows.with_columns(pl.col("flag_reasons").str.split(",")).explode("flag_reasons")
+    for earned, reason in told.select("flag", "flag_reasons").rows():
+        assert reason == "" if earned == "ok" else RULES[reason] == "suspicious" or earned == "invalid"
+
+
+def test_an_empty_batch_is_judged_in_peace():
+    empty = FetchedObservations.create_empty()
+    stored = flag(fetched([10.0]), recent=None, now=NOW).rows
+    result = flag(empty, recent=stored, now=NOW)
+    assert result.rows.is_empty()
+    assert result.revised.is_empty()
+    found = report(result, since=START, until=START + timedelta(hours=4), now=NOW)
+    assert found.select("n_expected", "n_observed", "completeness").rows() == [(4, 0, 0.0)]
+    assert "nothing was observed" in str(verdict(found))
+    assert "nothing was observed" in str(verdict(Quality.create_empty()))
+
+
+def test_broken_contracts_are_named():
+    with pytest.raises(ContractError, match="fetchedobservations"):
+        flag(fetched([1.0]).drop("source"), recent=None, now=NOW)
+    with pytest.raises(ContractError, match="observations"):
+        flag(fetched([1.0]), recent=fetched([1.0]), now=NOW)
+
+
+def test_the_report_counts_by_series_and_lists_the_reasons():
+    batch = pl.concat([fetched([10.0, 100.0, 10.0, -999.0]), fetched([30.0, 31.0], "o3"), fetched([30.0], "o3")])
+    found = report(flag(batch, recent=None, now=NOW), since=START, until=START + timedelta(hours=4), now=NOW)
+    columns = ["pollutant", "n_expected", "n_observed", "completeness", "n_suspicious", "n_invalid", "n_duplicate"]
+    assert found.sort("pollutant").select(*columns, "reasons").rows() == [
+        ("o3", 4, 2, 0.5, 0, 0, 1, ""),
+        ("pm25", 4, 4, 1.0, 1, 1, 0, "sentinel 1, spike 1"),
+    ]
+    assert verdict(found) is None
+
+
+def test_a_series_gone_silent_stays_in_the_report():
+    stored = flag(pl.concat([fetched([10.0]), fetched([40.0], "o3")]), recent=None, now=NOW).rows
+    since = START + timedelta(hours=1)
+    result = flag(fetched([11.0], since=since), recent=stored, now=NOW)
+    found = report(result, since=since, until=since + timedelta(hours=1), now=NOW)
+    assert found.sort("pollutant").select("pollutant", "completeness").rows() == [("o3", 0.0), ("pm25", 1.0)]
+
+
+def test_a_batch_mostly_invalid_is_refused_with_the_worst_series():
+    batch = pl.concat([fetched([-999.0] * 3), fetched([40.0, 41.0], "o3")])
+    found = report(flag(batch, recent=None, now=NOW), since=START, until=START + timedelta(hours=3), now=NOW)
+    assert "3 of 5 observations are invalid, most of them pm25 at a (sentinel 3)" in str(verdict(found))
+
+
+def test_times_of_a_report_are_utc_whatever_zone_they_are_given_in():
+    tokyo = datetime.fromisoformat("2024-01-01T09:00+09:00")
+    found = report(
+        flag(fetched([10.0]), recent=None, now=NOW), since=tokyo, until=tokyo + timedelta(hours=1), now=tokyo
+    )
+    assert found.select("window_start", "checked_at", "completeness").row(0) == (START, START, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "pollutant", "reason"),
+    [
+        (Spikes(height_ugm3=300.0, share=0.05, since=START, until=START + timedelta(days=5)), "pm25", "spike"),
+        (Flatline(stuck_at_ugm3=17.0, since=START, until=START + timedelta(days=5)), "o3", "flatline"),
+        (UnitMistake(factor=1000.0, since=START, until=START + timedelta(days=5)), "co", "impossible"),
+    ],
+    ids=["spikes", "flatline", "wrong unit"],
+)
+def test_faults_of_the_simulated_network_are_found_and_its_healthy_air_is_not_doubted(fault, pollutant, reason):
+    window = {"since": START, "until": START + timedelta(days=10)}
+    healthy = flag(SimulatedSource(seed=3).fetch_observations(**window), recent=None, now=NOW).rows
+    assert (healthy["flag"] != "ok").mean() < 0.005
+    ill = flag(SimulatedSource(seed=3, faults=[fault]).fetch_observations(**window), recent=None, now=NOW).rows
+    caught = ill.filter(pl.col("pollutant") == pollutant, pl.col("flag_reasons").str.contains(reason))
+    assert caught.height >= 20
+    assert caught["observed_at"].max() < fault.until
+
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real datasets beside the checkout (../shared/data)")
+@pytest.mark.parametrize(
+    ("dataset", "days", "most_suspicious"),
+    [("beijing", 400, 0.05), ("valencia", 2000, 0.10), ("kathmandu", 4000, 0.02), ("us_wildfire", 2000, 0.02)],
+)
+def test_real_air_is_mostly_trusted(dataset: str, days: int, most_suspicious: float):
+    source = FilesSource(SHARED / dataset)
+    _, until = source.fetch_span()
+    rows = flag(source.fetch_observations(since=until - timedelta(days=days), until=until), recent=None, now=NOW).rows
+    assert 0 < (rows["flag"] == "suspicious").mean() < most_suspicious
+    assert (rows["flag"] == "invalid").mean() < 0.001
+
+
+def test_the_context_reaches_as_far_as_the_slowest_rule():
+    stuck = [2.0] * CONTEXT_HOURS
+    assert reasons(stuck, "so2") == ["flatline"] * CONTEXT_HOURS
+    assert reasons(stuck[:-1], "so2") == [""] * (CONTEXT_HOURS - 1)
+
+
+def test_flagged_rows_fulfil_the_contract_of_the_store():
+    rows = flag(fetched([10.0, -999.0, 10.0]), recent=None, now=NOW).rows
+    assert conform(Observations, rows).equals(rows)
