@@ -22,10 +22,10 @@ _PHOTOLYSIS_PPB, _UNMIXED_PPB = 20.0, 1.0
 # Emission factors: what one unit of load adds (NOx in ppb, the others in µg/m³).
 _FACTORS: dict[str, dict[str, float]] = {
     "nox": {"traffic": 26.0, "heating": 6.0, "industry": 9.0},
-    "co": {"traffic": 150.0, "heating": 170.0, "industry": 40.0},
+    "co": {"traffic": 125.0, "heating": 130.0, "industry": 40.0},
     "pm25": {"traffic": 3.0, "heating": 11.0, "industry": 3.0},
     "coarse": {"traffic": 5.0, "heating": 0.5, "industry": 4.0},
-    "so2": {"traffic": 0.2, "heating": 1.6, "industry": 7.0},
+    "so2": {"traffic": 0.2, "heating": 1.6, "industry": 5.0},
 }
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
+from hazecast.errors import NotKnown
 from hazecast.sources.simulated.air import concentrations
 from hazecast.sources.simulated.city import KINDS, TIMEZONE, Site, sites
 from hazecast.sources.simulated.faults import Fault
@@ -32,6 +33,9 @@ class SimulatedSource:
         seed: which world.
         n_stations: how many stations it has.
         faults: what goes wrong with the readings, applied in this order.
+
+    Raises:
+        NotKnown: a fault is aimed at a station that is not simulated.
     """
 
     name = "simulated"
@@ -39,6 +43,10 @@ class SimulatedSource:
 
     def __init__(self, *, seed: int = 0, n_stations: int = 6, faults: Sequence[Fault] = ()) -> None:
         self._seed, self._sites, self._faults = seed, sites(n_stations), tuple(faults)
+        known = [site.station_id for site in self._sites]
+        for fault in self._faults:
+            if fault.station_id not in (None, *known):
+                raise NotKnown("station", str(fault.station_id), known)
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
         """None: any hour can be simulated."""

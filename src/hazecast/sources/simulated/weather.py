@@ -104,7 +104,7 @@ def _weather(hours: Hours, drivers: Drivers) -> CityWeather:
     lows = -drivers["pressure"]
     wetness = (drivers["moisture"] + 0.8 * lows) / 1.28
     cloud = 1.0 / (1.0 + np.exp(-(1.3 * drivers["cloud"] + 1.2 * wetness)))
-    precipitation = 1.3 * np.maximum(0.0, wetness - 1.35) ** 1.4
+    precipitation = 1.8 * np.maximum(0.0, wetness - 1.25) ** 1.4
     sun = daylight(hours) * (1.0 - 0.75 * cloud**2)
     temperature = _temperature(hours, drivers, cloud)
     dew_point = 12.0 + 7.5 * summerness(hours) + 2.6 * drivers["warmth"] - 4.0 + 2.2 * wetness
