@@ -5,6 +5,7 @@ HazecastError
 ├── ContractError         rows break a table contract: a defect in our own code or in what was handed to it
 ├── NotKnown              a station, pollutant or time that nobody has; the message lists what exists
 ├── QualityError          a batch too bad to be stored; what was stored stays as it was
+├── TooLittleHistory      not enough trustworthy observations to train or judge a model
 ├── SourceError
 │   ├── SourceUnavailable the outside world is absent: try again later
 │   └── SourceRefused     will fail again until somebody changes something (malformed file, wrong key)
@@ -43,6 +44,10 @@ class NotKnown(HazecastError):
 
 class QualityError(HazecastError):
     """A batch of observations is too bad to be stored."""
+
+
+class TooLittleHistory(HazecastError):
+    """Not enough trustworthy observations to train or judge a model."""
 
 
 class SourceError(HazecastError):

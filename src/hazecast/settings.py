@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         "auto", description="Where data come from: simulated, files, or auto (the live default place once it exists)."
     )
     data: Path | None = Field(None, description="Dataset folder for the source `files`.")
+    place: str = Field(
+        "", description="Name under which tables and models are kept. Empty: the dataset folder's name, or simulated."
+    )
     now: datetime | None = Field(
         None, description="Replayed clock: act as if it were this UTC time (2016-06-01T00:00Z). Empty: the real clock."
     )
@@ -72,9 +75,17 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def place_name(self) -> str:
+        """The place whose tables and models are meant; each has its own."""
+        if self.place:
+            return self.place
+        return self.data.resolve().name if self.source == "files" and self.data else "simulated"
+
+    @property
     def tables_root(self) -> str:
-        """Where the tables live: a folder or an s3:// address."""
-        return self.s3_uri if self.use_s3 else str(self.home.resolve() / "tables")
+        """Where the place's tables live: a folder or an s3:// address."""
+        base = self.s3_uri.rstrip("/") if self.use_s3 else str(self.home.resolve() / "tables")
+        return f"{base}/{self.place_name}"
 
     @property
     def tracking_uri(self) -> str:

@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 import dataframely as dy
@@ -59,6 +60,15 @@ class Store:
         """Number of the newest commit of `table`; None when nothing has been stored yet."""
         delta = self._open(table)
         return None if delta is None else int(delta.version())
+
+    def newest(self, table: type[dy.Schema], column: str) -> datetime | None:
+        """Largest time in `column`; None when nothing has been stored yet. Cheap: reads one column."""
+        delta = self._open(table)
+        if delta is None:
+            return None
+        scan = pl.scan_delta(delta, storage_options=self._options or None).select(pl.col(column).max())
+        found: datetime | None = self._guard(table, lambda: scan.collect().item())
+        return found
 
     def upsert(self, table: type[dy.Schema], rows: pl.DataFrame) -> int:
         """Store `rows`: new keys are added, known keys replaced if their values changed.
@@ -155,7 +165,8 @@ class Store:
             return action()
         except CommitFailedError:
             raise
-        except (DeltaError, OSError, pl.exceptions.PolarsError) as err:
+        # Polars panics on a truncated file instead of raising.
+        except (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as err:
             reason = str(err).splitlines()[0] if str(err) else type(err).__name__
             raise StoreError(
                 f"{self._name(table)} cannot be used: {reason}. Nothing was changed. Check that {self._uri(table)} is "

@@ -3,6 +3,7 @@
 Rows are checked where they enter and where they leave (`conform`). Times are UTC; hours are named by their start.
 """
 
+from datetime import datetime
 from itertools import pairwise
 
 import dataframely as dy
@@ -212,6 +213,12 @@ def conform(table: type[dy.Schema], frame: pl.DataFrame) -> pl.DataFrame:
     except (SchemaError, ValidationError) as err:
         reason = str(err).split("\nResolved plan")[0].strip()
         raise ContractError(f"table {table.__name__.lower()}: {reason}") from err
+
+
+def newest(times: pl.Series) -> datetime | None:
+    """Latest of a column of times; None when it is empty."""
+    found = times.max()
+    return found if isinstance(found, datetime) else None
 
 
 def key_of(table: type[dy.Schema]) -> list[str]:

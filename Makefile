@@ -1,0 +1,55 @@
+# Everything runs in a virtual environment of this checkout; only Python 3.11 or newer, git and make must be there before.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check bench browser requirements clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed  ## Create .venv with what Hazecast needs to run
+
+run: $(VENV)/.installed  ## Full pipeline once, then MLflow, API and dashboard (ARGS="--source files --data DIR")
+	@$(BIN)/hazecast up $(ARGS)
+
+test: $(VENV)/.installed-dev  ## All tests, network off (ARGS="-k store" chooses)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev  ## Format, lint, types and floors, as in CI
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev  ## Benchmarks: ratios measured here and now
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+browser:  ## Install Debian's Chromium for the browser test (needs root)
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium
+
+requirements: $(VENV)/.installed-dev  ## Choose versions anew and pin them by hash
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
+
+clean:  ## Remove the environment and all caches; HAZECAST_HOME with your data stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hazecast needs Python 3.11 or newer, found " + sys.version.split()[0] + "; pass PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(VENV)/.created
+	@echo "installing; the first time this takes a few minutes"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

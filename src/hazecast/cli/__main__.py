@@ -1,0 +1,5 @@
+"""`python -m hazecast.cli` is `hazecast`."""
+
+from hazecast.cli import app
+
+app()

@@ -1,0 +1,52 @@
+"""Check: flag what is doubtful, report it, and store the batch unless it is worthless."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from hazecast import quality
+from hazecast.air.tables import Observations, Quality, Stations, Weather
+from hazecast.errors import QualityError
+from hazecast.steps import Progress, silent
+from hazecast.steps.collect import Batch
+from hazecast.store import Store
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Outcome of a check: the Quality report and the version of the observations table that holds the batch."""
+
+    report: pl.DataFrame
+    observations_version: int
+
+
+def check(batch: Batch, store: Store, *, now: datetime, progress: Progress = silent) -> Checked:
+    """Flag the batch in the light of the stored hours before it, store the report, then the batch.
+
+    Raises:
+        QualityError: the batch is not worth storing; the report is kept, the tables stay as they were.
+    """
+    progress("flagging", 0.0)
+    context = batch.since - timedelta(hours=quality.CONTEXT_HOURS)
+    recent = store.read(Observations, pl.col("observed_at") >= context)
+    flagged = quality.flag(batch.observations, recent=recent, now=now)
+    report = quality.report(flagged, since=batch.since, until=batch.until, now=now)
+    store.upsert(Quality, report)
+    reason = quality.verdict(report)
+    if reason:
+        raise QualityError(f"the batch of {batch.since:%Y-%m-%d} to {batch.until:%Y-%m-%d} was not stored: {reason}")
+    progress("storing", 0.4)
+    store.upsert(Stations, batch.stations)
+    store.upsert(Weather, batch.weather)
+    version = store.upsert(Observations, pl.concat([flagged.rows, flagged.revised]))
+    progress(_in_words(report), 1.0)
+    return Checked(report, version)
+
+
+def _in_words(report: pl.DataFrame) -> str:
+    n_observed = max(int(report["n_observed"].sum()), 1)
+    doubtful = report["n_suspicious"].sum() / n_observed
+    invalid = report["n_invalid"].sum() / n_observed
+    present = n_observed / max(int(report["n_expected"].sum()), 1)
+    return f"{present:.1%} of hours present, {doubtful:.2%} suspicious, {invalid:.2%} invalid"

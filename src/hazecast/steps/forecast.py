@@ -1,0 +1,83 @@
+"""Forecast: issue the next 72 hours for every station and pollutant and add them to the archive."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from hazecast.air.clock import HOUR, floor_hour
+from hazecast.air.limits import LIMITS
+from hazecast.air.pollutants import Pollutant
+from hazecast.air.tables import QUANTILES, Forecasts
+from hazecast.features import FutureWeather
+from hazecast.models.forecaster import Forecaster
+from hazecast.scoring import p_exceed
+from hazecast.steps import Progress, silent
+from hazecast.steps.inputs import Inputs, read_inputs
+from hazecast.store import Store
+
+BASELINE_VERSION = "baseline"
+# The climatology that speaks for a silent station needs a year.
+HISTORY_DAYS = 400
+DEGRADED_AFTER_HOURS = 6.0
+
+
+def baseline_forecaster(now: datetime) -> Forecaster:
+    """What speaks while no model has earned the alias: the climatology, status "baseline"."""
+    return Forecaster((), floor_hour(now), FutureWeather.NONE, {}, {}, {}, {})
+
+
+def forecast(
+    store: Store, forecaster: Forecaster, *, model_version: str, now: datetime, progress: Progress = silent
+) -> pl.DataFrame:
+    """Issue a forecast for the hour that contains `now` and append it to the archive.
+
+    Issuing the same hour again changes nothing: what was issued stays.
+
+    Returns:
+        The Forecasts rows issued.
+
+    Raises:
+        TooLittleHistory: nothing has been collected.
+    """
+    issued_at = floor_hour(now)
+    progress("reading", 0.0)
+    inputs = read_inputs(store, since=issued_at - timedelta(days=HISTORY_DAYS))
+    progress("forecasting", 0.2)
+    rows = _as_issued(forecaster.predict(inputs.panel, issued_at), inputs, model_version=model_version)
+    progress("archiving", 0.9)
+    store.append(Forecasts, rows)
+    progress(f"{rows.height:,} hours for {rows['station_id'].n_unique()} stations", 1.0)
+    return rows
+
+
+def _as_issued(predicted: pl.DataFrame, inputs: Inputs, *, model_version: str) -> pl.DataFrame:
+    known = inputs.observations.filter(pl.col("available_at") <= predicted["issued_at"].max())
+    aged = predicted.join(_newest(known), on=["station_id", "pollutant"], how="left")
+    age = (pl.col("issued_at") - pl.col("newest_end")).dt.total_minutes() / 60
+    late = (pl.col("status") == "ok") & (pl.col("data_age_hours") > DEGRADED_AFTER_HOURS)
+    return (
+        aged.with_columns(data_age_hours=age, **_exceedances(predicted))
+        .join(inputs.stations.select("station_id", "source"), on="station_id")
+        .with_columns(
+            status=pl.when(late).then(pl.lit("degraded")).otherwise("status"),
+            model_version=pl.lit(model_version),
+            observations_version=pl.lit(inputs.observations_version, pl.Int64),
+        )
+        .select(Forecasts.create_empty().columns)
+    )
+
+
+def _newest(observations: pl.DataFrame) -> pl.DataFrame:
+    """When the newest trustworthy hour of each series ended."""
+    trusted = observations.filter(pl.col("flag") != "invalid")
+    return trusted.group_by("station_id", "pollutant").agg(newest_end=pl.col("observed_at").max() + HOUR)
+
+
+def _exceedances(predicted: pl.DataFrame) -> dict[str, pl.Series]:
+    quantiles = predicted.select(QUANTILES).to_numpy()
+    found = {}
+    for number, key in enumerate(("who", "eu")):
+        limits = {p.value: LIMITS[p][number].concentration_ugm3 for p in Pollutant}
+        limit = predicted["pollutant"].replace_strict(limits, return_dtype=pl.Float64).to_numpy()
+        found[f"p_exceed_{key}"] = pl.Series(p_exceed(quantiles, limit), dtype=pl.Float64)
+    return found

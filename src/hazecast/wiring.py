@@ -1,0 +1,109 @@
+"""Where settings become parts: the store, the source, the registry, the clock. Built here, once, by the shells."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hazecast import __version__
+from hazecast.settings import Settings
+from hazecast.sources import Source
+from hazecast.sources.files import FilesSource
+from hazecast.sources.simulated import SimulatedSource
+from hazecast.store import Store
+
+if TYPE_CHECKING:
+    from hazecast.registry import Registry
+
+# A dataset whose newest hour is older than this is history: its own end becomes the clock.
+REPLAYED_AFTER = timedelta(hours=72)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The parts that belong to one set of settings, made when first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def source(self) -> Source:
+        """The configured source; `auto` is simulated until live places exist."""
+        if self.settings.source == "files":
+            assert self.settings.data is not None
+            return FilesSource(self.settings.data)
+        return SimulatedSource()
+
+    @cached_property
+    def store(self) -> Store:
+        """The tables of the configured place."""
+        return Store(self.settings.tables_root, self.settings.storage_options)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        """The model registry of the configured place."""
+        # MLflow takes seconds to import; only those who need it should wait.
+        from hazecast.registry import Registry
+
+        artifacts = None if self.settings.mlflow_tracking_uri else (self.settings.home.resolve() / "models").as_uri()
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        return Registry(self.settings.tracking_uri, place=self.settings.place_name, artifacts_root=artifacts)
+
+    @cached_property
+    def replayed_now(self) -> datetime | None:
+        """The clock to replay: as set, or the end of a dataset that is history; None: the real clock."""
+        if self.settings.now is not None:
+            return self.settings.now
+        span = self.source.fetch_span()
+        if span is not None and span[1] < self.settings.clock() - REPLAYED_AFTER:
+            return span[1]
+        return None
+
+    def now(self) -> datetime:
+        """The time to act at, UTC."""
+        return self.replayed_now or self.settings.clock()
+
+
+def training_parameters(wiring: Wiring) -> dict[str, str | int | float]:
+    """What a training's record says of its circumstances."""
+    settings = wiring.settings
+    return {
+        "hazecast_version": __version__,
+        "git_revision": git_revision(),
+        "source": wiring.source.name,
+        "validation_days": settings.validation_days,
+    }
+
+
+def git_revision() -> str:
+    """Revision of the code: HAZECAST_REVISION (set in images) or what git says; "unknown" otherwise."""
+    given = os.environ.get("HAZECAST_REVISION")
+    if given:
+        return given
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() if asked.returncode == 0 else "unknown"
+
+
+def environment_of(parts: Wiring) -> dict[str, str]:
+    """Environment that gives a child process the same settings, also those that came as options."""
+    settings = parts.settings
+    environment = {
+        "HAZECAST_HOME": str(settings.home.resolve()),
+        "HAZECAST_SOURCE": settings.source,
+        "HAZECAST_PLACE": settings.place_name,
+        "HAZECAST_API_URL": f"http://{settings.host}:{settings.api_port}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    if settings.data is not None:
+        environment["HAZECAST_DATA"] = str(settings.data.resolve())
+    if parts.replayed_now is not None:
+        environment["HAZECAST_NOW"] = parts.replayed_now.isoformat()
+    return environment

@@ -1,0 +1,206 @@
+"""The store on a real folder and on a real S3-protocol server: atomic, idempotent, safe for several writers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hazecast.air.tables import WEATHER_VARIABLES, Observations, Weather
+from hazecast.errors import ContractError, StoreError
+from hazecast.store import Store
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+WRITER = Path(__file__).with_name("store_writer.py")
+
+
+def hours(station: str, n: int, *, value: float = 1.0, ingested_at: datetime = START) -> pl.DataFrame:
+    observed_at = pl.datetime_range(START, START + timedelta(hours=n - 1), "1h", eager=True, time_unit="us")
+    return pl.DataFrame({"observed_at": observed_at}).select(
+        station_id=pl.lit(station),
+        pollutant=pl.lit("pm25"),
+        observed_at="observed_at",
+        concentration_ugm3=pl.lit(value),
+        flag=pl.lit("ok"),
+        flag_reasons=pl.lit(""),
+        source=pl.lit("test"),
+        available_at=pl.col("observed_at") + timedelta(hours=1),
+        ingested_at=pl.lit(ingested_at, pl.Datetime("us", "UTC")),
+    )
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "folder":
+        return Store(str(tmp_path / "tables"))
+    return Store(*request.getfixturevalue("s3_bucket"))
+
+
+def test_nothing_stored_yet_reads_as_an_empty_table(store: Store):
+    assert store.read(Observations).is_empty()
+    assert store.version(Observations) is None
+    assert store.newest(Observations, "observed_at") is None
+
+
+def test_what_was_written_is_read_back(store: Store):
+    rows = hours("a", 30)
+    store.upsert(Observations, rows)
+    assert store.read(Observations).sort("observed_at").equals(rows)
+    assert store.newest(Observations, "observed_at") == START + timedelta(hours=29)
+    assert store.read(Observations, pl.col("observed_at") < START + timedelta(hours=5)).height == 5
+
+
+def test_upsert_twice_is_upsert_once(store: Store):
+    first = store.upsert(Observations, hours("a", 30))
+    assert store.upsert(Observations, hours("a", 30, ingested_at=START + timedelta(days=9))) == first
+    assert store.read(Observations).height == 30
+
+
+def test_a_revision_replaces_only_what_changed_and_time_travel_shows_the_old(store: Store):
+    old = store.upsert(Observations, hours("a", 30))
+    new = store.upsert(Observations, hours("a", 40, value=2.0, ingested_at=START + timedelta(days=1)))
+    assert store.read(Observations)["concentration_ugm3"].to_list() == [2.0] * 40
+    assert store.read(Observations, version=old)["concentration_ugm3"].to_list() == [1.0] * 30
+    assert new == old + 1
+
+
+def test_an_older_ingest_never_overwrites_a_newer_one(store: Store):
+    store.upsert(Observations, hours("a", 3, value=2.0, ingested_at=START + timedelta(days=1)))
+    store.upsert(Observations, hours("a", 3, value=1.0, ingested_at=START))
+    assert store.read(Observations)["concentration_ugm3"].to_list() == [2.0] * 3
+
+
+def test_the_archive_keeps_what_was_issued(store: Store):
+    store.append(Observations, hours("a", 3, value=1.0))
+    store.append(Observations, hours("a", 5, value=2.0))
+    assert store.read(Observations).sort("observed_at")["concentration_ugm3"].to_list() == [1.0] * 3 + [2.0] * 2
+
+
+def test_observed_and_forecast_weather_of_one_hour_live_side_by_side(store: Store):
+    row = {name: 1.0 for name in WEATHER_VARIABLES} | {"station_id": "a", "valid_at": START, "source": "test"}
+    rows = pl.DataFrame(
+        [row | {"issued_at": None, "available_at": START}, row | {"issued_at": START, "available_at": START}],
+        schema=Weather.create_empty().schema,
+    )
+    first = store.upsert(Weather, rows)
+    assert store.upsert(Weather, rows) == first
+    store.upsert(Weather, rows.with_columns(temperature_c=pl.lit(7.0)))
+    assert store.read(Weather)["temperature_c"].to_list() == [7.0, 7.0]
+
+
+def test_rows_that_break_the_contract_change_nothing(store: Store):
+    store.upsert(Observations, hours("a", 3))
+    with pytest.raises(ContractError, match="observations"):
+        store.upsert(Observations, hours("a", 5).with_columns(pollutant=pl.lit("radon")))
+    with pytest.raises(ContractError, match="primary_key"):
+        store.upsert(Observations, pl.concat([hours("b", 2), hours("b", 2)]))
+    assert store.read(Observations).height == 3
+
+
+def start_writer(root: str, name: str, options: dict[str, str]) -> subprocess.Popen[str]:
+    pairs = [f"{key}={value}" for key, value in options.items()]
+    command = [sys.executable, str(WRITER), root, name, *pairs]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_processes_writing_at_once_lose_and_repeat_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest):
+    root, options = (str(tmp_path), {}) if kind == "folder" else request.getfixturevalue("s3_bucket")
+    writers = [start_writer(root, name, options) for name in ("a", "b", "c")]
+    for writer in writers:
+        _, complaint = writer.communicate(timeout=120)
+        assert writer.returncode == 0, complaint
+    rows = Store(root, options).read(Observations)
+    counted = dict(rows.group_by("station_id").len().iter_rows())
+    assert counted == {"a": 100, "b": 100, "c": 100, "shared": 100}
+    assert rows.unique(["station_id", "observed_at"]).height == rows.height
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_a_process_killed_while_writing_leaves_the_table_readable(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+):
+    root, options = (str(tmp_path), {}) if kind == "folder" else request.getfixturevalue("s3_bucket")
+    store = Store(root, options)
+    for attempt in range(4):
+        writer = start_writer(root, f"forever{attempt}", options)
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(0.05 + 0.07 * attempt)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        assert writer.stderr is not None
+        writer.stderr.close()
+        before = store.read(Observations)
+        assert before.unique(["station_id", "observed_at"]).height == before.height
+        store.upsert(Observations, hours(f"after{attempt}", 5))
+        assert store.read(Observations).height == before.height + 5
+
+
+def test_a_corrupt_table_is_named_with_the_remedy(tmp_path: Path):
+    store = Store(str(tmp_path))
+    store.upsert(Observations, hours("a", 3))
+    for data_file in (tmp_path / "observations").glob("*.parquet"):
+        data_file.write_bytes(b"garbage")
+    with pytest.raises(StoreError, match=r"observations.*backup"):
+        store.read(Observations)
+
+
+def test_a_corrupt_log_is_named_with_the_remedy(tmp_path: Path):
+    store = Store(str(tmp_path))
+    store.upsert(Observations, hours("a", 3))
+    for log in (tmp_path / "observations" / "_delta_log").glob("*.json"):
+        log.write_text("{not json")
+    with pytest.raises(StoreError, match=r"observations.*backup"):
+        store.version(Observations)
+
+
+@pytest.fixture(scope="session")
+def small_disk(tmp_path_factory: pytest.TempPathFactory):
+    """A real file system of 512 KiB."""
+    folder = tmp_path_factory.mktemp("disk")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_an_error_and_what_was_stored_stays(small_disk: Path):
+    store = Store(str(small_disk))
+    store.upsert(Observations, hours("a", 50))
+    noise = hours("b", 200_000).with_columns(concentration_ugm3=pl.arange(0, 200_000).hash(seed=1) / 1e16)
+    with pytest.raises(StoreError, match="free space"):
+        store.upsert(Observations, noise)
+    assert store.read(Observations).height == 50
+
+
+def test_a_read_only_disk_is_an_error_and_what_was_stored_stays(small_disk: Path):
+    store = Store(str(small_disk / "ro"))
+    store.upsert(Observations, hours("a", 5))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    try:
+        with pytest.raises(StoreError, match="writable"):
+            store.upsert(Observations, hours("b", 5))
+        assert store.read(Observations).height == 5
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+
+
+def test_an_unreachable_bucket_is_an_error_that_names_it_and_not_the_secret(unused_port: int):
+    options = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{unused_port}",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+    }
+    secret = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "top-secret", "max_retries": "0"}
+    store = Store("s3://bucket/tables", options | secret)
+    with pytest.raises(StoreError, match="observations") as caught:
+        store.version(Observations)
+    assert "top-secret" not in str(caught.value)
