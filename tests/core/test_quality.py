@@ -314,3 +314,9 @@ def test_the_context_reaches_as_far_as_the_slowest_rule():
 def test_flagged_rows_fulfil_the_contract_of_the_store():
     rows = flag(fetched([10.0, -999.0, 10.0]), recent=None, now=NOW).rows
     assert conform(Observations, rows).equals(rows)
+
+
+def test_every_rule_is_documented_with_the_flag_it_earns():
+    documented = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for rule, earned in RULES.items():
+        assert f"| `{rule}` | {earned} |" in documented

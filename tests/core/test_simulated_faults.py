@@ -1,6 +1,7 @@
 """Each fault shows where it was put and nowhere else."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -109,3 +110,12 @@ def test_faults_add_up_in_their_order():
 def test_a_fault_aimed_at_nothing_is_refused():
     with pytest.raises(NotKnown, match="simulated-atlantis"):
         SimulatedSource(faults=[Gap(station_id="simulated-atlantis", **AT)])
+
+
+def test_every_fault_is_documented_and_the_example_works():
+    documented = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert all(f"`{type(fault).__name__}`" in documented for fault in [*ONE_SERIES, Outage(**AT)])
+    example = documented.split("```python")[1].split("```")[0]
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert isinstance(names["source"], SimulatedSource)
