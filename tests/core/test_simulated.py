@@ -210,10 +210,10 @@ def test_weather_lasts():
         assert rows.select(pl.corr(variable, pl.col(variable).shift(hours))).item() > least
 
 
-def test_runs_are_issued_at_00_and_12_utc_for_96_hours_and_known_at_once():
+def test_runs_are_issued_at_00_and_12_utc_for_96_hours_and_known_four_hours_later():
     runs = weather().filter(pl.col("issued_at").is_not_null())
     assert sorted(runs["issued_at"].dt.hour().unique()) == [0, 12]
-    assert (runs["available_at"] == runs["issued_at"]).all()
+    assert (runs["available_at"] - runs["issued_at"]).unique().to_list() == [timedelta(hours=4)]
     spans = runs.group_by("station_id", "issued_at").agg(
         pl.len(), first=pl.col("valid_at").min() - pl.col("issued_at").first()
     )

@@ -188,8 +188,10 @@ def test_malformed_weather_is_refused_with_the_place_and_the_remedy(folder: Path
 
 
 def test_a_missing_folder_file_or_an_ambiguous_pair_is_refused(folder: Path, tmp_path: Path):
-    with pytest.raises(SourceRefused, match="no such folder"):
-        FilesSource(tmp_path / "elsewhere").fetch_stations()
+    elsewhere = FilesSource(tmp_path / "elsewhere")
+    for fetch in (elsewhere.fetch_stations, elsewhere.fetch_span, lambda: elsewhere.fetch_weather(**ALWAYS)):
+        with pytest.raises(SourceRefused, match="no such folder"):
+            fetch()
     pl.DataFrame({"station_id": ["b"]}).write_parquet(folder / "observations.parquet")
     with pytest.raises(SourceRefused, match=r"both observations.parquet and observations.csv; keep one"):
         FilesSource(folder).fetch_observations(**ALWAYS)

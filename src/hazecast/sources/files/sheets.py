@@ -131,8 +131,10 @@ def find_file(folder: Path, stem: str) -> Path | None:
     """The Parquet or CSV file called `stem` in `folder`, None where there is neither.
 
     Raises:
-        SourceRefused: there are both, so nobody can tell which counts.
+        SourceRefused: there is no such folder, or it holds both, so nobody can tell which counts.
     """
+    if not folder.is_dir():
+        raise SourceRefused(f"{folder}: no such folder; give the folder that holds stations.csv")
     found = [path for ending in ("parquet", "csv") if (path := folder / f"{stem}.{ending}").is_file()]
     if len(found) > 1:
         raise SourceRefused(f"{folder.name} has both {found[0].name} and {found[1].name}; keep one")

@@ -71,8 +71,6 @@ class FilesSource:
         return conform(Weather, rows.filter(dated.is_between(since, until, closed="left")))
 
     def _sheet(self, stem: str) -> Sheet:
-        if not self._folder.is_dir():
-            raise SourceRefused(f"{self._folder}: no such folder; give the folder that holds stations.csv")
         path = find_file(self._folder, stem)
         if path is None:
             raise SourceRefused(f"{self._folder}: has no {stem} file; add {stem}.csv (layout: docs/data.md)")

@@ -19,6 +19,7 @@ from hazecast.sources.simulated.weather import CityWeather, actual_weather, fore
 ATTRIBUTION = "Simulated by Hazecast; not real measurements"
 RUN_EVERY_HOURS = 12
 RUN_LENGTH_HOURS = 96
+RUN_KNOWN_AFTER = 4 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTRUMENT_NOISE = {"pm25": 0.10, "coarse": 0.10, "no2": 0.05, "o3": 0.04, "so2": 0.10, "co": 0.06}
 
@@ -27,7 +28,7 @@ class SimulatedSource:
     """Air and weather over a city that does not exist, the same at every call for the same `seed`.
 
     Any window gives the same rows as any other that holds their hours. Observations are known when their hour has
-    ended; weather forecasts are issued at 00 and 12 UTC for 96 hours and known at once, which no real centre manages.
+    ended; weather forecasts are issued at 00 and 12 UTC for 96 hours and known four hours later, as real ones are.
 
     Args:
         seed: which world.
@@ -97,7 +98,7 @@ class SimulatedSource:
         runs = self._at_stations(valid, forecast_weather(self._seed, valid, issued)).with_columns(
             issued_at=_moments(np.tile(issued, len(self._sites)))
         )
-        rows = pl.concat([seen, runs.with_columns(available_at=pl.col("issued_at"))], how="diagonal")
+        rows = pl.concat([seen, runs.with_columns(available_at=pl.col("issued_at") + RUN_KNOWN_AFTER)], how="diagonal")
         return conform(Weather, rows.with_columns(pl.col(WEATHER_VARIABLES).round(1), source=pl.lit(self.name)))
 
     def _readings(self, hours: Hours) -> dict[tuple[str, str], Floats]:
