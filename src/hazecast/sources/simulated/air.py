@@ -4,6 +4,7 @@ Every value is a function of its own hour and the day before, never of a running
 """
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -92,15 +93,13 @@ def _drifted(fresh: Floats, places: tuple[Site, ...], around: Surroundings) -> F
     speed_kmh = 3.6 * np.maximum(np.hypot(east, north), 0.8)
     now = np.arange(MEMORY_HOURS, fresh.shape[1])
     arrived = np.zeros((len(places), now.size))
-    for here, place in enumerate(places):
-        for there, origin in enumerate(places):
-            if here != there:
-                dx, dy = place.east_km - origin.east_km, place.north_km - origin.north_km
-                km = max(float(np.hypot(dx, dy)), 1.0)
-                along = (east * dx + north * dy) / (km * speed_kmh / 3.6)
-                delay = np.minimum(np.rint(km / speed_kmh).astype(np.int64), MEMORY_HOURS)
-                plume = 0.6 * np.exp(-km / 15.0) * np.maximum(0.0, along) ** 6
-                arrived[here] += plume * fresh[there, now - delay]
+    for (here, place), (there, origin) in permutations(enumerate(places), 2):
+        dx, dy = place.east_km - origin.east_km, place.north_km - origin.north_km
+        km = max(float(np.hypot(dx, dy)), 1.0)
+        along = (east * dx + north * dy) / (km * speed_kmh / 3.6)
+        delay = np.minimum(np.rint(km / speed_kmh).astype(np.int64), MEMORY_HOURS)
+        plume = 0.6 * np.exp(-km / 15.0) * np.maximum(0.0, along) ** 6
+        arrived[here] += plume * fresh[there, now - delay]
     return arrived
 
 
