@@ -1,0 +1,159 @@
+"""Features: one row per forecast hour, from the as-of view alone; training and live forecasts both come here."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.features.view import HISTORY_HOURS, FutureWeather, View
+from hazecast.features.weather import accumulate, past_weather, weather_ahead
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Columns = dict[str, Floats]
+Offsets = dict[str, float]
+
+_MEMORY_HOURS = 18.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which forecast hours of a view to build: `case` is a row of the view, `lead` 1…72 [h]."""
+
+    case: Ints
+    lead: Ints
+
+    def __len__(self) -> int:
+        return len(self.case)
+
+
+@dataclass(frozen=True)
+class Features:
+    """One pollutant's rows. `base` is the naive forecast on the log scale that the model corrects, NaN if none."""
+
+    names: tuple[str, ...]
+    values: Floats
+    base: Floats
+
+
+def log_level(concentration_ugm3: Floats, offset_ugm3: float) -> Floats:
+    """log(concentration + offset); small negatives of the instrument count as zero."""
+    return np.log(np.maximum(concentration_ugm3, 0) + np.float32(offset_ugm3), dtype=np.float32)
+
+
+def build_features(
+    view: View, rows: Rows, *, offsets: Offsets, future: FutureWeather, only: tuple[str, ...]
+) -> dict[str, Features]:
+    """Features of the pollutants `only` for the same rows; weather and calendar are built once and shared.
+
+    Args:
+        view: what was knowable.
+        rows: the forecast hours wanted.
+        offsets: offset of the log scale per pollutant [µg/m³]; its pollutants are the inputs.
+        future: NONE leaves out the weather ahead.
+        only: the pollutants forecast.
+    """
+    running = accumulate(view.weather)
+    shared = {"lead_hours": rows.lead.astype(np.float32), **_calendar(view, rows)}
+    shared |= {name: values[rows.case] for name, values in past_weather(view, running).items()}
+    if future is not FutureWeather.NONE:
+        shared |= weather_ahead(view, running, case=rows.case, lead=rows.lead)
+    levels = {p: log_level(_of(view, view.history_ugm3, p), offset) for p, offset in offsets.items()}
+    around = {p: log_level(_of(view, view.surroundings_ugm3, p), offsets[p]) for p in only}
+    block = np.column_stack(list(shared.values()))
+    built = {}
+    for pollutant in only:
+        own, base = _pollutant(levels, around, rows, pollutant)
+        names = (*shared, *own)
+        built[pollutant] = Features(names, np.concatenate([block, np.column_stack(list(own.values()))], axis=1), base)
+    return built
+
+
+def _of(view: View, values: Floats, pollutant: str) -> Floats:
+    if pollutant in view.panel.pollutants:
+        return np.asarray(values[view.panel.pollutants.index(pollutant)])
+    return np.full(values.shape[1:], np.nan, np.float32)
+
+
+def _calendar(view: View, rows: Rows) -> Columns:
+    hours = view.issued[rows.case] + rows.lead - 1
+    zones = np.array(view.panel.timezones)[view.station[rows.case]]
+    found = {name: np.empty(len(rows), np.float32) for name in ("local_hour", "weekday", "year_sin", "year_cos")}
+    for zone in np.unique(zones):
+        mine = zones == zone
+        distinct, back = np.unique(hours[mine], return_inverse=True)
+        local = view.panel.times(distinct).dt.convert_time_zone(ZoneInfo(zone).key).dt
+        turn = 2 * np.pi * local.ordinal_day().to_numpy() / 365.25
+        parts = local.hour(), local.weekday(), np.sin(turn), np.cos(turn)
+        for name, part in zip(found, parts, strict=True):
+            found[name][mine] = np.asarray(part)[back]
+    return found
+
+
+def _pollutant(levels: Columns, around: Columns, rows: Rows, pollutant: str) -> tuple[Columns, Floats]:
+    own = levels[pollutant]
+    last, age = _last(own)
+    state = {f"mean_{h}h": _mean(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
+    level = _first_known(state["mean_72h"], state[f"mean_{HISTORY_HOURS}h"])
+    last = _first_known(last, level)
+    keep = np.exp(-rows.lead / _MEMORY_HOURS).astype(np.float32)
+    base = keep * last[rows.case] + (1 - keep) * level[rows.case]
+    found = {name: values[rows.case] - base for name, values in state.items()}
+    found |= {f"lag_{h}h": own[rows.case, -h] - base for h in (1, 2, 3, 6, 12, 24)}
+    found |= {"base": base, "last": last[rows.case] - base, "last_age_hours": age[rows.case]}
+    found |= _same_hour(own, rows, base) | {n: v[rows.case] for n, v in _spread(own).items()}
+    for other, theirs in levels.items():
+        if other != pollutant:
+            found |= {f"{other}_mean_{h}h": _mean(theirs[:, -h:])[rows.case] for h in (3, 24)}
+            found[f"{other}_mean_72h"] = _mean(theirs[:, -72:])[rows.case]
+    near = around[pollutant]
+    found |= {f"around_mean_{h}h": _mean(near[:, -h:])[rows.case] - base for h in (1, 6, 24)}
+    return found, base
+
+
+def _same_hour(own: Floats, rows: Rows, base: Floats) -> Columns:
+    """Levels at the clock hour forecast on the latest complete days before issue."""
+    days = -(-rows.lead // 24)
+    seen = [own[rows.case, HISTORY_HOURS + rows.lead - 1 - 24 * (days + d)] for d in range(7)]
+    values = np.stack(seen)
+    return {
+        "same_hour_1d": values[0] - base,
+        "same_hour_2d": values[1] - base,
+        "same_hour_mean": _mean(values.T) - base,
+    }
+
+
+def _spread(own: Floats) -> Columns:
+    day = own[:, -24:]
+    return {
+        "highest_24h": np.fmax.reduce(day, axis=1) - _mean(day),
+        "lowest_24h": np.fmin.reduce(day, axis=1) - _mean(day),
+        "spread_24h": np.sqrt(_mean((day - _mean(day)[:, None]) ** 2)),
+        f"spread_{HISTORY_HOURS}h": np.sqrt(_mean((own - _mean(own)[:, None]) ** 2)),
+    }
+
+
+def _mean(values: Floats) -> Floats:
+    known = ~np.isnan(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0).sum(axis=-1, dtype=np.float32)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _last(own: Floats) -> tuple[Floats, Floats]:
+    """Newest known level and its age [h]."""
+    known = ~np.isnan(own)
+    back = np.argmax(known[:, ::-1], axis=1)
+    any_known = known.any(axis=1)
+    value = own[np.arange(len(own)), HISTORY_HOURS - 1 - back]
+    return np.where(any_known, value, np.nan).astype(np.float32), np.where(any_known, back + 1, np.nan).astype(
+        np.float32
+    )
+
+
+def _first_known(*values: Floats) -> Floats:
+    found = values[0]
+    for other in values[1:]:
+        found = np.where(np.isnan(found), other, found)
+    return found

@@ -1,0 +1,80 @@
+"""Errors of a weather forecast, imitated: what NOISY future weather adds to the observed one."""
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.air.tables import HORIZON_HOURS
+from hazecast.features.panel import WEATHER
+
+Floats = npt.NDArray[np.float32]
+
+# Standard deviation at lead 1 h and at lead 72 h, in the unit of each channel; rain is handled apart.
+SPREAD: dict[str, tuple[float, float]] = {
+    "temperature_c": (1.0, 2.5),
+    "dew_point_c": (1.2, 3.0),
+    "pressure_hpa": (0.5, 2.5),
+    "wind_u_ms": (0.6, 1.3),
+    "wind_v_ms": (0.6, 1.3),
+}
+MEMORY = 0.92  # correlation of one hour's error with the next
+RAIN_LOG_SPREAD = 0.7
+RAIN_SHIFT_HOURS = 3
+
+
+def perturb(weather: Floats, station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:
+    """Observed weather (case, lead, WEATHER) as a forecast might have shown it.
+
+    Temperature, dew point, pressure and both wind components get AR(1) errors over the leads whose spread grows
+    linearly with lead; wind speed follows from the perturbed vector (and, where only speed is known, is scaled);
+    rain is displaced by up to 3 h and multiplied by a lognormal factor. The draw depends on seed, station and issue
+    hour alone, so the same case always gets the same errors.
+    """
+    errors = _correlated(_normals(station, issued, seed=seed))
+    growth = np.linspace(0, 1, HORIZON_HOURS, dtype=np.float32)
+    noisy = weather.copy()
+    for channel, (first, last) in SPREAD.items():
+        k = WEATHER.index(channel)
+        noisy[:, :, k] += errors[:, :, k] * (first + (last - first) * growth)
+    u, v, speed = (WEATHER.index(c) for c in ("wind_u_ms", "wind_v_ms", "wind_speed_ms"))
+    scaled = weather[:, :, speed] * np.exp(0.3 * errors[:, :, speed])
+    vector = np.hypot(noisy[:, :, u], noisy[:, :, v])
+    noisy[:, :, speed] = np.where(np.isnan(vector), scaled, vector)
+    dew, temperature = WEATHER.index("dew_point_c"), WEATHER.index("temperature_c")
+    noisy[:, :, dew] = np.where(
+        np.isnan(noisy[:, :, temperature]), noisy[:, :, dew], np.minimum(noisy[:, :, dew], noisy[:, :, temperature])
+    )
+    rain = WEATHER.index("precipitation_mm")
+    shift = np.rint(RAIN_SHIFT_HOURS * np.tanh(errors[:, :1, rain])).astype(np.int64)
+    place = np.clip(np.arange(HORIZON_HOURS) + shift, 0, HORIZON_HOURS - 1)
+    noisy[:, :, rain] = np.take_along_axis(weather[:, :, rain], place, axis=1) * np.exp(
+        RAIN_LOG_SPREAD * errors[:, :, rain]
+    )
+    return noisy
+
+
+def _correlated(draws: Floats) -> Floats:
+    errors = draws.copy()
+    fresh = np.float32(np.sqrt(1 - MEMORY**2))
+    for lead in range(1, HORIZON_HOURS):
+        errors[:, lead] = MEMORY * errors[:, lead - 1] + fresh * draws[:, lead]
+    return errors
+
+
+def _normals(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:
+    """Standard normals (case, lead, channel) from a counter: SplitMix64 of the case, then Box-Muller."""
+    draw = _mix(np.array([seed], np.uint64))
+    case = _mix(_mix(draw + issued.astype(np.uint64)) + station.astype(np.uint64))
+    count = np.arange(2 * HORIZON_HOURS * len(WEATHER), dtype=np.uint64)
+    words = _mix(case[:, None] + count * np.uint64(0xD1342543DE82EF95))
+    uniform = ((words >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(2**24)
+    radius, angle = np.split(uniform, 2, axis=1)
+    normal = np.sqrt(-2 * np.log(radius)) * np.cos(np.float32(2 * np.pi) * angle)
+    return np.asarray(normal.reshape(len(station), HORIZON_HOURS, len(WEATHER)), np.float32)
+
+
+def _mix(word: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        word = word + np.uint64(0x9E3779B97F4A7C15)
+        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return word ^ (word >> np.uint64(31))

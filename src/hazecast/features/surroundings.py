@@ -1,0 +1,42 @@
+"""Which stations lie near which."""
+
+import numpy as np
+import numpy.typing as npt
+
+NEIGHBOURS = 8
+REACH_KM = 150.0
+_EARTH_KM = 6371.0
+_ROWS_AT_ONCE = 1000
+
+
+def nearest_stations(
+    latitude_deg: npt.NDArray[np.float32], longitude_deg: npt.NDArray[np.float32]
+) -> npt.NDArray[np.int64]:
+    """The up to 8 nearest other stations within 150 km, nearest first; (station, k), -1 where there are fewer.
+
+    A station without coordinates has no neighbours and is nobody's neighbour.
+    """
+    n = len(latitude_deg)
+    k = min(NEIGHBOURS, max(n - 1, 0))
+    found = np.full((n, k), -1, np.int64)
+    if k == 0:
+        return found
+    points = _unit_vectors(latitude_deg, longitude_deg)
+    for first in range(0, n, _ROWS_AT_ONCE):
+        rows = slice(first, min(first + _ROWS_AT_ONCE, n))
+        chord = np.clip(points[rows] @ points.T, -1, 1)
+        distance_km = np.nan_to_num(_EARTH_KM * np.arccos(chord), nan=np.inf)
+        distance_km[np.arange(rows.stop - first), np.arange(first, rows.stop)] = np.inf
+        near = np.argpartition(distance_km, k - 1, axis=1)[:, :k]
+        reach = np.take_along_axis(distance_km, near, axis=1)
+        order = np.argsort(reach, axis=1, kind="stable")
+        near, reach = np.take_along_axis(near, order, axis=1), np.take_along_axis(reach, order, axis=1)
+        found[rows] = np.where(reach <= REACH_KM, near, -1)
+    return found
+
+
+def _unit_vectors(
+    latitude_deg: npt.NDArray[np.float32], longitude_deg: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    lat, lon = np.radians(latitude_deg.astype(np.float64)), np.radians(longitude_deg.astype(np.float64))
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

@@ -1,0 +1,125 @@
+"""The as-of view: the only way features see the panel."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.air.tables import HORIZON_HOURS
+from hazecast.features.noise import perturb
+from hazecast.features.panel import RUN_HOURS, Panel
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+HISTORY_HOURS = 168
+PAST_WEATHER_HOURS = 96
+SURROUNDING_HOURS = 24
+
+
+class FutureWeather(StrEnum):
+    """What is known about the weather of the hours ahead.
+
+    FORECAST: the newest run usable at issue. NONE: nothing. OBSERVED: what came true ("perfect prog": an upper bound,
+    to be declared wherever it is used). NOISY: what came true plus errors of a realistic size, see `features.noise`.
+    """
+
+    FORECAST = "forecast"
+    NONE = "none"
+    OBSERVED = "observed"
+    NOISY = "noisy"
+
+
+@dataclass(frozen=True)
+class View:
+    """What was knowable at issue, one row per case (station, issue hour); NaN is what was not known.
+
+    Attributes:
+        panel: where it was cut from; read for places and calendars only.
+        station: (case,) panel index.
+        issued: (case,) panel hour of issue.
+        history_ugm3: (pollutant, case, HISTORY_HOURS); the last column is the hour that ended at issue.
+        surroundings_ugm3: (pollutant, case, SURROUNDING_HOURS) mean over the neighbours.
+        weather: (case, PAST_WEATHER_HOURS + HORIZON_HOURS, WEATHER); column PAST_WEATHER_HOURS is lead 1.
+    """
+
+    panel: Panel
+    station: Ints
+    issued: Ints
+    history_ugm3: Floats
+    surroundings_ugm3: Floats
+    weather: Floats
+
+    def __len__(self) -> int:
+        return len(self.station)
+
+
+def look(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, seed: int = 0) -> View:
+    """Cut out what was knowable at hour `issued` about `station`, case by case.
+
+    Args:
+        panel: everything, including what was not yet known.
+        station: (case,) panel indices.
+        issued: (case,) panel hours.
+        future: what to show of the weather ahead.
+        seed: of the errors of NOISY weather.
+    """
+    return View(
+        panel=panel,
+        station=station,
+        issued=issued,
+        history_ugm3=_known(panel, station, issued, hours=HISTORY_HOURS),
+        surroundings_ugm3=_surroundings(panel, station, issued),
+        weather=np.concatenate(_weather(panel, station, issued, future=future, seed=seed), axis=1),
+    )
+
+
+def _reach(panel: Panel, issued: Ints, first: int, last: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Hours issued+first … issued+last-1, moved inside the panel, and which of them truly lie there."""
+    hours = issued[:, None] + np.arange(first, last)
+    return np.clip(hours, 0, panel.n_hours - 1), (hours >= 0) & (hours < panel.n_hours)
+
+
+def _known(panel: Panel, station: Ints, issued: Ints, *, hours: int) -> Floats:
+    at, inside = _reach(panel, issued, -hours, 0)
+    values = panel.concentration_ugm3[:, station[:, None], at]
+    known = inside & (panel.known_from[:, station[:, None], at] <= issued[:, None])
+    return np.where(known, values, np.float32(np.nan))
+
+
+def _surroundings(panel: Panel, station: Ints, issued: Ints) -> Floats:
+    shape = (len(panel.pollutants), len(station), SURROUNDING_HOURS)
+    total, count = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for near in panel.neighbours[station].T:
+        values = _known(panel, np.maximum(near, 0), issued, hours=SURROUNDING_HOURS)
+        there = ~np.isnan(values) & (near >= 0)[:, None]
+        total += np.where(there, values, 0)
+        count += there
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+
+
+def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, seed: int) -> tuple[Floats, Floats]:
+    at, inside = _reach(panel, issued, -PAST_WEATHER_HOURS, 0)
+    known = inside & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
+    past = np.where(known[..., None], panel.weather[station[:, None], at], np.float32(np.nan))
+    if future is FutureWeather.FORECAST:
+        return _with_run(panel, station, issued, past)
+    at, inside = _reach(panel, issued, 0, HORIZON_HOURS)
+    shown = inside if future is not FutureWeather.NONE else np.zeros_like(inside)
+    ahead = np.where(shown[..., None], panel.weather[station[:, None], at], np.float32(np.nan))
+    return past, perturb(ahead, station, issued, seed=seed) if future is FutureWeather.NOISY else ahead
+
+
+def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats) -> tuple[Floats, Floats]:
+    """The newest run ahead; it also stands in for past hours whose observation is not there yet."""
+    row = panel.runs.newest(station, issued)
+    whole = np.full((len(station), past.shape[1] + HORIZON_HOURS, past.shape[2]), np.nan, np.float32)
+    have = np.flatnonzero(row >= 0)
+    run = row[have]
+    column = issued[have, None] + np.arange(-past.shape[1], HORIZON_HOURS) - panel.runs.issued[run, None]
+    values = panel.runs.values[run[:, None], np.clip(column, 0, RUN_HOURS - 1)]
+    covered = (column >= 0) & (column < RUN_HOURS)
+    whole[have] = np.where(covered[..., None], values, np.float32(np.nan))
+    filled = np.where(np.isnan(past), whole[:, : past.shape[1]], past)
+    return filled, whole[:, past.shape[1] :]

@@ -1,0 +1,104 @@
+"""Weather features: what the air will do and has done, up to the hour forecast."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.features.panel import WEATHER
+from hazecast.features.view import PAST_WEATHER_HOURS, View
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Columns = dict[str, Floats]
+
+_STAGNANT_MS = 1.5
+_SERIES = (*WEATHER, "stagnation")
+
+
+@dataclass(frozen=True)
+class Running:
+    """Running sums over the hours of each case, so that a mean over any window costs two look-ups."""
+
+    total: Floats
+    count: Floats
+
+    def mean(self, series: str, case: Ints, *, first: Ints, last: Ints) -> Floats:
+        """Mean over columns first…last-1; NaN unless half of them are known."""
+        k = _SERIES.index(series)
+        start = np.maximum(first, 0)
+        n = self.count[k][case, last] - self.count[k][case, start]
+        total = self.total[k][case, last] - self.total[k][case, start]
+        enough = (n > 0) & (2 * n >= last - start)
+        return np.where(enough, total / np.maximum(n, 1), np.float32(np.nan))
+
+
+def past_weather(view: View, running: Running) -> Columns:
+    """Weather before issue, one value per case: means over the last 6, 24 and 72 h."""
+    case = np.arange(len(view))
+    last = np.full(len(view), PAST_WEATHER_HOURS)
+    return {
+        f"past_{series}_{hours}h": running.mean(series, case, first=last - hours, last=last)
+        for hours in (6, 24, 72)
+        for series in _SERIES
+    }
+
+
+def weather_ahead(view: View, running: Running, *, case: Ints, lead: Ints) -> Columns:
+    """Weather at the hour forecast and over the hours that lead up to it, one value per row."""
+    column = PAST_WEATHER_HOURS + lead - 1
+    at: Columns = {name: view.weather[case, column, k] for k, name in enumerate(WEATHER)}
+    found: Columns = {f"at_{name}": values for name, values in at.items()}
+    found["at_dew_point_depression_c"] = at["temperature_c"] - at["dew_point_c"]
+    for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
+        k = WEATHER.index(name)
+        found[f"change_{name}_24h"] = at[name] - view.weather[case, column - 24, k]
+    for hours, series in _AHEAD_WINDOWS:
+        found[f"mean_{series}_{hours}h"] = running.mean(series, case, first=column + 1 - hours, last=column + 1)
+    issue = np.full(len(case), PAST_WEATHER_HOURS)
+    for series in ("wind_u_ms", "wind_v_ms", "wind_speed_ms", "precipitation_mm"):
+        found[f"since_issue_{series}"] = running.mean(series, case, first=issue, last=column + 1)
+    found["strongest_wind_since_issue_ms"] = _strongest_wind(view)[case, lead - 1]
+    return found
+
+
+_AHEAD_WINDOWS = tuple(
+    (hours, series)
+    for hours, names in (
+        (3, ("wind_speed_ms", "wind_u_ms", "wind_v_ms")),
+        (6, ("wind_speed_ms", "wind_u_ms", "wind_v_ms", "precipitation_mm", "stagnation")),
+        (12, ("wind_speed_ms", "wind_u_ms", "wind_v_ms", "stagnation", "pressure_hpa")),
+        (
+            24,
+            (
+                "wind_speed_ms",
+                "wind_u_ms",
+                "wind_v_ms",
+                "stagnation",
+                "precipitation_mm",
+                "temperature_c",
+                "dew_point_c",
+            ),
+        ),
+        (48, ("wind_speed_ms", "wind_u_ms", "wind_v_ms", "stagnation", "dew_point_c", "pressure_hpa")),
+    )
+    for series in names
+)
+
+
+def accumulate(weather: Floats) -> Running:
+    """Running sums of (case, hour, WEATHER) and of the share of stagnant hours (wind below 1.5 m/s)."""
+    speed = weather[:, :, WEATHER.index("wind_speed_ms")]
+    stagnant = np.where(np.isnan(speed), np.nan, speed < _STAGNANT_MS)
+    series = np.concatenate([np.moveaxis(weather, 2, 0), stagnant[None].astype(np.float32)])
+    known = ~np.isnan(series)
+    start = np.zeros((*series.shape[:2], 1), np.float32)
+    total = np.cumsum(np.where(known, series, 0), axis=2, dtype=np.float32)
+    count = np.cumsum(known, axis=2, dtype=np.float32)
+    return Running(np.concatenate([start, total], axis=2), np.concatenate([start, count], axis=2))
+
+
+def _strongest_wind(view: View) -> Floats:
+    speed = view.weather[:, PAST_WEATHER_HOURS:, WEATHER.index("wind_speed_ms")]
+    so_far = np.fmax.accumulate(speed, axis=1)
+    return so_far.astype(np.float32)

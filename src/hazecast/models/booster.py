@@ -1,0 +1,86 @@
+"""The booster of one pollutant and lead block: where the level will be, how sure that is, the shape of the doubt."""
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.air.tables import QUANTILE_LEVELS
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+FOLDS = 3
+# The shape is kept as quantiles of the standardised residual at these levels; the mean is taken over the same ones.
+SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LEVELS]))
+_SMALLEST_SPREAD = 0.02
+_POINT_ROUNDS, _SPREAD_ROUNDS = 120, 50
+_TREES = {
+    "objective": "regression",
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "lambda_l2": 30.0,
+    "feature_fraction": 0.4,
+    "extra_trees": True,
+    "max_bin": 127,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Location and spread of the log level's departure from the base, per row."""
+
+    location: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True)
+class BlockBooster:
+    """Fitted trees of one pollutant and lead block.
+
+    Attributes:
+        points: one booster per fold, each blind to its own fold; their mean is the location.
+        spread: expected absolute departure.
+        shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows the point boosters had not seen.
+    """
+
+    points: tuple[lgb.Booster, ...]
+    spread: lgb.Booster
+    shape: Floats
+
+    def predict(self, features: Floats) -> Distribution:
+        """Location and spread for each row of features."""
+        location = np.mean([p.predict(features) for p in self.points], axis=0)
+        return Distribution(location.astype(np.float32), _positive(self.spread.predict(features)))
+
+
+def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[str, ...], seed: int) -> BlockBooster:
+    """Fit by cross-fitting: every residual that shapes the uncertainty comes from a booster that had not seen its fold.
+
+    Args:
+        features: (row, feature).
+        departure: log level minus base.
+        fold: 0 … FOLDS-1, contiguous stretches of time.
+        names: of the features.
+        seed: of the trees.
+    """
+    parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 300, 20, 600))}
+    rows = lgb.Dataset(features, departure, feature_name=list(names), params=parameters).construct()
+    points, residual = [], np.zeros(len(departure), np.float32)
+    for k in range(FOLDS):
+        held = fold == k
+        inside = np.flatnonzero(~held) if 0 < held.sum() < len(fold) else np.arange(len(fold))
+        point = lgb.train(parameters | {"seed": seed + k}, rows.subset(inside), num_boost_round=_POINT_ROUNDS)
+        residual[held] = departure[held] - point.predict(features[held])
+        points.append(point)
+    spread = lgb.train(parameters, rows.set_label(np.abs(residual)), num_boost_round=_SPREAD_ROUNDS)
+    standardised = residual / _positive(spread.predict(features))
+    return BlockBooster(tuple(points), spread, np.quantile(standardised, SHAPE_LEVELS).astype(np.float32))
+
+
+def _positive(spread: npt.NDArray[np.float64]) -> Floats:
+    return np.maximum(spread, _SMALLEST_SPREAD).astype(np.float32)

@@ -1,0 +1,154 @@
+"""What was knowable at issue, and nothing else."""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from forecast_town import HOUR, at, observations, stations, weather
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hazecast.features import FutureWeather, Panel, Rows, build_features, build_panel, look
+
+OFFSETS = {"pm25": 2.0, "o3": 5.0}
+ISSUED = at(60, 6)
+
+
+def _features(panel: Panel, future: FutureWeather, *, leads=range(1, 73), issued=ISSUED) -> np.ndarray:
+    n = len(panel.stations)
+    view = look(panel, np.arange(n), np.full(n, panel.hour_of(issued)), future=future, seed=3)
+    rows = Rows(np.tile(np.arange(n), len(leads)), np.repeat(np.array(leads), n))
+    built = build_features(view, rows, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
+    return np.concatenate([np.column_stack([f.values, f.base]) for f in built.values()], axis=1)
+
+
+def _panel(*, seen=None, sky=None, runs=False) -> Panel:
+    return build_panel(observations() if seen is None else seen, weather(runs=runs) if sky is None else sky, stations())
+
+
+def test_the_future_changes_no_feature():
+    """Whatever is observed later may be anything at all."""
+    later = pl.col("observed_at") >= ISSUED
+    seen = observations().with_columns(
+        pl.when(later)
+        .then(pl.col("concentration_ugm3") * 9 + 1)
+        .otherwise("concentration_ugm3")
+        .alias("concentration_ugm3")
+    )
+    assert not seen.equals(observations())
+    none = FutureWeather.NONE
+    np.testing.assert_array_equal(_features(_panel(), none), _features(_panel(seen=seen), none))
+    np.testing.assert_array_equal(_features(_panel(), none), _features(_panel(seen=seen.filter(~later)), none))
+
+
+@settings(max_examples=8, deadline=None)
+@given(late=st.integers(1, 200), hours=st.integers(1, 100))
+def test_rows_that_arrive_after_issue_are_not_seen(late, hours):
+    """A row observed long ago but available only after issue is as good as absent."""
+    old = pl.col("observed_at").is_between(ISSUED - (hours + 5) * HOUR, ISSUED - hours * HOUR)
+    delayed = observations().with_columns(
+        pl.when(old).then(pl.lit(ISSUED + late * HOUR)).otherwise("available_at").alias("available_at")
+    )
+    none = FutureWeather.NONE
+    absent = _features(_panel(seen=observations().filter(~old)), none)
+    np.testing.assert_array_equal(_features(_panel(seen=delayed), none), absent)
+    assert not np.array_equal(_features(_panel(), none), absent, equal_nan=True)
+
+
+def test_weather_ahead_is_not_seen_without_a_forecast():
+    sky = weather()
+    blown = sky.with_columns(
+        pl.when(pl.col("valid_at") >= ISSUED).then(99.0).otherwise("wind_speed_ms").alias("wind_speed_ms")
+    )
+    for future in (FutureWeather.NONE, FutureWeather.FORECAST):
+        np.testing.assert_array_equal(_features(_panel(sky=sky), future), _features(_panel(sky=blown), future))
+    seen = _features(_panel(sky=sky), FutureWeather.OBSERVED), _features(_panel(sky=blown), FutureWeather.OBSERVED)
+    assert not np.array_equal(*seen, equal_nan=True)
+
+
+def test_a_run_is_seen_from_when_it_is_available():
+    """At 02:00 the midnight run is not out yet (03:00), so yesterday's speaks; changing the new one changes nothing."""
+    sky = weather(runs=True)
+    new = pl.col("issued_at") == at(60)
+    changed = sky.with_columns(pl.when(new).then(99.0).otherwise("wind_speed_ms").alias("wind_speed_ms"))
+    panels = _panel(sky=sky), _panel(sky=changed)
+    before = [_features(p, FutureWeather.FORECAST, issued=at(60, 2)) for p in panels]
+    np.testing.assert_array_equal(*before)
+    after = [_features(p, FutureWeather.FORECAST, issued=at(60, 3)) for p in panels]
+    assert not np.array_equal(*after, equal_nan=True)
+    assert np.isfinite(before[0]).any()
+
+
+@pytest.mark.parametrize("future", list(FutureWeather))
+def test_training_features_are_live_features(future):
+    """Rows built among many origins equal those built on the day from tables that end there."""
+    whole = _panel(runs=True)
+    n = len(whole.stations)
+    hours = np.repeat(whole.hour_of(ISSUED) + np.array([-30, 0, 17]), n)
+    view = look(whole, np.tile(np.arange(n), 3), hours, future=future, seed=3)
+    rows = Rows(np.repeat(np.arange(n, 2 * n), 2), np.tile([2, 40], n))
+    trained = build_features(view, rows, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
+    live_sky = weather(runs=True)
+    if future in (FutureWeather.NONE, FutureWeather.FORECAST):
+        live_sky = live_sky.filter(pl.col("available_at") <= ISSUED)
+    live = _panel(seen=observations().filter(pl.col("available_at") <= ISSUED), sky=live_sky)
+    view = look(live, np.arange(n), np.full(n, live.hour_of(ISSUED)), future=future, seed=3)
+    today = build_features(view, Rows(rows.case - n, rows.lead), offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
+    assert today.names == trained.names
+    np.testing.assert_array_equal(today.values, trained.values)
+
+
+def test_invalid_values_are_left_out_and_suspicious_ones_are_not_truth():
+    flags = observations().with_columns(
+        pl.when(pl.col("observed_at") == at(30))
+        .then(pl.lit("invalid"))
+        .when(pl.col("observed_at") == at(30, 1))
+        .then(pl.lit("suspicious"))
+        .otherwise("flag")
+        .alias("flag")
+    )
+    panel = _panel(seen=flags)
+    hour = panel.hour_of(at(30))
+    centre = panel.concentration_ugm3[:, 0, hour : hour + 2]
+    assert np.isnan(centre[:, 0]).all()
+    assert np.isfinite(centre[:, 1]).all()
+    assert not panel.trusted[:, 0, hour : hour + 2].any()
+
+
+def test_noise_is_the_same_for_the_same_case_and_grows_with_lead():
+    panel = _panel()
+    n = 400
+    station, issued = np.zeros(n, int), np.arange(300, 300 + n)
+    noisy = look(panel, station, issued, future=FutureWeather.NOISY, seed=1).weather[:, -72:]
+    again = look(panel, station[::-1], issued[::-1], future=FutureWeather.NOISY, seed=1).weather[::-1, -72:]
+    other = look(panel, station, issued, future=FutureWeather.NOISY, seed=2).weather[:, -72:]
+    truth = look(panel, station, issued, future=FutureWeather.OBSERVED).weather[:, -72:]
+    np.testing.assert_array_equal(noisy, again)
+    error = (noisy - truth)[:, :, 0]
+    assert not np.array_equal(noisy, other, equal_nan=True)
+    assert error[:, 0].std() == pytest.approx(1.0, rel=0.15)
+    assert error[:, 71].std() == pytest.approx(2.5, rel=0.15)
+    assert np.corrcoef(error[:, 30], error[:, 31])[0, 1] > 0.8
+
+
+def test_an_hour_must_be_whole():
+    with pytest.raises(ValueError, match="start of an hour"):
+        _panel().hour_of(ISSUED + timedelta(minutes=5))
+    with pytest.raises(ValueError, match="time zone"):
+        _panel().hour_of(ISSUED.replace(tzinfo=None))
+
+
+def test_a_panel_needs_observations():
+    with pytest.raises(ValueError, match="no valid observations"):
+        build_panel(observations().clear(), weather(), stations())
+
+
+def test_neighbours_are_near_and_known():
+    panel = _panel()
+    lost = panel.stations.index("lost")
+    assert (panel.neighbours[lost] == -1).all()
+    assert not (panel.neighbours == lost).any()
+    assert panel.neighbours[0, 0] == panel.stations.index("new") or panel.neighbours[0, 0] == panel.stations.index(
+        "dry"
+    )

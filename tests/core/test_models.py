@@ -1,0 +1,162 @@
+"""The forecaster: complete, ordered, honest about its status, and the same after a trip to disk."""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from forecast_town import DAYS, HOUR, at, observations, stations, weather
+
+from hazecast.air.tables import HORIZON_HOURS, QUANTILES
+from hazecast.features import FutureWeather, Panel, build_panel
+from hazecast.models import Forecaster, fit
+from hazecast.models.backtest import Replay, rolling_origin
+from hazecast.models.baselines import climatology, persistence, seasonal_naive
+from hazecast.scoring import score
+
+KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
+UNTIL = at(60)
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return build_panel(observations(), weather(runs=True), stations())
+
+
+@pytest.fixture(scope="module")
+def forecaster(panel: Panel) -> Forecaster:
+    return fit(panel, pollutants=("pm25", "o3", "no2"), until=UNTIL, weather=FutureWeather.OBSERVED)
+
+
+def test_every_hour_is_forecast_in_order_and_above_zero(panel, forecaster):
+    issues = [at(61, 6), at(62, 6), at(DAYS)]
+    found = forecaster.predict(panel, issues)
+    pairs = len(stations()) * 2 - 1
+    assert len(found) == pairs * HORIZON_HOURS * len(issues)
+    assert found.select(KEY).is_unique().all()
+    values = found.select(*QUANTILES, "mean").to_numpy()
+    assert np.isfinite(values).all()
+    assert values.min() >= 0
+    assert (np.diff(values[:, :7], axis=1) >= 0).all()
+    lead = (found["valid_at"] - found["issued_at"]).dt.total_hours() + 1
+    assert lead.equals(found["lead_hours"].cast(pl.Int64), check_names=False)
+
+
+def test_status_says_what_was_missing(panel, forecaster):
+    found = forecaster.predict(panel, [at(30, 6), at(61, 6), at(DAYS - 1)])
+    dry = found.filter(station_id="dry")
+    assert set(dry["status"]) == {"degraded"}
+    assert set(found.filter(pl.col("station_id") == "gappy", pl.col("issued_at") == at(30, 6))["status"]) == {
+        "baseline"
+    }
+    assert found.filter(station_id="new", issued_at=at(30, 6)).is_empty()
+    centre = found.filter(pl.col("station_id") == "centre")
+    assert set(centre.filter(pl.col("issued_at") == at(61, 6))["status"]) == {"ok"}
+    last = centre.filter(pl.col("issued_at") == at(DAYS - 1)).sort("lead_hours")
+    assert set(last.filter(pl.col("lead_hours") <= 24)["status"]) == {"ok"}
+    assert set(last.filter(pl.col("lead_hours") > 24)["status"]) == {"degraded"}
+
+
+def test_a_pollutant_it_was_not_trained_for_gets_the_baseline(panel):
+    only = fit(panel, pollutants=("o3",), until=UNTIL, weather=FutureWeather.NONE)
+    status = only.predict(panel, at(61)).group_by("pollutant").agg(pl.col("status").unique())
+    assert dict(status.iter_rows()) == {"o3": ["ok"], "pm25": ["baseline"]}
+
+
+def test_nothing_after_until_teaches(panel, forecaster):
+    """Training on a panel that ends at `until` gives the same forecaster."""
+    past = build_panel(
+        observations().filter(pl.col("available_at") <= UNTIL),
+        weather().filter(pl.col("valid_at") < UNTIL + 100 * HOUR),
+        stations(),
+    )
+    twin = fit(past, pollutants=("pm25", "o3"), until=UNTIL, weather=FutureWeather.OBSERVED)
+    issue = at(61, 6)
+    assert twin.predict(panel, issue).equals(forecaster.predict(panel, issue))
+
+
+def test_it_comes_back_from_disk_as_it_was(panel, forecaster, tmp_path):
+    forecaster.save(tmp_path / "model")
+    again = Forecaster.load(tmp_path / "model")
+    assert again.predict(panel, at(61, 6)).equals(forecaster.predict(panel, at(61, 6)))
+    assert again.metadata == forecaster.metadata
+    assert again.trained_until == forecaster.trained_until
+    assert not list((tmp_path / "model").glob("*.pkl"))
+
+
+def test_issues_do_not_influence_each_other(panel, forecaster):
+    both = forecaster.predict(panel, [at(61, 6), at(64, 6)]).filter(issued_at=at(64, 6))
+    alone = forecaster.predict(panel, at(64, 6))
+    assert both.sort(KEY).equals(alone.sort(KEY))
+
+
+def test_it_beats_the_baselines_when_weather_drives_the_air(panel, forecaster):
+    issues = [at(60 + k) for k in range(11)]
+    scored = {
+        name: score(predict(panel, issues), observations()).filter(lead_block="all").sort("pollutant")["mae"].to_numpy()
+        for name, predict in {
+            "trees": forecaster.predict,
+            "persistence": persistence,
+            "naive": seasonal_naive,
+            "climatology": climatology,
+        }.items()
+    }
+    trees = scored.pop("trees")
+    for mae in scored.values():
+        assert (trees < mae).all()
+
+
+def test_importance_sums_to_one(forecaster):
+    share = forecaster.feature_importance().group_by("pollutant", "lead_block").agg(pl.col("share").sum())
+    assert len(share) == 8
+    np.testing.assert_allclose(share["share"], 1, rtol=1e-6)
+
+
+def test_progress_is_told(panel):
+    told = []
+    fit(
+        panel,
+        pollutants=("pm25",),
+        until=at(20),
+        weather=FutureWeather.NONE,
+        progress=lambda words, share: told.append((words, share)),
+    )
+    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert "pm25" in told[0][0]
+
+
+def test_nothing_to_learn_from_is_an_error(panel):
+    with pytest.raises(ValueError, match="no2"):
+        fit(panel, pollutants=("no2",), until=UNTIL, weather=FutureWeather.NONE)
+
+
+def test_backtest_trains_only_on_the_past(panel):
+    replay = Replay(at(50), at(54), retrain_every=timedelta(days=2))
+    periods = list(rolling_origin(panel, pollutants=("pm25",), weather=FutureWeather.NONE, replay=replay))
+    assert [f.trained_until for f, _ in periods] == [at(50), at(52)]
+    for forecaster, found in periods:
+        assert found["issued_at"].min() >= forecaster.trained_until
+    assert sorted({i for _, found in periods for i in found["issued_at"]}) == [at(50), at(51), at(52), at(53)]
+
+
+def test_persistence_and_naive_by_hand(panel):
+    issue = at(61, 6)
+    truth = observations().filter(station_id="centre", pollutant="pm25")
+    value = dict(zip(truth["observed_at"], truth["concentration_ugm3"], strict=True))
+    held = persistence(panel, issue).filter(station_id="centre", pollutant="pm25")
+    np.testing.assert_allclose(held["mean"], value[issue - HOUR], rtol=1e-6)
+    naive = seasonal_naive(panel, issue).filter(station_id="centre", pollutant="pm25").sort("lead_hours")
+    assert naive["mean"][0] == pytest.approx(value[issue - 24 * HOUR])
+    assert naive["mean"][23] == pytest.approx(value[issue - HOUR])
+    assert naive["mean"][24] == pytest.approx(value[issue - 24 * HOUR])
+    assert naive["mean"][71] == pytest.approx(value[issue - HOUR])
+
+
+def test_climatology_is_the_mean_of_hour_and_month(panel):
+    issue = at(20, 6)
+    truth = observations().filter(
+        pl.col("station_id") == "centre", pl.col("pollutant") == "pm25", pl.col("observed_at") < issue
+    )
+    at_noon = truth.filter(pl.col("observed_at").dt.hour() == 12)["concentration_ugm3"].mean()
+    found = climatology(panel, issue).filter(station_id="centre", pollutant="pm25", valid_at=at(21, 12))
+    assert found["mean"][0] == pytest.approx(at_noon, rel=1e-5)
