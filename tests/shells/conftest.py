@@ -1,8 +1,12 @@
+import threading
+import time
 import warnings
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 import small_store
+import uvicorn
 
 with warnings.catch_warnings():
     # Starlette asks for httpx2 here; the rest of the house speaks httpx.
@@ -49,3 +53,23 @@ def make_client(clock):
 @pytest.fixture
 def client(make_client, filled_store):
     return make_client(filled_store)
+
+
+@contextmanager
+def serving(store, *, port, clock_replayed=True):
+    """The API over `store` on a real port; yields its address."""
+    app = create_app(store=store, clock=lambda: small_store.NOW, clock_replayed=clock_replayed)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def serve(unused_port):
+    return lambda store, **options: serving(store, port=unused_port, **options)

@@ -98,9 +98,9 @@ def quality() -> pl.DataFrame:
 def scores() -> pl.DataFrame:
     start = NOW - timedelta(days=30)
     rows = [
-        ("7", "pm25", "all", start, NOW, 900, 4.2, 6.5, 0.3, 0.61, 3.1, 0.79, NOW),
-        ("7", "pm25", "1-6", start, NOW, 90, 2.2, 3.5, 0.1, 0.51, 2.1, 0.80, NOW),
-        ("7", "pm25", "all", start - HOUR, NOW - HOUR, 900, 9.9, 9.9, 9.9, 0.99, 9.9, 0.5, NOW - HOUR),
+        ("version-7", "pm25", "all", start, NOW, 900, 4.2, 6.5, 0.3, 0.61, 3.1, 0.79, NOW),
+        ("version-7", "pm25", "1-6", start, NOW, 90, 2.2, 3.5, 0.1, 0.51, 2.1, 0.80, NOW),
+        ("version-7", "pm25", "all", start - HOUR, NOW - HOUR, 900, 9.9, 9.9, 9.9, 0.99, 9.9, 0.5, NOW - HOUR),
         ("seasonal_naive", "pm25", "all", start, NOW, 900, 6.9, 9.5, 0.0, 1.0, None, None, NOW),
     ]
     return pl.DataFrame(rows, schema=Scores.create_empty().schema, orient="row")

@@ -228,7 +228,10 @@ def test_status_sums_up_freshness_and_skill(client):
     assert answer["quality"]["share_suspicious"] == 1 / 40
     assert answer["quality"]["share_invalid"] == 2 / 40
     assert answer["quality"]["worst_station_id"] == DONGSI
-    assert [(score["model"], score["mae"]) for score in answer["scores"]] == [("7", 4.2), ("seasonal_naive", 6.9)]
+    assert [(score["model"], score["mae"]) for score in answer["scores"]] == [
+        ("version-7", 4.2),
+        ("seasonal_naive", 6.9),
+    ]
 
 
 def test_status_of_an_empty_store(make_client, tmp_path):

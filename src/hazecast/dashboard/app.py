@@ -91,10 +91,11 @@ def show_tiles(view: View) -> None:
 def show_table(view: View) -> None:
     """The rows behind the chart, to read and to take away."""
     table = view.table()
-    name = "_".join(["simulated"] * view.simulated + [view.station["station_id"].replace("/", "-"), view.pollutant])
+    parts = ["hazecast", *(["simulated"] if view.simulated else []), view.station["station_id"], view.pollutant]
+    file_name = "_".join(parts).replace("/", "-") + ".csv"
     with st.expander("Table of what is shown"):
-        st.dataframe(table, hide_index=True)
-        st.download_button("Download as CSV", table.write_csv(), f"hazecast_{name}.csv", "text/csv")
+        st.dataframe(table, hide_index=True, placeholder="")
+        st.download_button("Download as CSV", table.write_csv(), file_name, "text/csv")
 
 
 def show_down(url: str, reason: str) -> None:
@@ -102,8 +103,8 @@ def show_down(url: str, reason: str) -> None:
     st.title("Hazecast")
     st.error(f"**The API does not answer** at `{url}` ({words.plain(reason)}).", icon=":material/cloud_off:")
     st.markdown(
-        "Nothing can be shown without it. Start it (`make run` starts everything on one machine), or set "
-        "`HAZECAST_API_URL` to where it is and start the dashboard again."
+        "Nothing can be shown without it. `hazecast up` starts everything on this machine, `hazecast serve` the API "
+        "alone; if it runs elsewhere, start the dashboard with `HAZECAST_API_URL` set to its address."
     )
     st.button("Try again", type="primary")
 

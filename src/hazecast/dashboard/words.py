@@ -110,11 +110,11 @@ def chart_notes(view: View, limits_above: list[dict[str, Any]]) -> list[str]:
 
 
 def trust(view: View, scores: list[dict[str, Any]]) -> str:
-    """How well this model has done, or that nobody knows yet."""
-    model = view.forecast["model_version"] if view.forecast else None
+    """How well the model behind this forecast did on days it had not seen, or that nobody knows."""
+    model = f"version-{view.forecast['model_version']}" if view.forecast else None
     found = [score for score in scores if score["pollutant"] == view.pollutant and score["model"] == model]
     if not found or found[0]["mae"] is None:
-        return "How good is it? Not known yet: this model's forecasts have not been compared with observations."
+        return "How good is it? Not known: no comparison of this model with observations is stored."
     return f"How good is it? {_verdict(found[0])}"
 
 
@@ -167,10 +167,10 @@ def _exceedance(view: View, limit: dict[str, Any]) -> Tile:
 
 def _verdict(score: dict[str, Any]) -> str:
     since, until = (f"{parse_utc(score[edge]):%d %b %Y}" for edge in ("window_start", "window_end"))
-    parts = [f"From {since} to {until} its median missed by {concentration(score['mae'])} on average (MAE)"]
+    parts = [f"From {since} to {until} its median missed by {concentration(score['mae'])} on average"]
     if score["rmae"] is not None:
         better = (1 - score["rmae"]) * 100
-        parts.append(f"{abs(better):.0f} % {'less' if better >= 0 else 'more'} than repeating the day before")
+        parts.append(f"{abs(better):.0f} % {'less' if better >= 0 else 'more'} than repeating the day before would")
     if score["coverage_80"] is not None:
         parts.append(f"{score['coverage_80'] * 100:.0f} % of hours fell inside the 80 % band")
     return f"{'; '.join(parts)}. {score['n']:,} hours compared."

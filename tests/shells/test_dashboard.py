@@ -1,0 +1,137 @@
+from pathlib import Path
+
+import pytest
+import small_store
+from streamlit.testing.v1 import AppTest
+
+import hazecast.dashboard
+from hazecast.air.tables import Forecasts, Observations, Stations
+from hazecast.store import Store
+
+PAGE = Path(hazecast.dashboard.__file__).with_name("app.py")
+
+
+@pytest.fixture
+def open_page(monkeypatch):
+    def open_at(url, **query):
+        monkeypatch.setenv("HAZECAST_API_URL", url)
+        page = AppTest.from_file(str(PAGE), default_timeout=30)
+        for name, value in query.items():
+            page.query_params[name] = value
+        page.run()
+        assert not page.exception
+        return page
+
+    return open_at
+
+
+def said(page):
+    kinds = (page.header, page.title, page.caption, page.info, page.warning, page.error, page.markdown)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def test_page_of_a_simulated_station(open_page, serve, filled_store):
+    with serve(filled_store) as url:
+        page = open_page(url, station=small_store.HARBOUR, pollutant="no2")
+    assert page.header[0].value == "Simulated Harbour"
+    assert [info.value.split(".")[0] for info in page.info] == ["**SIMULATED", "**REPLAYED CLOCK"]
+    assert not page.warning
+    assert [metric.label for metric in page.metric] == [
+        "Latest observation",
+        "Highest hour, next 24 h",
+        "Chance above 25 µg/m³, next 24 h",
+        "Chance above 200 µg/m³, next 24 h",
+    ]
+    assert page.metric[0].value == "24.9 µg/m³"
+    assert page.metric[0].delta == "Sun 11:00–12:00, 30 min ago"
+    assert page.metric[3].value == "< 1 %"
+    assert "EU 2030 limit, 1 h \\(200 µg/m³\\) lies above this chart" in said(page)
+    assert "Simulated; not real" in said(page)
+
+
+def test_choices_live_in_the_address(open_page, serve, filled_store):
+    with serve(filled_store) as url:
+        page = open_page(url)
+        assert page.query_params == {"station": small_store.DONGSI, "pollutant": "pm25"}
+        page.selectbox[0].select(small_store.HARBOUR).run()
+        page.get("button_group")[0].set_value("no2").run()
+        assert page.query_params == {"station": small_store.HARBOUR, "pollutant": "no2"}
+        assert not page.exception
+        page.selectbox[0].select(small_store.DONGSI).run()
+    assert not page.exception
+    assert page.query_params == {"station": small_store.DONGSI, "pollutant": "pm25"}
+
+
+def test_an_address_of_something_unknown_shows_what_exists(open_page, serve, filled_store):
+    with serve(filled_store) as url:
+        page = open_page(url, station="nowhere", pollutant="co")
+    assert page.header[0].value == "Dongsi"
+
+
+def test_how_good_the_model_is(open_page, serve, filled_store):
+    with serve(filled_store) as url:
+        known = said(open_page(url, station=small_store.DONGSI, pollutant="pm25"))
+        unknown = said(open_page(url, station=small_store.HARBOUR, pollutant="no2"))
+    assert "missed by 4\\.2 µg/m³ on average; 39 % less than repeating the day before" in known
+    assert "79 % of hours fell inside the 80 % band" in known
+    assert "Not known" in unknown
+
+
+@pytest.mark.parametrize("status", ["degraded", "baseline"])
+def test_doubts_about_the_forecast_come_first(open_page, serve, tmp_path, status):
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations())
+    store.append(Forecasts, small_store.forecast(small_store.DONGSI, "pm25", status=status))
+    with serve(store, clock_replayed=False) as url:
+        page = open_page(url)
+    assert page.warning[0].value.startswith(f"**{status.upper()}.**")
+    assert not page.info
+    assert page.metric[0].value == "–"
+
+
+def test_a_stale_forecast_says_so(open_page, serve, tmp_path):
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations())
+    long_ago = small_store.ISSUED - 100 * small_store.HOUR
+    store.append(Forecasts, small_store.forecast(small_store.DONGSI, "pm25", issued_at=long_ago))
+    with serve(store) as url:
+        page = open_page(url)
+    assert page.warning[0].value.startswith("**STALE.** Issued 104 h ago")
+    assert page.metric[1].value == "–"
+
+
+def test_observations_are_shown_before_the_first_forecast(open_page, serve, tmp_path):
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations())
+    store.upsert(Observations, small_store.observations(small_store.DONGSI, "pm25"))
+    with serve(store) as url:
+        page = open_page(url)
+    assert "**No forecast yet.**" in said(page) and "hazecast forecast" in said(page)
+    assert page.metric[0].value == "11.6 µg/m³"
+
+
+def test_empty_places_say_how_to_fill_them(open_page, serve, tmp_path, filled_store):
+    with serve(Store(str(tmp_path))) as url:
+        assert "hazecast collect" in said(open_page(url))
+    with serve(filled_store) as url:
+        assert "hazecast collect" in said(open_page(url, station=small_store.EMPTY))
+
+
+def test_without_the_api_the_page_says_what_it_tried(open_page, serve, filled_store, unused_port):
+    url = f"http://127.0.0.1:{unused_port}"
+    page = open_page(url)
+    assert url in page.error[0].value
+    assert "HAZECAST_API_URL" in said(page)
+    with serve(filled_store):
+        page.button[0].click().run()
+    assert not page.error
+    assert page.header[0].value == "Dongsi"
+
+
+def test_a_broken_store_is_a_problem_not_a_crash(open_page, serve, tmp_path):
+    small_store.fill(tmp_path)
+    for log in (tmp_path / "forecasts" / "_delta_log").glob("*.json"):
+        log.write_text("damaged")
+    with serve(Store(str(tmp_path))) as url:
+        page = open_page(url)
+    assert "Store unavailable" in page.error[0].value

@@ -1,0 +1,152 @@
+"""The dashboard in a real browser, on the real API and Streamlit servers, all on loopback."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+HERE = Path(__file__).resolve()
+SMALL_STORE = HERE.parents[1] / "shells" / "small_store.py"
+PAGE = HERE.parents[2] / "src" / "hazecast" / "dashboard" / "app.py"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+pytestmark = [
+    pytest.mark.system,
+    # Playwright talks to its driver through a Unix socket pair, which the network guard would refuse.
+    pytest.mark.enable_socket,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def process(*command, healthy_at, **environment):
+    """A child process, up and answering inside the body."""
+    child = subprocess.Popen([sys.executable, *command], env={**os.environ, **environment})
+    try:
+        for _ in range(300):
+            assert child.poll() is None, f"{command} died"
+            try:
+                if httpx.get(healthy_at, timeout=2, trust_env=False).is_success:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield child
+    finally:
+        child.terminate()
+        child.wait(10)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """(the API's process, the dashboard's address)."""
+    api_port, page_port = free_port(), free_port()
+    api_url, page_url = f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{page_port}"
+    folder = str(tmp_path_factory.mktemp("store"))
+    api = process(str(SMALL_STORE), folder, str(api_port), healthy_at=f"{api_url}/api/v1/health")
+    run = ("-m", "streamlit", "run", str(PAGE), "--server.address", "127.0.0.1", "--server.port", str(page_port))
+    page = process(*run, healthy_at=f"{page_url}/_stcore/health", HAZECAST_API_URL=api_url)
+    with api as api_process, page:
+        yield api_process, page_url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab in another time zone than any station that notes what went wrong and who was asked."""
+    context = browser.new_context(timezone_id="America/New_York", viewport={"width": 1280, "height": 1100})
+    tab = context.new_page()
+    tab.complaints, tab.asked = [], set()
+    tab.on("console", lambda message: tab.complaints.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.on("request", lambda request: tab.asked.add(httpx.URL(request.url).host))
+    yield tab
+    context.close()
+
+
+def test_a_person_sees_the_fan(servers, tab):
+    _, url = servers
+    tab.goto(f"{url}/?station=sim/harbour&pollutant=pm25")
+    chart = tab.get_by_test_id("stVegaLiteChart")
+    chart.locator("canvas, svg").first.wait_for(timeout=60_000)
+    tab.get_by_text("SIMULATED.").wait_for()
+    tab.get_by_text("REPLAYED CLOCK.").wait_for()
+    assert tab.get_by_test_id("stMetric").count() == 4
+    assert tab.get_by_test_id("stException").count() == 0
+    box = chart.bounding_box()
+    tab.mouse.move(box["x"] + 0.85 * box["width"], box["y"] + 0.6 * box["height"])
+    tooltip = tab.locator("#vg-tooltip-element")
+    tooltip.get_by_text("q50").wait_for()
+    assert "Mar" in tooltip.inner_text()
+    assert tab.complaints == []
+    assert tab.asked <= {"127.0.0.1", ""}
+
+
+def test_choosing_changes_the_page_and_its_address(servers, tab):
+    _, url = servers
+    tab.goto(f"{url}/?station=sim/harbour&pollutant=pm25")
+    tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click(timeout=60_000)
+    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    assert "pollutant=no2" in tab.url
+    tab.get_by_text("Table of what is shown").click()
+    with tab.expect_download() as download:
+        tab.get_by_text("Download as CSV").click()
+    assert download.value.suggested_filename == "hazecast_simulated_sim-harbour_no2.csv"
+    rows = Path(download.value.path()).read_text().splitlines()
+    assert rows[0].startswith("hour_start_utc,hour_start_local,observed_ugm3")
+    assert len(rows) > 200
+    assert tab.complaints == []
+
+
+@pytest.mark.parametrize(("scheme", "half_band"), [("light", "#6fb0d6"), ("dark", "#2a7aa5")])
+def test_the_fan_is_painted_in_both_themes(servers, tab, scheme, half_band):
+    _, url = servers
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(f"{url}/?station=dongsi&pollutant=pm25")
+    chart = tab.get_by_test_id("stVegaLiteChart")
+    fan = chart.locator(f".mark-area path[fill='{half_band}']")
+    fan.wait_for(timeout=60_000)
+    assert fan.bounding_box()["width"] > 0.25 * chart.bounding_box()["width"]
+    assert fan.bounding_box()["height"] > 20
+    chart.get_by_text("WHO 2021 guideline, 24 h: 15 µg/m³").first.wait_for()
+
+
+def test_without_the_api_the_page_says_so(servers, tab):
+    api, url = servers
+    api.terminate()
+    api.wait(10)
+    tab.goto(url)
+    tab.get_by_text("The API does not answer").wait_for(timeout=60_000)
+    tab.get_by_role("button", name="Try again").wait_for()
+    assert tab.get_by_test_id("stException").count() == 0
