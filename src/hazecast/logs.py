@@ -8,7 +8,10 @@ from structlog.typing import Processor
 
 
 def configure_logs(log_format: str) -> None:
-    """Send structured log lines to stderr, as text or as one JSON object a line."""
+    """Send structured log lines to stderr: one JSON object a line, or warnings only as text.
+
+    On a terminal the progress bars and messages already tell a person what happens.
+    """
     renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -17,6 +20,6 @@ def configure_logs(log_format: str) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if log_format == "json" else logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )

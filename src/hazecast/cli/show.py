@@ -6,13 +6,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from hazecast.air.clock import HOUR, hours_between
-from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, newest
+from hazecast.air.tables import LEAD_BLOCKS, Forecasts, Observations, Quality, Runs, Scores, newest
 from hazecast.cli.doctor import Finding
 from hazecast.cli.stack import services
 from hazecast.wiring import Wiring
 
 SIMULATED = "[bold black on yellow] SIMULATED [/] the data below are simulated by Hazecast; they measure nothing real"
-_STATIONS_SHOWN, _LEADS_SHOWN, _RUNS_SHOWN = 6, (1, 6, 12, 24, 48, 72), 6
+_STATIONS_SHOWN, _LEADS_SHOWN, _RUNS_SHOWN = 6, (1, 6, 24, 48, 72), 6
 
 
 def opening(parts: Wiring, console: Console) -> None:
@@ -56,7 +56,7 @@ def forecast_table(parts: Wiring, console: Console) -> None:
     pollutant = "pm25" if "pm25" in set(rows["pollutant"]) else rows["pollutant"][0]
     mine = rows.filter(pl.col("pollutant") == pollutant).sort("station_id", "lead_hours")
     table = Table(title=f"{pollutant} [µg/m³], median (80 % interval), issued {issued:%Y-%m-%d %H:%M} UTC")
-    table.add_column("station")
+    table.add_column("station", overflow="fold")
     for lead in _LEADS_SHOWN:
         table.add_column(f"+{lead} h", justify="right")
     table.add_column("status")
@@ -111,12 +111,12 @@ def _stored(parts: Wiring, console: Console) -> None:
 
 def _skill(parts: Wiring, champion: str, console: Console) -> None:
     scores = parts.store.read(Scores, pl.col("model") == f"version-{champion}")
-    wide = scores.pivot("lead_block", index="pollutant", values="rmae", maintain_order=True)
-    table = Table(title="error relative to the seasonal naive (below 1 is better), days the model had not seen")
-    for column in wide.columns:
-        table.add_column(column if column == "pollutant" else f"{column} h")
-    for row in wide.iter_rows():
-        table.add_row(str(row[0]), *("–" if value is None else f"{value:.2f}" for value in row[1:]))
+    wide = scores.pivot("lead_block", index="pollutant", values="rmae").sort("pollutant")
+    blocks = [f"{first}-{last}" for first, last in LEAD_BLOCKS] + ["all"]
+    table = Table("pollutant", *(f"{block} h" for block in blocks))
+    for row in wide.iter_rows(named=True):
+        table.add_row(row["pollutant"], *("–" if row.get(b) is None else f"{row[b]:.2f}" for b in blocks))
+    console.print("error relative to the seasonal naive, on days the model had not seen; below 1 is better")
     console.print(table)
 
 

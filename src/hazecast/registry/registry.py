@@ -94,10 +94,6 @@ class Registry:
         except MlflowException as err:
             raise self._refused(err) from err
 
-    def annotate(self, version: str, key: str, value: str) -> None:
-        """Write a note on `version`."""
-        self._client.set_model_version_tag(self.model_name, version, key, value)
-
     def champion_version(self) -> str | None:
         """Version of the champion; None while no model has earned it."""
         try:
@@ -130,10 +126,20 @@ class Registry:
             python_model=str(_MODEL_CODE),
             artifacts={_FORECASTER: str(folder)},
             signature=_signature(),
-            registered_model_name=self.model_name,
             pip_requirements=["hazecast"],
         )
-        return str(info.registered_model_version)
+        self._ensure_registered_model()
+        created = self._client.create_model_version(
+            self.model_name, info.model_uri, run_id=info.run_id, model_id=info.model_id
+        )
+        return str(created.version)
+
+    def _ensure_registered_model(self) -> None:
+        try:
+            self._client.create_registered_model(self.model_name)
+        except MlflowException as err:
+            if err.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
 
     def _experiment_id(self) -> str:
         experiment = self._client.get_experiment_by_name(self.model_name)

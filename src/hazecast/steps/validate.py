@@ -103,7 +103,7 @@ def _origins(candidate: Candidate) -> list[datetime]:
 
 
 def _scores_of(name: str, forecasts: pl.DataFrame, candidate: Candidate, now: datetime) -> pl.DataFrame:
-    found = score(forecasts, candidate.inputs.panel)
+    found = score(forecasts, candidate.inputs.observations)
     stamps = {"window_start": candidate.judged_since, "window_end": candidate.judged_until, "scored_at": now}
     utc = pl.Datetime("us", "UTC")
     named = found.with_columns(pl.lit(name).alias("model"), *(pl.lit(v, utc).alias(k) for k, v in stamps.items()))
