@@ -29,8 +29,6 @@ BROWSER_OPTIONS = [
 
 pytestmark = [
     pytest.mark.system,
-    # Playwright talks to its driver through a Unix socket pair, which the network guard would refuse.
-    pytest.mark.enable_socket,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 
@@ -118,6 +116,7 @@ def test_choosing_changes_the_page_and_its_address(servers, tab):
     tab.goto(f"{url}/?station=sim/harbour&pollutant=pm25")
     tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click(timeout=60_000)
     tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("How good is it? Not known").wait_for()  # the last to change: the page is complete
     assert "pollutant=no2" in tab.url
     tab.get_by_text("Table of what is shown").click()
     with tab.expect_download() as download:

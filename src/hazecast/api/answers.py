@@ -128,14 +128,15 @@ def _observation_hour(row: dict[str, Any]) -> ObservationHour:
 
 
 def _reason(status: Status, rows: pl.DataFrame, *, age_hours: float, stale_after_hours: float) -> str:
-    n_hours = rows.filter(pl.col("status") == status).height
     if status == "stale":
         return (
             f"Issued {age_hours:.0f} h ago, more than the {stale_after_hours:g} h allowed: no newer forecast was made. "
             "See whether the worker runs; `hazecast forecast` makes one now."
         )
+    for_hours = f"for {rows.filter(pl.col('status') == status).height} of {rows.height} hours"
     if status == "baseline":
-        return f"The model could not answer for {n_hours} of {rows.height} hours; past values stand in for it."
+        return f"No trained model could answer {for_hours}; what is usual at these hours stands in for it."
     if status == "degraded":
-        return f"Made without some of the model's inputs for {n_hours} of {rows.height} hours; expect larger errors."
+        newest = f"the newest observation was {rows['data_age_hours'][0]:.0f} h old"
+        return f"Something the model needs was missing {for_hours} ({newest} at issue); expect larger errors."
     return f"Issued {age_hours:.0f} h ago with everything the model needs."

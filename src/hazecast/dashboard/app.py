@@ -75,7 +75,8 @@ def show_view(view: View, status: dict[str, Any]) -> None:
     show_tiles(view)
     canvas = span(view)
     st.altair_chart(fan_chart(canvas, dark=st.context.theme.type == "dark"), width="stretch")
-    st.caption(words.plain(" ".join(words.chart_notes(view, canvas.limits_above))))
+    for note in words.chart_notes(view, canvas.limits_above):
+        st.caption(words.plain(note))
     show_table(view)
     st.caption(words.plain(words.trust(view, status["scores"])))
     st.caption(words.attribution(view))

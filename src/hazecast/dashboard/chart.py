@@ -110,7 +110,7 @@ def _limits(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
     by_value = groupby(sorted(canvas.limits, key=_value_of), key=_value_of)
     layers = []
     for (value, same), colour, side in zip(by_value, colours.limits, ("left", "right"), strict=False):
-        label = f"{' and '.join(limit['label'] for limit in same)}: {value:g} µg/m³"
+        label = f"{' and '.join(limit['label'] for limit in same)}: {value:,g} µg/m³"
         ends = _place(_ends(canvas, value), canvas, value="value")
         layers.append(ends.mark_line(color=colour, strokeDash=[6, 4], strokeWidth=1.5))
         end = ends.transform_filter(alt.datum.at == epoch_ms(canvas.first if side == "left" else canvas.last))

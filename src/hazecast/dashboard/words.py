@@ -102,7 +102,7 @@ def tiles(view: View) -> list[Tile]:
 def chart_notes(view: View, limits_above: list[dict[str, Any]]) -> list[str]:
     """What the chart leaves out or shows differently."""
     notes = [
-        f"{limit['label']} ({limit['concentration_ugm3']:g} {UNIT}) lies above this chart." for limit in limits_above
+        f"{limit['label']} ({limit['concentration_ugm3']:,g} {UNIT}) lies above this chart." for limit in limits_above
     ]
     if view.observed["flag"].ne("ok").any():
         notes.append("Hollow marks are doubted observations (circle: suspicious, cross: invalid).")
@@ -120,8 +120,9 @@ def trust(view: View, scores: list[dict[str, Any]]) -> str:
 
 def attribution(view: View) -> str:
     """Whom to credit, and what the numbers are not."""
+    doubt = "" if view.simulated else " Values are preliminary and not validated by their owner."
     return (
-        f"Observations: {plain(view.station['attribution'])}. Values are preliminary and not validated by their owner. "
+        f"Observations: {plain(view.station['attribution'])}.{doubt} "
         "Forecasts by Hazecast, free software under Apache-2.0; no official warning."
     )
 
@@ -154,7 +155,7 @@ def _highest(view: View) -> Tile:
 
 
 def _exceedance(view: View, limit: dict[str, Any]) -> Tile:
-    label = f"Chance above {limit['concentration_ugm3']:g} {UNIT}, next 24 h"
+    label = f"Chance above {limit['concentration_ugm3']:,g} {UNIT}, next 24 h"
     name = limit["label"].split(",")[0]
     ahead = view.ahead().drop_nulls(f"p_exceed_{limit['key']}")
     if ahead.is_empty():
