@@ -114,7 +114,10 @@ def test_empty_places_say_how_to_fill_them(open_page, serve, tmp_path, filled_st
     with serve(Store(str(tmp_path))) as url:
         assert "hazecast collect" in said(open_page(url))
     with serve(filled_store) as url:
-        assert "hazecast collect" in said(open_page(url, station=small_store.EMPTY))
+        page = open_page(url)
+        page.selectbox[0].select(small_store.EMPTY).run()
+        assert "hazecast collect" in said(page)
+        assert page.query_params == {"station": small_store.EMPTY}
 
 
 def test_without_the_api_the_page_says_what_it_tried(open_page, serve, filled_store, unused_port):

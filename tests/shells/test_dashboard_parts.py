@@ -136,6 +136,11 @@ def test_a_chance_is_never_certain(probability):
     assert words.chance(probability) not in ("0 %", "100 %")
 
 
+def test_stations_of_one_name_are_told_apart():
+    stations = [{"station_id": key, "name": name} for key, name in (("a", "Centre"), ("b", "Centre"), ("c", "Port"))]
+    assert words.station_labels(stations) == {"a": "Centre (a)", "b": "Centre (b)", "c": "Port"}
+
+
 def test_names_are_shown_as_they_are():
     assert words.plain("*St. [x](http://y)* $1") == r"\*St\. \[x\]\(http\://y\)\* \$1"
 
@@ -148,6 +153,8 @@ def test_client_tells_a_dead_api_from_a_refusing_one():
         Api("http://api", transport=httpx.MockTransport(refuse)).status()
     with pytest.raises(ApiDown, match="not an answer of Hazecast"):
         Api("http://api", transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))).status()
+    with pytest.raises(ApiDown):
+        Api("http://[").status()
     problem = httpx.Response(503, json={"title": "Store unavailable", "detail": "later"})
     with pytest.raises(ApiProblem, match="Store unavailable: later"):
         Api("http://api", transport=httpx.MockTransport(lambda _: problem)).status()

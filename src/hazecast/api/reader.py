@@ -101,7 +101,10 @@ class Reader:
 
     def _read_newest_scores(self, _: datetime) -> pl.DataFrame:
         rows = self._store.read(Scores, pl.col("lead_block") == "all")
-        return rows.sort("window_end", "scored_at").unique(["model", "pollutant"], keep="last").sort("pollutant", "mae")
+        newest_last = rows.sort("window_end", "scored_at").unique(
+            ["model", "pollutant"], keep="last", maintain_order=True
+        )
+        return newest_last.sort("pollutant", "mae")
 
     def _read_recent(
         self, table: type[dy.Schema], when: str, *, now: datetime, where: pl.Expr | None = None

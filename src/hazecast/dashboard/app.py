@@ -44,10 +44,11 @@ def choose(stations: list[dict[str, Any]]) -> tuple[dict[str, Any], str | None]:
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     with left:
         asked = asked_for("station", list(by_id))
-        name_of = {key: station["name"] for key, station in by_id.items()}
-        station_id = st.selectbox("Station", list(by_id), index=asked, format_func=name_of.__getitem__)
+        labels = words.station_labels(stations)
+        station_id = st.selectbox("Station", list(by_id), index=asked, format_func=labels.__getitem__)
     pollutants = by_id[station_id]["pollutants"]
     if not pollutants:
+        st.query_params.from_dict({"station": station_id})
         return by_id[station_id], None
     with right:
         default = pollutants[asked_for("pollutant", pollutants)]

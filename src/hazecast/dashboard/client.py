@@ -38,7 +38,8 @@ class Api:
 
     def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=f"{self.url}/api/v1/", timeout=SECONDS_TO_WAIT, transport=transport)
+        # No proxies: the API belongs to the same installation.
+        self._http = httpx.Client(timeout=SECONDS_TO_WAIT, transport=transport, trust_env=False)
 
     def status(self) -> dict[str, Any]:
         """How fresh and how good everything is."""
@@ -59,9 +60,9 @@ class Api:
 
     def _get(self, path: str, **query: str) -> dict[str, Any]:
         try:
-            response = self._http.get(path, params=query)
+            response = self._http.get(f"{self.url}/api/v1/{path}", params=query)
             answer: dict[str, Any] = response.json()
-        except httpx.HTTPError as err:
+        except (httpx.HTTPError, httpx.InvalidURL) as err:
             raise ApiDown(str(err) or type(err).__name__) from err
         except ValueError as err:
             raise ApiDown(f"status {response.status_code}, but not an answer of Hazecast") from err

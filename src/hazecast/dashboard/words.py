@@ -1,6 +1,7 @@
 """What the page says: banners, tiles and the lines of trust and attribution, in words for people."""
 
 import re
+from collections import Counter
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,6 +35,15 @@ class Tile(NamedTuple):
 def pollutant_label(pollutant: str) -> str:
     """Its name for people ("PM2.5")."""
     return PLAUSIBLE[Pollutant(pollutant)].label
+
+
+def station_labels(stations: list[dict[str, Any]]) -> dict[str, str]:
+    """A label for every station_id: its name, with the id where several share it."""
+    shared = Counter(station["name"] for station in stations)
+    return {
+        station["station_id"]: station["name"] + (f" ({station['station_id']})" if shared[station["name"]] > 1 else "")
+        for station in stations
+    }
 
 
 def local(moment: datetime, zone: ZoneInfo) -> str:
