@@ -1,7 +1,5 @@
 """The forecaster: complete, ordered, honest about its status, and the same after a trip to disk."""
 
-from datetime import timedelta
-
 import numpy as np
 import polars as pl
 import pytest
@@ -10,7 +8,6 @@ from forecast_town import DAYS, HOUR, at, observations, stations, weather
 from hazecast.air.tables import HORIZON_HOURS, QUANTILES
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit
-from hazecast.models.backtest import Replay, rolling_origin
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
 from hazecast.scoring import score
 
@@ -128,15 +125,6 @@ def test_progress_is_told(panel):
 def test_nothing_to_learn_from_is_an_error(panel):
     with pytest.raises(ValueError, match="no2"):
         fit(panel, pollutants=("no2",), until=UNTIL, weather=FutureWeather.NONE)
-
-
-def test_backtest_trains_only_on_the_past(panel):
-    replay = Replay(at(50), at(54), retrain_every=timedelta(days=2))
-    periods = list(rolling_origin(panel, pollutants=("pm25",), weather=FutureWeather.NONE, replay=replay))
-    assert [f.trained_until for f, _ in periods] == [at(50), at(52)]
-    for forecaster, found in periods:
-        assert found["issued_at"].min() >= forecaster.trained_until
-    assert sorted({i for _, found in periods for i in found["issued_at"]}) == [at(50), at(51), at(52), at(53)]
 
 
 def test_persistence_and_naive_by_hand(panel):

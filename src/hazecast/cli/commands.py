@@ -14,7 +14,7 @@ from hazecast import __version__
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.api.app import create_app
-from hazecast.cli import show, stack
+from hazecast.cli import backtest, show, stack
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.pipeline import Pipeline
 from hazecast.errors import HazecastError
@@ -134,6 +134,9 @@ def forecast(source: Source = None, data: Data = None, now: Now = None) -> None:
 def status(source: Source = None, data: Data = None, now: Now = None) -> None:
     """Show what is stored, how fresh it is, which model is champion and how good it is."""
     show.status(_wire(source, data, now), console)
+
+
+app.add_typer(backtest.group(_explains), name="backtest")
 
 
 @app.command()

@@ -1,0 +1,130 @@
+"""`hazecast backtest`: replay the past of a dataset, and report how good the forecasts would have been."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typer.core import TyperGroup
+
+from hazecast.features import FutureWeather
+from hazecast.steps import Progress as Report
+from hazecast.steps.backtest import Backtest, run
+from hazecast.steps.dataset import read_dataset
+
+console = Console()
+
+_WHEN = "ISO date or time; without a zone by the clock of the first station."
+_HOURS_PER = {"h": 1, "d": 24}
+
+
+def _span(text: str | timedelta) -> timedelta:
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"([1-9]\d*)([hd])", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is not a time span such as 24h or 7d")
+    return timedelta(hours=int(found[1]) * _HOURS_PER[found[2]])
+
+
+Data = Annotated[Path, typer.Option(help="Dataset folder (docs/data.md).", metavar="DIR")]
+Until = Annotated[str, typer.Option("--train-until", help=f"The model learns nothing later. {_WHEN}", metavar="T")]
+Since = Annotated[str, typer.Option("--from", help=f"First issue at or after. {_WHEN}", metavar="T")]
+To = Annotated[str, typer.Option("--to", help=f"Issues stop before. {_WHEN}", metavar="T")]
+Hour = Annotated[int, typer.Option(min=0, max=23, help="Hour of issue by the clock of the first station.")]
+Out = Annotated[Path, typer.Option(help="Parquet file to write.", metavar="FILE")]
+Every = Annotated[
+    timedelta, typer.Option(parser=_span, help="Time between issues: 24h, 7d.", show_default="24h", metavar="SPAN")
+]
+Horizon = Annotated[int, typer.Option(min=1, max=72, help="Longest lead, in hours.")]
+Weather = Annotated[
+    FutureWeather,
+    typer.Option(
+        help="Weather ahead: none; forecast (in the dataset); noisy (observed plus seeded errors); "
+        "observed (perfect prog: an upper bound)."
+    ),
+]
+Pollutants = Annotated[str, typer.Option(help="Comma-separated, e.g. pm25,o3.", show_default="all", metavar="LIST")]
+Retrain = Annotated[
+    timedelta | None, typer.Option(parser=_span, help="Train anew this often.", show_default="never", metavar="SPAN")
+]
+
+
+class _RunByDefault(TyperGroup):
+    """`hazecast backtest --data …` is `hazecast backtest run --data …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+def group(explains: Callable[[Callable[..., None]], Callable[..., None]]) -> typer.Typer:
+    """The sub-commands.
+
+    Args:
+        explains: what turns an error into a line for people.
+    """
+    app = typer.Typer(
+        cls=_RunByDefault,
+        no_args_is_help=True,
+        help="""Replay the past: train on what was known, forecast what came next, report how good it was.
+
+[bold]run[/bold] is the default: hazecast backtest --data DIR … is hazecast backtest run --data DIR …""",
+    )
+    app.command("run")(explains(replay))
+    app.command("report")(explains(report))
+    return app
+
+
+def replay(
+    data: Data,
+    train_until: Until,
+    since: Since,
+    to: To,
+    out: Out,
+    hour: Hour = 0,
+    every: Every = timedelta(hours=24),
+    horizon: Horizon = 72,
+    weather: Weather = FutureWeather.NONE,
+    pollutants: Pollutants = "",
+    retrain: Retrain = None,
+) -> None:
+    """Forecast a past period and write the forecasts to a file; killed and started again, it goes on where it was."""
+    dataset = read_dataset(data)
+    backtest = Backtest(
+        train_until=dataset.moment(train_until, option="--train-until"),
+        since=dataset.moment(since, option="--from"),
+        until=dataset.moment(to, option="--to"),
+        hour=hour,
+        every=every,
+        horizon_hours=horizon,
+        weather=weather,
+        pollutants=tuple(filter(None, re.split(r"[,\s]+", pollutants))),
+        retrain_every=retrain,
+    )
+    with _bars() as (training, issuing):
+        facts = run(backtest, dataset, out, training=training, issuing=issuing)
+    console.print(f"[bold]weather[/bold] {facts['weather_in_words']}")
+    console.print(f"{out}: {facts['n_issues']} issues, {', '.join(facts['pollutants'])}", soft_wrap=True)
+
+
+@contextmanager
+def _bars() -> Iterator[tuple[Report, Report]]:
+    columns = (SpinnerColumn(), TextColumn("[bold]{task.fields[stage]:<8}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=console) as bars:
+        tasks = [bars.add_task("", total=1.0, stage=stage) for stage in ("train", "forecast")]
+
+        def teller(task: Any) -> Report:
+            return lambda line, share: bars.update(task, description=line, completed=share)
+
+        yield teller(tasks[0]), teller(tasks[1])
+
+
+def report() -> None:
+    """Show."""

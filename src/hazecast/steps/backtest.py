@@ -1,0 +1,248 @@
+"""Backtest: replay a dataset's past as if every forecast had been issued then, and keep the forecasts in one file."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import hazecast
+from hazecast.air.clock import HOUR
+from hazecast.air.tables import HORIZON_HOURS, QUANTILES
+from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
+from hazecast.features import FutureWeather, Panel, build_panel
+from hazecast.models import Forecaster, fit
+from hazecast.models.backtest import Period, issue_times, periods
+from hazecast.steps import Progress, silent
+from hazecast.steps.dataset import Dataset
+from hazecast.steps.train import MIN_HISTORY_DAYS
+from hazecast.steps.workbench import Workbench, read_facts, relative
+
+COLUMNS = ("station_id", "pollutant", "issued_at", "valid_at", "lead_hours", "mean", *QUANTILES, "status")
+WEATHER_IN_WORDS = {
+    FutureWeather.NONE: "No weather ahead: the forecasts know nothing of the weather after their issue.",
+    FutureWeather.FORECAST: "Real weather forecasts, each used only once it was available.",
+    FutureWeather.NOISY: (
+        "Imitated weather forecasts: the weather that came true plus seeded errors of a realistic size. "
+        "No real weather forecast was used."
+    ),
+    FutureWeather.OBSERVED: (
+        "PERFECT PROG: the forecasts were given the weather that came true. This is an upper bound; no live forecast "
+        "can be this good."
+    ),
+}
+_ROOMS = ("air", "quality", "features", "models")
+_CASES_PER_PART = 250
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What is replayed; times are whole hours, UTC.
+
+    Attributes:
+        train_until: no truth of a later hour teaches the first forecaster.
+        since: issues start here.
+        until: issues stop before.
+        hour: of issue, by the dataset's clock.
+        every: time between issues.
+        horizon_hours: longest lead kept.
+        weather: what the forecasts know of the weather ahead.
+        pollutants: which to forecast; empty: all there are.
+        retrain_every: time between trainings; None: trained once.
+        seed: of the training.
+    """
+
+    train_until: datetime
+    since: datetime
+    until: datetime
+    hour: int
+    every: timedelta = timedelta(hours=24)
+    horizon_hours: int = HORIZON_HOURS
+    weather: FutureWeather = FutureWeather.NONE
+    pollutants: tuple[str, ...] = ()
+    retrain_every: timedelta | None = None
+    seed: int = 0
+
+
+def run(
+    backtest: Backtest, dataset: Dataset, out: Path, *, training: Progress = silent, issuing: Progress = silent
+) -> dict[str, Any]:
+    """Train, forecast every issue and write the file `out`; a killed run started again goes on where it was.
+
+    Unfinished work lies beside `out` in a folder named after the arguments, the data and the code, so that different
+    runs never mix. A finished run leaves only `out`; running it again changes nothing.
+
+    Args:
+        backtest: what to replay.
+        dataset: in what.
+        out: Parquet; one row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q05 … q95
+            [µg/m³], status.
+        training: told how far the trainings are.
+        issuing: told how far the issues are.
+
+    Returns:
+        The facts of the run, as they are kept in the file's metadata.
+
+    Raises:
+        SettingsError: the arguments contradict each other or the dataset, or `out` cannot be written.
+        NotKnown: a pollutant the dataset does not have.
+        TooLittleHistory: there is next to nothing to train on.
+    """
+    schedule = plan(backtest, dataset)
+    if out.is_dir() or not out.parent.is_dir():
+        raise SettingsError(f"--out {out}: give a file in a folder that exists")
+    facts = _facts(backtest, dataset, schedule, folder=out.parent)
+    if read_facts(out).get("fingerprint") != facts["fingerprint"]:
+        panel = build_panel(dataset.observations, dataset.weather, dataset.stations)
+        _Replay(backtest, panel, Workbench(out, facts["fingerprint"]), training, issuing).run(schedule, facts)
+    return facts
+
+
+def plan(backtest: Backtest, dataset: Dataset) -> list[Period]:
+    """The trainings and the issues each serves; an issue after the last observation has no truth and is left out.
+
+    Raises:
+        SettingsError, NotKnown, TooLittleHistory: as `run`.
+    """
+    _refuse_contradictions(backtest)
+    _refuse_impossible(backtest, dataset)
+    _asked_pollutants(backtest, dataset.pollutants)
+    until = min(backtest.until, dataset.until)
+    issues = issue_times(backtest.since, until, every=backtest.every, hour=backtest.hour, timezone=dataset.timezone)
+    if not issues:
+        raise SettingsError(f"no day between --from and --to has an issue at {backtest.hour}:00 ({dataset.timezone})")
+    return periods(issues, train_until=backtest.train_until, retrain_every=backtest.retrain_every)
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """One run: what is asked, on which panel, where its work lies, and who is told."""
+
+    backtest: Backtest
+    panel: Panel
+    bench: Workbench
+    training: Progress
+    issuing: Progress
+
+    def run(self, schedule: list[Period], facts: dict[str, Any]) -> None:
+        parts: list[str] = []
+        n_issues, done = sum(len(period.issues) for period in schedule), 0
+        for number, period in enumerate(schedule):
+            chunks = self._chunks(number, period)
+            if not all(map(self.bench.has, chunks)):
+                forecaster = self._forecaster(number, schedule)
+            for part, issues in chunks.items():
+                self.issuing(f"issue {issues[0]:%Y-%m-%d}", done / n_issues)
+                if not self.bench.has(part):
+                    self.bench.put(part, self._forecast(forecaster, issues))
+                done += len(issues)
+            parts += chunks
+        self.bench.finish(parts, facts)
+        self.training(f"{len(schedule)} trained", 1.0)
+        self.issuing(f"{n_issues} issues", 1.0)
+
+    def _chunks(self, number: int, period: Period) -> dict[str, list[datetime]]:
+        """Issues by part: few enough to hold in memory, and to lose."""
+        size = max(1, _CASES_PER_PART // len(self.panel.stations))
+        firsts = range(0, len(period.issues), size)
+        return {f"{number:04d}-{first:05d}": list(period.issues[first : first + size]) for first in firsts}
+
+    def _forecaster(self, number: int, schedule: list[Period]) -> Forecaster:
+        until = schedule[number].trained_until
+
+        def tell(line: str, share: float) -> None:
+            self.training(f"until {until:%Y-%m-%d}: {line}", (number + share) / len(schedule))
+
+        def learn() -> Forecaster:
+            pollutants, weather = _asked_pollutants(self.backtest, self.panel.pollutants), self.backtest.weather
+            seed = self.backtest.seed
+            return fit(self.panel, pollutants=pollutants, until=until, weather=weather, seed=seed, progress=tell)
+
+        return self.bench.model(f"model-{number:04d}", learn)
+
+    def _forecast(self, forecaster: Forecaster, issues: list[datetime]) -> pl.DataFrame:
+        asked = _asked_pollutants(self.backtest, self.panel.pollutants)
+        rows = forecaster.predict(self.panel, issues).filter(
+            pl.col("pollutant").is_in(asked), pl.col("lead_hours") <= self.backtest.horizon_hours
+        )
+        return rows.select(COLUMNS).sort("issued_at", "pollutant", "station_id", "lead_hours")
+
+
+def _asked_pollutants(backtest: Backtest, known: Sequence[str]) -> list[str]:
+    for pollutant in backtest.pollutants:
+        if pollutant not in known:
+            raise NotKnown("pollutant", pollutant, list(known))
+    return list(backtest.pollutants or known)
+
+
+def _refuse_contradictions(backtest: Backtest) -> None:
+    since, until, learned = (f"{t:%Y-%m-%dT%H:%MZ}" for t in (backtest.since, backtest.until, backtest.train_until))
+    if backtest.since >= backtest.until:
+        raise SettingsError(f"--from {since} is not before --to {until}")
+    if backtest.train_until > backtest.since:
+        raise SettingsError(
+            f"--train-until {learned} is after --from {since}: the model would be judged on hours it has learned from"
+        )
+    if not 1 <= backtest.horizon_hours <= HORIZON_HOURS:
+        raise SettingsError(f"--horizon {backtest.horizon_hours} is not between 1 and {HORIZON_HOURS} hours")
+
+
+def _refuse_impossible(backtest: Backtest, dataset: Dataset) -> None:
+    span = f"the dataset has {dataset.since:%Y-%m-%dT%H:%MZ} to {dataset.until:%Y-%m-%dT%H:%MZ}"
+    if not dataset.since <= backtest.since < dataset.until:
+        raise SettingsError(f"--from {backtest.since:%Y-%m-%dT%H:%MZ} is outside the observations: {span}")
+    if backtest.train_until < dataset.since + timedelta(days=MIN_HISTORY_DAYS):
+        raise TooLittleHistory(
+            f"--train-until {backtest.train_until:%Y-%m-%dT%H:%MZ} leaves less than {MIN_HISTORY_DAYS} days to learn "
+            f"from: {span}"
+        )
+    _refuse_missing_weather(backtest.weather, dataset.weather["issued_at"])
+
+
+def _refuse_missing_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
+    if weather is FutureWeather.FORECAST and not issued_at.is_not_null().any():
+        raise SettingsError("--weather forecast: the dataset has no weather forecasts; use none, noisy or observed")
+    if weather in (FutureWeather.NOISY, FutureWeather.OBSERVED) and not issued_at.is_null().any():
+        raise SettingsError(f"--weather {weather.value}: the dataset has no observed weather; use none")
+
+
+def _facts(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, folder: Path) -> dict[str, Any]:
+    """What the file says of itself; the fingerprint is of all but where the data lay."""
+    issues = [issue for period in schedule for issue in period.issues]
+    retrain = backtest.retrain_every
+    facts = {
+        "dataset": dataset.folder.resolve().name,
+        "dataset_fingerprint": dataset.fingerprint,
+        "weather": backtest.weather.value,
+        "weather_in_words": WEATHER_IN_WORDS[backtest.weather],
+        "perfect_prog": backtest.weather is FutureWeather.OBSERVED,
+        "trained_until": [period.trained_until.isoformat() for period in schedule],
+        "first_issue": issues[0].isoformat(),
+        "last_issue": issues[-1].isoformat(),
+        "n_issues": len(issues),
+        "every_hours": backtest.every / HOUR,
+        "retrain_every_hours": retrain / HOUR if retrain else None,
+        "horizon_hours": backtest.horizon_hours,
+        "timezone": dataset.timezone,
+        "pollutants": _asked_pollutants(backtest, dataset.pollutants),
+        "seed": backtest.seed,
+        "code": _code_fingerprint(),
+        "hazecast": hazecast.__version__,
+    }
+    fingerprint = blake2b(json.dumps(facts).encode(), digest_size=6).hexdigest()
+    return {**facts, "fingerprint": fingerprint, "data": relative(dataset.folder, to=folder)}
+
+
+def _code_fingerprint() -> str:
+    """Of all that shapes a forecast: our rooms up to the models, and the libraries that compute."""
+    root = Path(hazecast.__file__).parent
+    digest = blake2b(digest_size=6)
+    for path in sorted(path for room in _ROOMS for path in (root / room).rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    digest.update("".join(version(library) for library in ("lightgbm", "numpy", "polars")).encode())
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""A dataset folder, read whole and checked: what a backtest replays and is judged by."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from hazecast import quality
+from hazecast.air.clock import HOUR, floor_hour
+from hazecast.air.pollutants import POLLUTANTS
+from hazecast.errors import SettingsError
+from hazecast.sources.files import FilesSource
+
+_EVER = {"since": datetime(1900, 1, 1, tzinfo=UTC), "until": datetime(2200, 1, 1, tzinfo=UTC)}
+_STEMS = ("stations", "observations", "weather")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Tables of one folder.
+
+    Attributes:
+        folder: where it was read.
+        stations: `air.tables.Stations`.
+        observations: `air.tables.Observations`, flagged by the quality rules.
+        weather: `air.tables.Weather`, observed and forecast.
+        since: first observed hour.
+        until: end of the last observed hour.
+        fingerprint: changes when a file changes.
+    """
+
+    folder: Path
+    stations: pl.DataFrame
+    observations: pl.DataFrame
+    weather: pl.DataFrame
+    since: datetime
+    until: datetime
+    fingerprint: str
+
+    @property
+    def timezone(self) -> str:
+        """IANA zone of the first station: the clock and calendar of the dataset."""
+        return str(self.stations["timezone"][0])
+
+    @property
+    def pollutants(self) -> list[str]:
+        """Those with a valid observation, in the usual order."""
+        observed = set(self.observations.filter(pl.col("flag") != "invalid")["pollutant"])
+        return [pollutant for pollutant in POLLUTANTS if pollutant in observed]
+
+    def moment(self, text: str, *, option: str) -> datetime:
+        """The UTC hour of an ISO 8601 date or time; without a zone it is by the dataset's clock.
+
+        Raises:
+            SettingsError: not ISO 8601; the message names `option`.
+        """
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as err:
+            raise SettingsError(
+                f"{option} {text!r} is not a date or time such as 2016-03-01 or 2016-03-01T06:00Z"
+            ) from err
+        return floor_hour(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.timezone)))
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read and check the folder (layout: docs/data.md).
+
+    Raises:
+        SourceRefused: there is no such folder, or something in it is malformed.
+    """
+    source = FilesSource(folder)
+    stations = source.fetch_stations()
+    fetched = source.fetch_observations(**_EVER)
+    hours = fetched["observed_at"].sort()
+    until = hours[-1] + HOUR
+    return Dataset(
+        folder=folder,
+        stations=stations,
+        observations=quality.flag(fetched, recent=None, now=until).rows,
+        weather=source.fetch_weather(**_EVER),
+        since=hours[0],
+        until=until,
+        fingerprint=_fingerprint(folder),
+    )
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = blake2b(digest_size=8)
+    for path in sorted(path for stem in _STEMS for path in folder.glob(f"{stem}.*")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
