@@ -82,7 +82,7 @@ def test_the_archive_keeps_what_was_issued(store: Store):
 
 
 def test_observed_and_forecast_weather_of_one_hour_live_side_by_side(store: Store):
-    row = {name: 1.0 for name in WEATHER_VARIABLES} | {"station_id": "a", "valid_at": START, "source": "test"}
+    row = dict.fromkeys(WEATHER_VARIABLES, 1.0) | {"station_id": "a", "valid_at": START, "source": "test"}
     rows = pl.DataFrame(
         [row | {"issued_at": None, "available_at": START}, row | {"issued_at": START, "available_at": START}],
         schema=Weather.create_empty().schema,

@@ -24,7 +24,8 @@ def parse_utc(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; write {text}Z for UTC or add an offset such as +08:00")
+        written = f"{moment.isoformat(timespec='minutes')}Z"
+        raise ValueError(f"{text!r} has no time zone; write {written} for UTC or add an offset such as +08:00")
     return moment.astimezone(UTC)
 
 

@@ -9,13 +9,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from typer.core import TyperGroup
 
 from hazecast.features import FutureWeather
 from hazecast.steps import Progress as Report
 from hazecast.steps.backtest import Backtest, run
 from hazecast.steps.dataset import read_dataset
+from hazecast.steps.report import Section, page, report_on, sections
 
 console = Console()
 
@@ -53,6 +56,11 @@ Pollutants = Annotated[str, typer.Option(help="Comma-separated, e.g. pm25,o3.", 
 Retrain = Annotated[
     timedelta | None, typer.Option(parser=_span, help="Train anew this often.", show_default="never", metavar="SPAN")
 ]
+Predictions = Annotated[Path, typer.Argument(help="File that `hazecast backtest` wrote.", metavar="FILE")]
+ReportData = Annotated[
+    Path | None, typer.Option("--data", help="Dataset folder.", show_default="where it was at the run", metavar="DIR")
+]
+Html = Annotated[Path | None, typer.Option(help="Also write one self-contained page here.", metavar="FILE")]
 
 
 class _RunByDefault(TyperGroup):
@@ -126,5 +134,27 @@ def _bars() -> Iterator[tuple[Report, Report]]:
         yield teller(tasks[0]), teller(tasks[1])
 
 
-def report() -> None:
-    """Show."""
+def report(predictions: Predictions, data: ReportData = None, html: Html = None) -> None:
+    """Judge the forecasts of a backtest by what was observed: tables here, and a page with figures."""
+    judged = report_on(predictions, data=data)
+    console.rule(f"[bold]Backtest of {escape(judged.dataset)}")
+    colour = "bold black on yellow" if judged.perfect_prog else "bold"
+    console.print(f"[{colour}]{escape(judged.weather)}[/]")
+    for warning in judged.warnings:
+        console.print(f"[bold black on yellow]{escape(warning)}[/]")
+    for word, value in judged.facts.items():
+        console.print(f"[bold]{word}[/bold]: {escape(value)}", highlight=False)
+    for section in sections(judged.verification):
+        console.print("", _table(section), f"[dim]{escape(section.note)}[/dim]", sep="\n")
+    if html:
+        html.write_text(page(judged), encoding="utf-8")
+        console.print(f"\nwritten: {html}", soft_wrap=True)
+
+
+def _table(section: Section) -> Table:
+    table = Table(title=section.title, title_style="bold", title_justify="left")
+    for number, heading in enumerate(section.rows.columns):
+        table.add_column(escape(heading), justify="left" if number < section.n_words else "right")
+    for row in section.rows.iter_rows():
+        table.add_row(*map(escape, row))
+    return table

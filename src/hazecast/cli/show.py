@@ -42,8 +42,7 @@ def addresses(parts: Wiring, console: Console) -> None:
     forecast_table(parts, console)
     for service in services(parts.settings):
         console.print(f"  {service.name:<10} {service.url}")
-    api = next(service.url for service in services(parts.settings) if service.name == "API")
-    console.print(f"  API docs   {api}/docs\n\nCtrl-C stops everything.")
+    console.print("\nCtrl-C stops everything.")
 
 
 def forecast_table(parts: Wiring, console: Console) -> None:

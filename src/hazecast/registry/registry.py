@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ CHAMPION = "champion"
 _FORECASTER = "forecaster"
 _MODEL_CODE = Path(__file__).parent / "served_model.py"
 
+# MLflow asks for type hints and an example although it is given a signature.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.")
 for _chatty in ("mlflow", "alembic"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 

@@ -1,0 +1,85 @@
+"""Settings: working defaults, typed, secrets hidden, wrong values named with their variable."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hazecast.errors import SettingsError
+from hazecast.settings import Settings, load_settings, variable_of
+
+EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable_of(name), raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def as_example() -> str:
+    lines = ["# Every setting with its default; copy to .env and change what you need."]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else field.default
+        shown = default.get_secret_value() if hasattr(default, "get_secret_value") else default
+        value = str(shown).lower() if isinstance(shown, bool) else str(shown)
+        lines += ["", f"# {field.description}", f"# {variable_of(name)}={value}"]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_example_lists_every_setting_with_its_default():
+    assert EXAMPLE.read_text() == as_example()
+
+
+def test_defaults_need_no_environment():
+    settings = load_settings()
+    assert settings.source == "auto"
+    assert settings.tables_root.endswith(".hazecast/tables/simulated")
+    assert settings.storage_options == {}
+
+
+def test_the_clock_can_be_replayed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HAZECAST_NOW", "2016-06-01T08:00+08:00")
+    assert load_settings().clock() == datetime(2016, 6, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("HAZECAST_NOW", "2016-06-01T00:00", r"HAZECAST_NOW.*no time zone"),
+        ("HAZECAST_API_PORT", "99999", "HAZECAST_API_PORT"),
+        ("HAZECAST_SOURCE", "files", "HAZECAST_DATA"),
+        ("USE_S3", "true", "HAZECAST_S3_URI"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable(
+    variable: str, value: str, named: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=named):
+        load_settings()
+
+
+def test_options_win_over_the_environment_and_none_does_not(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HAZECAST_API_PORT", "9000")
+    assert load_settings(api_port=None).api_port == 9000
+    assert load_settings(api_port=9001).api_port == 9001
+
+
+def test_s3_settings_reach_the_store_but_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch):
+    for variable, value in {
+        "USE_S3": "true",
+        "HAZECAST_S3_URI": "s3://air/prod",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "top-secret",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    assert settings.tables_root == "s3://air/prod/simulated"
+    assert settings.storage_options["AWS_REGION"] == "eu-north-1"
+    assert settings.storage_options["AWS_SECRET_ACCESS_KEY"] == "top-secret"
+    assert "top-secret" not in repr(settings)

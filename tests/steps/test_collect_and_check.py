@@ -1,0 +1,97 @@
+"""Collect and check: only what is new, flagged, stored once; a worthless batch changes nothing."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hazecast.air.tables import Observations, Quality, Stations, Weather
+from hazecast.errors import QualityError, SourceError, SourceRefused
+from hazecast.sources.files import FilesSource
+from hazecast.sources.simulated import SimulatedSource
+from hazecast.steps.check import Checked, check
+from hazecast.steps.collect import collect
+from hazecast.store import Store
+
+from .conftest import DAYS, END, START, write_dataset
+
+
+def take_in(source: FilesSource | SimulatedSource, store: Store, now: datetime) -> Checked:
+    return check(collect(source, store, now=now, history_days=10), store, now=now)
+
+
+def test_a_first_collection_stores_all_the_source_has(source: FilesSource, store: Store):
+    take_in(source, store, END)
+    stored = store.read(Observations)
+    assert stored.height == 2 * 2 * 24 * DAYS
+    assert stored["observed_at"].min() == START
+    assert store.read(Stations).height == 2
+
+
+def test_collecting_again_changes_nothing(source: FilesSource, store: Store):
+    first = take_in(source, store, END)
+    again = take_in(source, store, END)
+    assert again.observations_version == first.observations_version
+
+
+def test_nothing_later_than_the_replayed_clock_is_stored(source: FilesSource, store: Store):
+    now = START + timedelta(days=20, minutes=30)
+    take_in(source, store, now)
+    assert store.newest(Observations, "observed_at") == now - timedelta(hours=1, minutes=30)
+    take_in(source, store, now + timedelta(days=1))
+    assert store.newest(Observations, "observed_at") == now + timedelta(hours=22, minutes=30)
+
+
+def test_revised_hours_are_taken_in_for_three_days(tmp_path: Path, store: Store):
+    folder = write_dataset(tmp_path / "town", days=10)
+    now = START + timedelta(days=10)
+    take_in(FilesSource(folder), store, now)
+    file = folder / "observations.parquet"
+    wide = pl.read_parquet(file)
+    last = pl.col("observed_at") >= now - timedelta(hours=5)
+    wide.with_columns(no2=pl.when(last).then(41.5).otherwise("no2")).write_parquet(file)
+    take_in(FilesSource(folder), store, now + timedelta(hours=1))
+    revised = store.read(Observations, (pl.col("pollutant") == "no2") & last)
+    assert revised["concentration_ugm3"].to_list() == [41.5] * 10
+
+
+def test_an_endless_source_gives_the_asked_history_with_weather_forecasts(store: Store):
+    take_in(SimulatedSource(n_stations=1), store, END)
+    assert store.read(Observations)["observed_at"].min() == END - timedelta(days=10)
+    assert store.read(Weather)["issued_at"].is_not_null().any()
+
+
+def test_every_check_leaves_a_report(source: FilesSource, store: Store):
+    report = take_in(source, store, END).report
+    assert store.read(Quality).sort("station_id", "pollutant").equals(report.sort("station_id", "pollutant"))
+    assert report["completeness"].to_list() == [1.0] * 4
+
+
+def test_a_worthless_batch_is_reported_and_changes_nothing(tmp_path: Path, source: FilesSource, store: Store):
+    take_in(source, store, END)
+    stored = store.read(Observations).sort("station_id", "pollutant", "observed_at")
+    folder = write_dataset(tmp_path / "broken")
+    wide = pl.read_parquet(folder / "observations.parquet")
+    wide.with_columns(pm25=pl.lit(-999.0), no2=pl.lit(-999.0)).write_parquet(folder / "observations.parquet")
+    with pytest.raises(QualityError, match="invalid"):
+        take_in(FilesSource(folder), store, END + timedelta(hours=1))
+    assert store.read(Observations).sort("station_id", "pollutant", "observed_at").equals(stored)
+    assert store.read(Quality, pl.col("checked_at") > END)["n_invalid"].sum() > 0
+
+
+def test_a_malformed_file_changes_nothing(tmp_path: Path, source: FilesSource, store: Store):
+    take_in(source, store, END)
+    version = store.version(Observations)
+    folder = write_dataset(tmp_path / "malformed")
+    (folder / "observations.parquet").unlink()
+    (folder / "observations.csv").write_text("station_id,observed_at,pm25\nsimulated-harbour,2024-01-01T00:00Z,lots\n")
+    with pytest.raises(SourceRefused, match=r"observations\.csv.*pm25"):
+        take_in(FilesSource(folder), store, END)
+    assert store.version(Observations) == version
+
+
+def test_simulated_and_real_data_never_share_tables(source: FilesSource, store: Store):
+    take_in(source, store, END)
+    with pytest.raises(SourceError, match="never mix"):
+        take_in(SimulatedSource(), store, END)

@@ -1,0 +1,160 @@
+"""Train, validate, forecast on real parts: the store on disk, MLflow on SQLite."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from mlflow.tracking import MlflowClient
+
+from hazecast.air.tables import LEAD_BLOCKS, POLLUTANTS, QUANTILES, Forecasts, Scores
+from hazecast.errors import NoChampion, TooLittleHistory
+from hazecast.registry import Registry
+from hazecast.sources.files import FilesSource
+from hazecast.steps.check import check
+from hazecast.steps.collect import collect
+from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
+from hazecast.steps.train import Candidate, train
+from hazecast.steps.validate import Verdict, judge, validate
+from hazecast.store import Store
+
+from .conftest import END, write_dataset
+
+# One hour into the next: forecasts are issued for the hour that contains the clock.
+NOW = END + timedelta(minutes=10)
+
+
+def fill(store: Store, folder: Path) -> Store:
+    check(collect(FilesSource(folder), store, now=NOW, history_days=10), store, now=NOW)
+    return store
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def filled(home: Path, dataset: Path) -> Store:
+    return fill(Store(str(home / "tables")), dataset)
+
+
+@pytest.fixture(scope="module")
+def registry(home: Path) -> Registry:
+    return Registry(f"sqlite:///{home / 'mlflow.db'}", place="town", artifacts_root=(home / "models").as_uri())
+
+
+@pytest.fixture(scope="module")
+def candidate(filled: Store) -> Candidate:
+    return train(filled, now=NOW, validation_days=8)
+
+
+@pytest.fixture(scope="module")
+def verdict(candidate: Candidate, registry: Registry, filled: Store) -> Verdict:
+    with pytest.raises(NoChampion, match="hazecast run training"):
+        registry.champion()
+    return validate(candidate, registry, filled, now=NOW, parameters={"git_revision": "test"})
+
+
+def test_the_candidate_has_not_seen_the_days_it_is_judged_on(candidate: Candidate):
+    assert candidate.forecaster.trained_until == candidate.judged_since
+    assert candidate.judged_until - candidate.judged_since == timedelta(days=8)
+    assert candidate.judged_until == END
+
+
+def test_all_rivals_are_scored_on_the_same_rows(verdict: Verdict, filled: Store):
+    scores = filled.read(Scores)
+    assert set(scores["model"]) == {"version-1", "persistence", "seasonal_naive", "climatology"}
+    assert scores.group_by("pollutant", "lead_block").agg(pl.col("n").n_unique())["n"].to_list() == [1] * 2 * 5
+    naive = scores.filter(pl.col("model") == "seasonal_naive")["rmae"]
+    assert naive.to_list() == pytest.approx([1.0] * naive.len())
+
+
+def test_a_model_that_beats_the_baselines_is_champion_and_says_why(verdict: Verdict, registry: Registry):
+    assert verdict.promoted, verdict.reason
+    loaded, version = registry.champion()
+    assert version == verdict.version
+    assert loaded.pollutants == ("pm25", "no2")
+
+
+def test_the_run_keeps_what_is_needed_to_reproduce_it(verdict: Verdict, registry: Registry, candidate: Candidate):
+    client = MlflowClient(registry.tracking_uri)
+    version = client.get_model_version("hazecast-town", verdict.version)
+    run = client.get_run(version.run_id)
+    assert run.data.params["observations_version"] == str(candidate.inputs.observations_version)
+    assert run.data.params["git_revision"] == "test"
+    assert run.data.params["trained_until"] == candidate.judged_since.isoformat()
+    assert {f"mae.pm25.{a}-{b}" for a, b in LEAD_BLOCKS} <= run.data.metrics.keys()
+    plots = [artifact.path for artifact in client.list_artifacts(version.run_id, "plots")]
+    assert "plots/mae_pm25.png" in plots
+    assert version.tags["promoted_because"] == verdict.reason
+
+
+def test_a_loaded_champion_says_the_same_as_the_trained_one(verdict: Verdict, candidate: Candidate, registry: Registry):
+    loaded, _ = registry.champion()
+    panel = candidate.inputs.panel
+    assert loaded.predict(panel, END).equals(candidate.forecaster.predict(panel, END))
+
+
+def test_an_issued_forecast_has_every_hour_and_its_provenance(verdict: Verdict, registry: Registry, filled: Store):
+    champion, version = registry.champion()
+    forecast(filled, champion, model_version=version, now=NOW)
+    rows = filled.read(Forecasts)
+    assert rows.height == 2 * 2 * 72
+    assert set(rows["issued_at"]) == {END}
+    assert set(rows["model_version"]) == {verdict.version}
+    assert set(rows["status"]) == {"ok"}
+    assert rows["data_age_hours"].unique().to_list() == [0.0]
+    quantiles = rows.select(QUANTILES).to_numpy()
+    assert (quantiles >= 0).all()
+    assert (quantiles[:, 1:] >= quantiles[:, :-1]).all()
+    above = rows.filter(pl.col("pollutant") == "pm25", pl.col("q05") > 15.0)
+    assert (above["p_exceed_who"] >= 0.95 - 1e-9).all()
+
+
+def test_issuing_again_keeps_what_was_issued(verdict: Verdict, registry: Registry, filled: Store):
+    champion, version = registry.champion()
+    forecast(filled, champion, model_version=version, now=NOW)
+    before = filled.version(Forecasts)
+    forecast(filled, baseline_forecaster(NOW), model_version=BASELINE_VERSION, now=NOW)
+    assert filled.version(Forecasts) == before
+    assert set(filled.read(Forecasts)["model_version"]) == {version}
+
+
+def test_old_observations_degrade_the_forecast(verdict: Verdict, registry: Registry, filled: Store):
+    champion, version = registry.champion()
+    rows = forecast(filled, champion, model_version=version, now=NOW + timedelta(hours=10))
+    assert set(rows["status"]) == {"degraded"}
+    assert rows["data_age_hours"].unique().to_list() == [10.0]
+
+
+def test_without_a_champion_the_climatology_speaks_and_says_so(store: Store, dataset: Path):
+    rows = forecast(fill(store, dataset), baseline_forecaster(NOW), model_version=BASELINE_VERSION, now=NOW)
+    assert set(rows["status"]) == {"baseline"}
+    assert rows.height == 2 * 2 * 72
+
+
+def test_too_little_history_is_said_and_still_forecast(store: Store, tmp_path: Path):
+    folder = write_dataset(tmp_path / "short", days=5)
+    now = END - timedelta(days=45)
+    check(collect(FilesSource(folder), store, now=now, history_days=10), store, now=now)
+    with pytest.raises(TooLittleHistory, match="21 are needed"):
+        train(store, now=now, validation_days=8)
+    rows = forecast(store, baseline_forecaster(now), model_version=BASELINE_VERSION, now=now)
+    assert rows.height == 2 * 2 * 72
+
+
+def test_nothing_collected_is_said(store: Store):
+    with pytest.raises(TooLittleHistory, match="hazecast collect"):
+        train(store, now=NOW, validation_days=8)
+
+
+@pytest.mark.parametrize(("mine", "promoted"), [(0.7, True), (0.8, False), (0.9, False)])
+def test_promotion_needs_a_smaller_error_than_every_rival(mine: float, promoted: bool):
+    rivals = {"candidate": mine, "persistence": 1.1, "seasonal_naive": 1.0, "champion": 0.8}
+    rows = [
+        {"model": model, "pollutant": pollutant, "lead_block": "all", "rmae": rmae}
+        for model, rmae in rivals.items()
+        for pollutant in POLLUTANTS
+    ]
+    assert judge(pl.DataFrame(rows))[0] is promoted

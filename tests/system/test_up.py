@@ -1,0 +1,106 @@
+"""`hazecast up` as a person uses it: one command to a served forecast, Ctrl-C stops everything it started."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hazecast.sources.simulated import SimulatedSource
+
+pytestmark = pytest.mark.system
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 40
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "hamlet"
+    folder.mkdir()
+    source = SimulatedSource(n_stations=1)
+    source.fetch_stations().drop("source").write_csv(folder / "stations.csv")
+    rows = source.fetch_observations(since=START, until=START + timedelta(days=DAYS))
+    wide = rows.pivot("pollutant", index=["station_id", "observed_at"], values="concentration_ugm3")
+    wide.select("station_id", "observed_at", "pm25").write_csv(folder / "observations.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    ports = {f"HAZECAST_{name}_PORT": str(free_port()) for name in ("API", "DASHBOARD", "MLFLOW")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HAZECAST_")}
+    return kept | ports | {"HAZECAST_HOME": str(tmp_path_factory.mktemp("home")), "COLUMNS": "120"}
+
+
+@contextmanager
+def up(dataset: Path, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "hazecast.cli", "up", "--data", str(dataset)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        deadline = time.monotonic() + 240
+        while b"Ctrl-C" not in log.read_bytes() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def answers(environment: dict[str, str], name: str, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{environment[f'HAZECAST_{name}_PORT']}{path}", timeout=10, trust_env=False)
+
+
+def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, str], tmp_path: Path):
+    log = tmp_path / "up.log"
+    with up(dataset, environment, log) as process:
+        assert process.poll() is None, log.read_text()
+        said = log.read_text()
+        assert "REPLAYED CLOCK" in said
+        for name, path in (("MLFLOW", "/health"), ("API", "/api/v1/health"), ("DASHBOARD", "/_stcore/health")):
+            assert answers(environment, name, path).status_code == 200
+        assert answers(environment, "API", "/api/v1/ready").status_code == 200
+        station = answers(environment, "API", "/api/v1/stations").json()["stations"][0]["station_id"]
+        forecast = answers(environment, "API", f"/api/v1/stations/{station}/forecast?pollutant=pm25").json()
+        assert len(forecast["hours"]) == 72
+        assert forecast["issued_at"] == "2024-02-10T00:00:00Z"
+        assert forecast["source"] == "files"
+        assert not forecast["simulated"]
+    assert process.returncode == 0, log.read_text()
+    for name in ("MLFLOW", "API", "DASHBOARD"):
+        with pytest.raises(httpx.TransportError):
+            answers(environment, name, "/")
+
+
+def test_a_second_start_reuses_what_is_stored(dataset: Path, environment: dict[str, str], tmp_path: Path):
+    log = tmp_path / "up.log"
+    with up(dataset, environment, log) as process:
+        assert process.poll() is None, log.read_text()
+        assert "is stored already" in log.read_text()
+        assert "train" not in log.read_text()
+
+
+def test_a_taken_port_names_its_setting_before_anything_runs(dataset: Path, environment: dict[str, str]):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(environment["HAZECAST_API_PORT"])))
+        taken.listen()
+        command = [sys.executable, "-m", "hazecast.cli", "up", "--data", str(dataset)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "HAZECAST_API_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
