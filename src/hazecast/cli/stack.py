@@ -128,9 +128,8 @@ def _await_health(service: Service, child: subprocess.Popen[bytes], logs: Path) 
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise SettingsError(
-        f"{service.name} did not come up within {START_SECONDS:.0f} s; see {_log_of(service.name, logs)}"
-    )
+    fate = f"did not come up within {START_SECONDS:.0f} s" if child.poll() is None else "stopped at once"
+    raise SettingsError(f"{service.name} {fate}; see {_log_of(service.name, logs)}")
 
 
 def _stop(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
