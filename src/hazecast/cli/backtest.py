@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -152,9 +153,17 @@ def report(predictions: Predictions, data: ReportData = None, html: Html = None)
 
 
 def _table(section: Section) -> Table:
-    table = Table(title=section.title, title_style="bold", title_justify="left")
-    for number, heading in enumerate(section.rows.columns):
-        table.add_column(escape(heading), justify="left" if number < section.n_words else "right")
-    for row in section.rows.iter_rows():
-        table.add_row(*map(escape, row))
+    """One table; each pollutant under a line of its own."""
+    table = Table(title=section.title, title_style="bold", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    columns = section.rows.drop("pollutant")
+    for number, heading in enumerate(columns.columns):
+        if number < section.n_words - 1:
+            table.add_column(escape(heading))
+        else:
+            table.add_column(escape(heading), justify="right", min_width=max(map(len, columns[heading])))
+    for (pollutant,), rows in section.rows.group_by("pollutant", maintain_order=True):
+        table.add_row(f"[bold]{pollutant}[/bold]")
+        for row in rows.drop("pollutant").iter_rows():
+            table.add_row(*map(escape, row))
+        table.add_section()
     return table
