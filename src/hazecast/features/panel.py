@@ -108,6 +108,13 @@ class Panel:
             raise ValueError(f"{moment.isoformat()} is not the start of an hour")
         return hours
 
+    def truth(self, pollutant: str, station: Ints, hour: Ints) -> tuple[Floats, Ints]:
+        """Trusted concentration [µg/m³] and the hour from which it was known; NaN and never where there is none."""
+        at = self.pollutants.index(pollutant), station, np.clip(hour, 0, self.n_hours - 1)
+        there = self.trusted[at] & (hour >= 0) & (hour < self.n_hours)
+        value = np.where(there, self.concentration_ugm3[at], np.float32(np.nan))
+        return value, np.where(there, self.known_from[at], NEVER).astype(np.int64)
+
     def times(self, hours: Ints) -> pl.Series:
         """The UTC times of panel hours."""
         first = np.datetime64(self.start.astimezone(UTC).replace(tzinfo=None), "us")

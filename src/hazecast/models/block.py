@@ -1,4 +1,4 @@
-"""The booster of one pollutant and lead block: where the level will be, how sure that is, the shape of the doubt."""
+"""The model of one pollutant and lead block: where the level will be, how sure that is, the shape of the doubt."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import QUANTILE_LEVELS
+from hazecast.models.net import Net, Scaling, fit_net, fit_scaling
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -15,9 +16,9 @@ FOLDS = 3
 # The shape is kept as quantiles of the standardised residual at these levels; the mean is taken over the same ones.
 SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LEVELS]))
 _SMALLEST_SPREAD = 0.02
-_POINT_ROUNDS, _SPREAD_ROUNDS = 120, 50
+_POINT_ROUNDS, _SPREAD_ROUNDS = 90, 40
 _TREES = {
-    "objective": "regression",
+    "objective": "regression_l1",
     "learning_rate": 0.1,
     "num_leaves": 31,
     "lambda_l2": 30.0,
@@ -39,47 +40,59 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class BlockBooster:
-    """Fitted trees of one pollutant and lead block.
+class BlockModel:
+    """Fitted trees and nets of one pollutant and lead block.
 
     Attributes:
-        points: one booster per fold, each blind to its own fold; their mean is the location.
-        spread: expected absolute departure.
-        shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows the point boosters had not seen.
+        trees: one booster per fold, each blind to its own fold.
+        nets: one per fold, likewise; the location is the mean of all trees and nets.
+        scaling: of the nets' features.
+        spread: booster of the expected absolute departure.
+        shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows trees and nets had not seen.
     """
 
-    points: tuple[lgb.Booster, ...]
+    trees: tuple[lgb.Booster, ...]
+    nets: tuple[Net, ...]
+    scaling: Scaling
     spread: lgb.Booster
     shape: Floats
 
     def predict(self, features: Floats) -> Distribution:
         """Location and spread for each row of features."""
-        location = np.mean([p.predict(features) for p in self.points], axis=0)
+        scaled = self.scaling(features)
+        told = [tree.predict(features) for tree in self.trees] + [net.predict(scaled) for net in self.nets]
+        location = np.mean(told, axis=0)
         return Distribution(location.astype(np.float32), _positive(self.spread.predict(features)))
 
 
-def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[str, ...], seed: int) -> BlockBooster:
-    """Fit by cross-fitting: every residual that shapes the uncertainty comes from a booster that had not seen its fold.
+def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[str, ...], seed: int) -> BlockModel:
+    """Fit by cross-fitting: every residual that shapes the uncertainty comes from a model that had not seen its fold.
 
     Args:
         features: (row, feature).
         departure: log level minus base.
         fold: 0 … FOLDS-1, contiguous stretches of time.
         names: of the features.
-        seed: of the trees.
+        seed: of the trees and nets.
     """
     parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 300, 20, 600))}
     rows = lgb.Dataset(features, departure, feature_name=list(names), params=parameters).construct()
-    points, residual = [], np.zeros(len(departure), np.float32)
+    scaling = fit_scaling(features)
+    scaled = scaling(features)
+    trees, nets, residual = [], [], np.zeros(len(departure), np.float32)
     for k in range(FOLDS):
         held = fold == k
         inside = np.flatnonzero(~held) if 0 < held.sum() < len(fold) else np.arange(len(fold))
-        point = lgb.train(parameters | {"seed": seed + k}, rows.subset(inside), num_boost_round=_POINT_ROUNDS)
-        residual[held] = departure[held] - point.predict(features[held])
-        points.append(point)
-    spread = lgb.train(parameters, rows.set_label(np.abs(residual)), num_boost_round=_SPREAD_ROUNDS)
+        trees.append(lgb.train(parameters | {"seed": seed + k}, rows.subset(inside), num_boost_round=_POINT_ROUNDS))
+        nets.append(fit_net(scaled[inside], departure[inside], seed=seed + k))
+        if held.any():
+            told = (trees[-1].predict(features[held]) + nets[-1].predict(scaled[held])) / 2
+            residual[held] = departure[held] - told
+    size = rows.set_label(np.abs(residual))
+    spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
     standardised = residual / _positive(spread.predict(features))
-    return BlockBooster(tuple(points), spread, np.quantile(standardised, SHAPE_LEVELS).astype(np.float32))
+    shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
+    return BlockModel(tuple(trees), tuple(nets), scaling, spread, shape)
 
 
 def _positive(spread: npt.NDArray[np.float64]) -> Floats:

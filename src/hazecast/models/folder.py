@@ -11,12 +11,16 @@ import numpy.typing as npt
 
 from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.features import FutureWeather
-from hazecast.models.booster import FOLDS, BlockBooster
+from hazecast.models.block import FOLDS, BlockModel
+from hazecast.models.net import HIDDEN, Net, Scaling
 
 if TYPE_CHECKING:
     from hazecast.models.forecaster import Forecaster
 
-_FACTS, _SHAPES = "forecaster.json", "shapes.npz"
+Arrays = dict[str, npt.NDArray[np.float32]]
+
+_FACTS = "forecaster.json"
+_LAYERS = range(len(HIDDEN) + 1)
 
 
 def write(forecaster: "Forecaster", folder: Path) -> None:
@@ -31,25 +35,15 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
         "offsets": forecaster.offsets,
     }
     (folder / _FACTS).write_text(json.dumps(facts, indent=1))
-    shapes = {}
-    for pollutant, blocks in forecaster.boosters.items():
+    for pollutant, blocks in forecaster.blocks.items():
         for number, block in enumerate(blocks):
-            shapes[f"{pollutant}_{number}"] = block.shape
-            for part, booster in zip(_parts(), (*block.points, block.spread), strict=True):
-                booster.save_model(str(folder / f"{pollutant}_{number}_{part}.txt"))
-    np.savez(folder / _SHAPES, allow_pickle=False, **shapes)
+            _write_block(block, folder / f"{pollutant}_{number}")
 
 
 def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
     """Read back what `write` laid down."""
     facts = json.loads((folder / _FACTS).read_text())
-    boosters = {}
-    with np.load(folder / _SHAPES, allow_pickle=False) as shapes:
-        for pollutant in facts["pollutants"]:
-            boosters[pollutant] = tuple(
-                _read_block(folder, f"{pollutant}_{number}", shapes[f"{pollutant}_{number}"])
-                for number in range(len(LEAD_BLOCKS))
-            )
+    numbers = range(len(LEAD_BLOCKS))
     return kind(
         pollutants=tuple(facts["pollutants"]),
         trained_until=datetime.fromisoformat(facts["trained_until"]),
@@ -57,14 +51,33 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
         metadata=facts["metadata"],
         feature_names={p: tuple(names) for p, names in facts["feature_names"].items()},
         offsets=facts["offsets"],
-        boosters=boosters,
+        blocks={p: tuple(_read_block(folder / f"{p}_{k}") for k in numbers) for p in facts["pollutants"]},
     )
 
 
-def _parts() -> tuple[str, ...]:
-    return (*(f"point{k}" for k in range(FOLDS)), "spread")
+def _write_block(block: BlockModel, stem: Path) -> None:
+    arrays: Arrays = {"shape": block.shape, "centre": block.scaling.centre, "width": block.scaling.width}
+    for k, net in enumerate(block.nets):
+        arrays |= {f"net{k}_weight{layer}": net.weights[layer] for layer in _LAYERS}
+        arrays |= {f"net{k}_bias{layer}": net.biases[layer] for layer in _LAYERS}
+    np.savez(stem.with_suffix(".npz"), allow_pickle=False, **arrays)
+    for part, booster in zip(_boosters(stem), (*block.trees, block.spread), strict=True):
+        booster.save_model(str(part))
 
 
-def _read_block(folder: Path, stem: str, shape: npt.NDArray[np.float32]) -> BlockBooster:
-    *points, spread = (lgb.Booster(model_file=str(folder / f"{stem}_{part}.txt")) for part in _parts())
-    return BlockBooster(tuple(points), spread, shape)
+def _read_block(stem: Path) -> BlockModel:
+    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
+        arrays: Arrays = dict(stored)
+    *trees, spread = (lgb.Booster(model_file=str(part)) for part in _boosters(stem))
+    nets = [
+        Net(
+            tuple(arrays[f"net{k}_weight{layer}"] for layer in _LAYERS),
+            tuple(arrays[f"net{k}_bias{layer}"] for layer in _LAYERS),
+        )
+        for k in range(FOLDS)
+    ]
+    return BlockModel(tuple(trees), tuple(nets), Scaling(arrays["centre"], arrays["width"]), spread, arrays["shape"])
+
+
+def _boosters(stem: Path) -> list[Path]:
+    return [stem.with_name(f"{stem.name}_{part}.txt") for part in (*(f"tree{k}" for k in range(FOLDS)), "spread")]

@@ -1,6 +1,6 @@
-"""The forecaster: fitted boosters for every pollutant and lead block, and what they say about the next 72 hours."""
+"""The forecaster: fitted models for every pollutant and lead block, and what they say about the next 72 hours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,20 +10,22 @@ import numpy.typing as npt
 import polars as pl
 
 from hazecast.air.tables import HORIZON_HOURS, LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES
-from hazecast.features import FutureWeather, Panel, Rows, View, build_features, look
+from hazecast.features import FutureWeather, Panel, Rows, View, build_features, log_level, look
 from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns
-from hazecast.models.booster import FOLDS, SHAPE_LEVELS, BlockBooster, fit_block
-from hazecast.models.sampling import Curriculum
+from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
+from hazecast.models.recalibration import TRIAL_LEADS, Adjustment, Trials, adjust, trial_origins, trial_stations
+from hazecast.models.sampling import Curriculum, log_offsets
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-ROWS_PER_BLOCK = 200_000
+ROWS_PER_BLOCK = 120_000
 _CASES_AT_ONCE = 1_000
-_OFFSET_SHARE = 0.1
-_LIVE_SEED = 1
+_LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
+_LEADS = np.arange(1, HORIZON_HOURS + 1)
 _VALUES = (*QUANTILES, "mean")
+_QUANTILES_AT = np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Forecaster:
         metadata: plain facts of the training (rows, seed).
         feature_names: per pollutant.
         offsets: offset of the log scale per pollutant [µg/m³].
-        boosters: per pollutant, one per lead block.
+        blocks: per pollutant, one model per lead block.
     """
 
     pollutants: tuple[str, ...]
@@ -46,10 +48,13 @@ class Forecaster:
     metadata: dict[str, int]
     feature_names: dict[str, tuple[str, ...]]
     offsets: dict[str, float]
-    boosters: dict[str, tuple[BlockBooster, ...]]
+    blocks: dict[str, tuple[BlockModel, ...]]
 
     def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
         """Forecast every station and pollutant that had been observed by then, lead 1…72, never a gap.
+
+        The quantiles are first recalibrated on what the past two weeks would have been forecast and turned out to be,
+        as far as the model has not been trained on them.
 
         Returns:
             One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h]; mean and q05 … q95 [µg/m³],
@@ -60,18 +65,18 @@ class Forecaster:
             ValueError: an issue time is not the start of an hour, or has no time zone.
         """
         station, issued = cases(panel, issued_at)
+        adjustments = self._recalibrate(panel, np.unique(issued))
         frames = []
-        for first in range(0, len(station), _CASES_AT_ONCE):
-            some = slice(first, first + _CASES_AT_ONCE)
-            frames += self._forecast(panel, station[some], issued[some])
+        for view in self._views(panel, station, issued):
+            frames += self._forecast(view, adjustments, np.searchsorted(np.unique(issued), view.issued))
         return pl.concat(frames)
 
     def feature_importance(self) -> pl.DataFrame:
-        """One row per (pollutant, lead_block, feature): share of the point boosters' total gain, 0…1."""
+        """One row per (pollutant, lead_block, feature): share of the trees' total gain, 0…1."""
         frames = []
-        for pollutant, blocks in self.boosters.items():
+        for pollutant, blocks in self.blocks.items():
             for (first, last), block in zip(LEAD_BLOCKS, blocks, strict=True):
-                gain = np.sum([point.feature_importance("gain") for point in block.points], axis=0)
+                gain = np.sum([tree.feature_importance("gain") for tree in block.trees], axis=0)
                 frame = pl.DataFrame({"feature": self.feature_names[pollutant], "share": gain / max(gain.sum(), 1e-12)})
                 where = pl.lit(pollutant).alias("pollutant"), pl.lit(f"{first}-{last}").alias("lead_block")
                 frames.append(frame.select(*where, "feature", "share"))
@@ -86,44 +91,87 @@ class Forecaster:
         """Read what `save` wrote."""
         return folders.read(cls, folder)
 
-    def _forecast(self, panel: Panel, station: Ints, issued: Ints) -> list[pl.DataFrame]:
-        view = look(panel, station, issued, future=self.weather, seed=_LIVE_SEED)
-        told = tuple(p for p in self.pollutants if p in panel.pollutants)
-        values = self._speak(view, told)
+    def _views(self, panel: Panel, station: Ints, issued: Ints) -> Iterator[View]:
+        for first in range(0, len(station), _CASES_AT_ONCE):
+            some = slice(first, first + _CASES_AT_ONCE)
+            yield look(panel, station[some], issued[some], future=self.weather, seed=_LIVE_SEED)
+
+    def _distributions(self, view: View, leads: Ints) -> dict[str, Distribution]:
+        """Location (of the log level itself) and spread, (lead, case); NaN where there was no base to correct."""
+        rows = Rows(np.tile(np.arange(len(view)), len(leads)), np.repeat(leads, len(view)))
+        told = tuple(p for p in self.pollutants if p in view.panel.pollutants)
+        built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=told)
+        found = {}
+        for pollutant in told:
+            features, parts = built.pop(pollutant), []
+            for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
+                mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
+                parts.append(block.predict(features.values[mine]))
+            location = features.base + np.concatenate([part.location for part in parts])
+            spread = np.concatenate([part.spread for part in parts])
+            shape = len(leads), len(view)
+            found[pollutant] = Distribution(location.reshape(shape), spread.reshape(shape))
+        return found
+
+    def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
+        origins = trial_origins(issued, since=panel.hour_of(self.trained_until))
+        where = trial_stations(panel)
+        errors: dict[str, list[Floats]] = {}
+        known: dict[str, list[Ints]] = {}
+        for view in self._views(panel, np.tile(where, len(origins)), np.repeat(origins, len(where))):
+            for pollutant, told in self._distributions(view, TRIAL_LEADS).items():
+                truth, known_from = panel.truth(pollutant, view.station, view.issued + TRIAL_LEADS[:, None] - 1)
+                error = (log_level(truth, self.offsets[pollutant]) - told.location) / told.spread
+                errors.setdefault(pollutant, []).append(error)
+                known.setdefault(pollutant, []).append(known_from)
+        shape = len(TRIAL_LEADS), len(origins), len(where)
+        return {
+            pollutant: adjust(
+                Trials(
+                    origins,
+                    np.concatenate(parts, axis=1).reshape(shape).swapaxes(0, 1),
+                    np.concatenate(known[pollutant], axis=1).reshape(shape).swapaxes(0, 1),
+                ),
+                issued,
+                expected=np.array([np.abs(block.shape).mean() for block in self.blocks[pollutant]]),
+            )
+            for pollutant, parts in errors.items()
+        }
+
+    def _forecast(self, view: View, adjustments: dict[str, Adjustment], issue: Ints) -> list[pl.DataFrame]:
+        told = self._distributions(view, _LEADS)
         frames = []
-        for k, pollutant in enumerate(panel.pollutants):
-            seen = panel.known_from[k, station].min(axis=1) <= issued
+        for k, pollutant in enumerate(view.panel.pollutants):
+            seen = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
+            values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
+            if pollutant in told:
+                values = self._concentrations(pollutant, told[pollutant], adjustments.get(pollutant), issue)
             if seen.any():
-                frames.append(self._frame(view, pollutant, values.get(pollutant), seen))
+                frames.append(self._frame(view, pollutant, values[seen], seen))
         return frames
 
-    def _speak(self, view: View, pollutants: tuple[str, ...]) -> dict[str, Floats]:
-        """(case, lead, q05 … q95 and mean) per pollutant; NaN where there was no base to correct."""
-        n = len(view)
-        rows = Rows(np.tile(np.arange(n), HORIZON_HOURS), np.repeat(np.arange(1, HORIZON_HOURS + 1), n))
-        values = {}
-        built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=pollutants)
-        for pollutant in pollutants:
-            features, blocks = built.pop(pollutant), []
-            for (first, last), booster in zip(LEAD_BLOCKS, self.boosters[pollutant], strict=True):
-                part = slice((first - 1) * n, last * n)
-                blocks.append(
-                    _concentrations(booster, features.values[part], features.base[part], self.offsets[pollutant])
-                )
-            values[pollutant] = np.concatenate(blocks).reshape(HORIZON_HOURS, n, len(_VALUES)).swapaxes(0, 1)
-        return values
+    def _concentrations(self, pollutant: str, told: Distribution, adjustment: Adjustment | None, issue: Ints) -> Floats:
+        """(case, lead, q05 … q95 and mean) [µg/m³]."""
+        parts = []
+        for b, ((first, last), block) in enumerate(zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True)):
+            leads = slice(first - 1, last)
+            shape = np.broadcast_to(block.shape, (len(issue), len(SHAPE_LEVELS)))
+            if adjustment is not None:
+                shape = adjustment.shift[issue, b, None] + adjustment.stretch[issue, b, None] * shape
+            levels = told.location[leads, :, None] + told.spread[leads, :, None] * shape
+            values = np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0)
+            parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
+        return np.concatenate(parts).swapaxes(0, 1)
 
-    def _frame(self, view: View, pollutant: str, values: Floats | None, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    def _frame(self, view: View, pollutant: str, values: Floats, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
         station, issued = view.station[seen], view.issued[seen]
-        shape = (len(station), HORIZON_HOURS, len(_VALUES))
-        told = np.full(shape, np.nan, np.float32) if values is None else values[seen]
-        silent = np.isnan(told).any(axis=(1, 2))
+        silent = np.isnan(values).any(axis=(1, 2))
         if silent.any():
-            told[silent] = climatological_quantiles(view.panel, pollutant, station[silent], issued[silent])
+            values[silent] = climatological_quantiles(view.panel, pollutant, station[silent], issued[silent])
         status = np.where(self._weather_is_missing(view)[seen], "degraded", "ok")
         status[silent] = "baseline"
         columns = key_columns(view.panel, pollutant, station, issued)
-        flat = told.reshape(-1, len(_VALUES)).astype(np.float64)
+        flat = values.reshape(-1, len(_VALUES)).astype(np.float64)
         columns |= {name: pl.Series(flat[:, k]) for k, name in enumerate(_VALUES)}
         return pl.DataFrame(columns | {"status": pl.Series(status.ravel(), dtype=pl.String)})
 
@@ -149,49 +197,28 @@ def fit(
         pollutants: which to train for; those never observed by then are left out.
         until: whole hour, UTC; truth of hours that end later is not used.
         weather: what live forecasts will know of the weather ahead.
-        seed: of the row draw, the trees and the weather errors.
+        seed: of the row draw, the trees, the nets and the weather errors.
         progress: called with a line for people and the share done, 0…1.
 
     Raises:
         ValueError: nothing was observed by then, or `until` is not the start of an hour.
     """
-    offsets = _offsets(panel, panel.hour_of(until))
+    offsets = log_offsets(panel, panel.hour_of(until))
     told = tuple(p for p in pollutants if p in offsets)
     if not told:
         raise ValueError(f"nothing of {', '.join(pollutants)} was observed by {until.isoformat()}")
-    curriculum = Curriculum(panel, panel.hour_of(until), weather, offsets, FOLDS, seed + 1000)
-    boosters: dict[str, tuple[BlockBooster, ...]] = dict.fromkeys(told, ())
+    curriculum = Curriculum(panel, panel.hour_of(until), weather, offsets, FOLDS, seed + _TRAINING_SEED)
+    blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
     n_rows, steps = 0, len(told) * len(LEAD_BLOCKS)
-    for b, block in enumerate(LEAD_BLOCKS):
-        lessons = curriculum.draw(block, n_rows=ROWS_PER_BLOCK, pollutants=told)
+    for b, (first, last) in enumerate(LEAD_BLOCKS):
+        lessons = curriculum.draw((first, last), n_rows=ROWS_PER_BLOCK, pollutants=told)
         for k, pollutant in enumerate(told):
-            lesson = lessons.pop(pollutant)
             if progress:
-                progress(f"{pollutant}, leads {block[0]}-{block[1]} h", (b * len(told) + k) / steps)
+                progress(f"{pollutant}, leads {first}-{last} h", (b * len(told) + k) / steps)
+            lesson = lessons.pop(pollutant)
             fitted = fit_block(lesson.features, lesson.departure, lesson.fold, names=lesson.names, seed=seed)
-            boosters[pollutant] = (*boosters[pollutant], fitted)
+            blocks[pollutant] = (*blocks[pollutant], fitted)
             names[pollutant] = lesson.names
             n_rows += len(lesson.departure)
-    return Forecaster(told, until, weather, {"n_rows": n_rows, "seed": seed}, names, offsets, boosters)
-
-
-def _offsets(panel: Panel, until: int) -> dict[str, float]:
-    """A tenth of each pollutant's median, so that the log scale bends where values are small for that pollutant."""
-    found = {}
-    for k, pollutant in enumerate(panel.pollutants):
-        known = panel.trusted[k] & (panel.known_from[k] <= until)
-        values = panel.concentration_ugm3[k][known]
-        if len(values):
-            found[pollutant] = max(float(np.median(values)) * _OFFSET_SHARE, 1e-3)
-    return found
-
-
-def _concentrations(booster: BlockBooster, features: Floats, base: Floats, offset_ugm3: float) -> Floats:
-    """(row, q05 … q95 and mean) [µg/m³]."""
-    guess = booster.predict(features)
-    centre = base + guess.location
-    at = np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)
-    levels = centre[:, None] + guess.spread[:, None] * booster.shape
-    values = np.maximum(np.exp(levels) - np.float32(offset_ugm3), 0)
-    return np.concatenate([values[:, at], values.mean(axis=1, keepdims=True)], axis=1)
+    return Forecaster(told, until, weather, {"n_rows": n_rows, "seed": seed}, names, offsets, blocks)

@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 FOLD_HOURS = 480
+_OFFSET_SHARE = 0.1
 _CASES_AT_ONCE = 8_000
 
 
@@ -77,16 +78,11 @@ class Curriculum:
         for pollutant, built in build_features(
             view, rows, offsets=self.offsets, future=self.future, only=pollutants
         ).items():
-            truth = self._truth(pollutant, station[rows.case], hour[rows.case] + rows.lead - 1)
+            truth, known_from = self.panel.truth(pollutant, station[rows.case], hour[rows.case] + rows.lead - 1)
+            truth = np.where(known_from <= self.until, truth, np.float32(np.nan))
             departure = log_level(truth, self.offsets[pollutant]) - built.base
             use = ~np.isnan(departure)
             yield pollutant, Lesson(built.names, built.values[use], departure[use], fold[use])
-
-    def _truth(self, pollutant: str, station: Ints, hour: Ints) -> Floats:
-        panel, k = self.panel, self.panel.pollutants.index(pollutant)
-        at = np.minimum(hour, panel.n_hours - 1)
-        known = (hour < min(self.until, panel.n_hours)) & (panel.known_from[k, station, at] <= self.until)
-        return np.where(known & panel.trusted[k, station, at], panel.concentration_ugm3[k, station, at], np.nan)
 
     def _fold(self, hour: Ints) -> Ints:
         """Alternating stretches of time, 20 days each or shorter where the record is short."""
@@ -101,3 +97,14 @@ def _join(lessons: list[Lesson]) -> Lesson:
         np.concatenate([one.departure for one in lessons]),
         np.concatenate([one.fold for one in lessons]),
     )
+
+
+def log_offsets(panel: Panel, until: int) -> dict[str, float]:
+    """A tenth of each pollutant's median, so that the log scale bends where values are small for that pollutant."""
+    found = {}
+    for k, pollutant in enumerate(panel.pollutants):
+        known = panel.trusted[k] & (panel.known_from[k] <= until)
+        values = panel.concentration_ugm3[k][known]
+        if len(values):
+            found[pollutant] = max(float(np.median(values)) * _OFFSET_SHARE, 1e-3)
+    return found
