@@ -1,0 +1,185 @@
+"""The backtest as a command: complete, without leaks, and not shaken by being killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from hazecast.air.tables import QUANTILES, WEATHER_VARIABLES
+from hazecast.cli import app
+from hazecast.models import Forecaster
+from hazecast.sources.simulated import SimulatedSource
+from hazecast.steps import backtest as step
+from hazecast.steps.workbench import read_facts
+
+from .conftest import START
+
+DAYS, STATIONS = 36, 2
+KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
+# Lisbon, whose winter clock is UTC.
+PERIOD = ("--train-until", "2024-01-26", "--from", "2024-01-26", "--to", "2024-01-30", "--hour", "6")
+ANEW = (*PERIOD, "--weather", "noisy", "--pollutants", "pm25", "--retrain", "2d")
+ONE_ISSUE = ("--train-until", "2024-01-26", "--from", "2024-01-26T06:00", "--to", "2024-01-26T07:00", "--hour", "6")
+ISSUED_AT = datetime.fromisoformat("2024-01-26T06:00+00:00")
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stations, two pollutants, observed weather and forecasts."""
+    folder = tmp_path_factory.mktemp("backtest") / "town"
+    folder.mkdir()
+    source, span = SimulatedSource(n_stations=STATIONS), {"since": START, "until": START + timedelta(days=DAYS)}
+    source.fetch_stations().write_csv(folder / "stations.csv")
+    wide = source.fetch_observations(**span).pivot(
+        "pollutant", index=["station_id", "observed_at"], values="concentration_ugm3"
+    )
+    wide.select("station_id", "observed_at", "pm25", "o3").write_parquet(folder / "observations.parquet")
+    known = ("station_id", "valid_at", "issued_at", "available_at", *WEATHER_VARIABLES)
+    source.fetch_weather(**span).select(known).write_parquet(folder / "weather.parquet")
+    return folder
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    """Exit code and what was printed, unwrapped."""
+    result = CliRunner().invoke(app, ["backtest", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def finished(town: Path) -> Path:
+    """A backtest that nobody disturbed, trained twice."""
+    out = town.parent / "finished.parquet"
+    code, said = command("--data", town, *ANEW, "--out", out)
+    assert code == 0, said
+    assert "Imitated weather forecasts" in said
+    return out
+
+
+def test_one_row_per_station_issue_and_lead(finished: Path):
+    rows = pl.read_parquet(finished)
+    assert rows.columns == [*KEY, "lead_hours", "mean", *QUANTILES, "status"]
+    assert rows.height == STATIONS * 4 * 72
+    assert rows.select(pl.struct(KEY).is_unique().all()).item()
+    assert set(rows["pollutant"]) == {"pm25"}
+    assert rows["issued_at"].unique().sort().to_list() == [ISSUED_AT + timedelta(days=k) for k in range(4)]
+    ahead = (rows["valid_at"] - rows["issued_at"]).dt.total_hours() + 1
+    assert ahead.equals(rows["lead_hours"].cast(pl.Int64), check_names=False)
+    values = rows.select(QUANTILES).to_numpy()
+    assert (np.diff(values, axis=1) >= 0).all()
+    assert values.min() >= 0
+
+
+def test_the_file_says_how_it_was_made_and_names_no_machine(finished: Path, town: Path):
+    facts = read_facts(finished)
+    assert (facts["weather"], facts["perfect_prog"], facts["data"]) == ("noisy", False, "town")
+    assert facts["trained_until"] == ["2024-01-26T00:00:00+00:00", "2024-01-28T06:00:00+00:00"]
+    assert str(town.parent).encode() not in finished.read_bytes()
+
+
+def test_a_finished_run_leaves_one_file_and_is_not_run_again(finished: Path, town: Path, monkeypatch):
+    monkeypatch.setattr(step, "fit", None)
+    before = finished.stat().st_mtime_ns
+    assert command("--data", town, *ANEW, "--out", finished)[0] == 0
+    assert finished.stat().st_mtime_ns == before
+    assert not list(finished.parent.glob(f"{finished.name}.*"))
+
+
+def test_killed_and_started_again_it_makes_the_same_file(finished: Path, town: Path, monkeypatch):
+    out = town.parent / "killed.parquet"
+    arguments = ["backtest", "--data", str(town), *ANEW, "--out", str(out)]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "hazecast.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(out.parent.glob(f"{out.name}.parts-*/*.parquet")):
+        assert child.poll() is None, "it ended before a part was there"
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert not out.exists()
+
+    forecast_now = []
+    predict = Forecaster.predict
+    monkeypatch.setattr(Forecaster, "predict", lambda *given: forecast_now.extend(given[2]) or predict(*given))
+    assert command(*arguments[1:])[0] == 0
+    assert [issue.day for issue in forecast_now] == [28, 29]
+    assert out.read_bytes() == finished.read_bytes()
+    assert not list(out.parent.glob(f"{out.name}.parts-*"))
+
+
+def altered(town: Path, folder: Path) -> Path:
+    """The same place, but from the issue on both air and weather are others."""
+    shutil.copytree(town, folder)
+    for name, column, hour in (("observations", "pm25", "observed_at"), ("weather", "wind_speed_ms", "valid_at")):
+        path = folder / f"{name}.parquet"
+        later = pl.col(hour) >= ISSUED_AT
+        pl.read_parquet(path).with_columns(pl.when(later).then(pl.col(column) * 3 + 1).otherwise(column)).write_parquet(
+            path
+        )
+    return folder
+
+
+@pytest.mark.parametrize(("weather", "is_told"), [("none", False), ("observed", True)])
+def test_what_happens_after_issue_is_known_only_as_weather_and_only_where_declared(
+    town: Path, tmp_path: Path, weather: str, is_told: bool
+):
+    asked = (*ONE_ISSUE, "--weather", weather, "--pollutants", "pm25")
+    frames = []
+    for folder in (town, altered(town, tmp_path / "altered")):
+        out = tmp_path / f"{folder.name}.parquet"
+        code, said = command("--data", folder, *asked, "--out", out)
+        assert code == 0, said
+        assert ("PERFECT PROG" in said) is is_told is read_facts(out)["perfect_prog"]
+        frames.append(pl.read_parquet(out))
+    assert frames[0].height == STATIONS * 72
+    assert frames[0].equals(frames[1]) is not is_told
+
+
+REFUSED = [
+    (("--to", "2024-01-26"), "is not before --to"),
+    (("--train-until", "2024-01-27"), "judged on hours it has learned from"),
+    (("--train-until", "2024-01-05"), "less than 21 days"),
+    (("--train-until", "yesterday"), "--train-until 'yesterday' is not a date or time"),
+    (("--from", "2030-01-01", "--to", "2031-01-01"), "outside the observations"),
+    (("--pollutants", "pm25,smog"), "unknown pollutant 'smog'; known: pm25, o3"),
+    (("--data", "nowhere"), "nowhere: no such folder"),
+    (("--out", "nowhere/preds.parquet"), "a folder that exists"),
+    (("--from", "2024-01-26T07:00", "--to", "2024-01-26T08:00"), "an issue at 6:00"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), REFUSED)
+def test_nonsense_is_refused_in_words(town: Path, tmp_path: Path, wrong: tuple[str, ...], message: str):
+    code, said = command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)
+    assert (code, list(tmp_path.iterdir())) == (1, [])
+    assert message in said
+
+
+@pytest.mark.parametrize("wrong", [("--every", "1x"), ("--hour", "24"), ("--horizon", "73"), ("--weather", "good")])
+def test_an_option_that_makes_no_sense_is_a_usage_error(town: Path, tmp_path: Path, wrong: tuple[str, ...]):
+    assert command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)[0] == 2
+
+
+def test_weather_that_the_dataset_does_not_have_is_refused(town: Path, tmp_path: Path):
+    bare = shutil.copytree(town, tmp_path / "bare", ignore=shutil.ignore_patterns("weather*"))
+    for weather in ("forecast", "noisy", "observed"):
+        code, said = command("--data", bare, *PERIOD, "--out", tmp_path / "p.parquet", "--weather", weather)
+        assert code == 1
+        assert f"--weather {weather}: the dataset has no" in said
+
+
+def test_help_teaches_both_commands():
+    code, said = command("--help")
+    assert code == 0
+    assert "report" in said
+    assert "--train-until" in command("run", "--help")[1]
