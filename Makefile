@@ -1,5 +1,7 @@
 # Everything runs in a virtual environment of this checkout; only Python 3.11 or newer, git and make must be there before.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first that really runs and is new enough (version managers leave commands behind that do not run).
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
@@ -40,7 +42,7 @@ clean:  ## Remove the environment and all caches; HAZECAST_HOME with your data s
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hazecast needs Python 3.11 or newer, found " + sys.version.split()[0] + "; pass PYTHON=/path/to/python3.11")'
+	@test -n "$(PYTHON)" || { echo "Hazecast needs Python 3.11 or newer: install it, or pass PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
