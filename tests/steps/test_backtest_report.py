@@ -1,0 +1,255 @@
+"""The report of a backtest: numbers that can be checked by hand or by others, on a page that needs nothing else."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from hazecast.air.tables import QUANTILE_LEVELS, QUANTILES
+from hazecast.cli import app
+from hazecast.errors import TooLittleHistory
+from hazecast.features import FutureWeather, build_panel
+from hazecast.steps.backtest import COLUMNS, Backtest, run
+from hazecast.steps.dataset import Dataset, read_dataset
+from hazecast.steps.forecast import baseline_forecaster
+from hazecast.steps.report.verify import verify
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+REFEREE = Path(__file__).resolve().parents[2].parent / "shared" / "bin" / "score-forecasts"
+DAYS = 120
+
+
+def observed(values: np.ndarray, *, flag: str = "ok") -> pl.DataFrame:
+    """Hourly observations of PM2.5 at one station from START on."""
+    hours = pl.datetime_range(START, START + timedelta(hours=len(values) - 1), "1h", eager=True)
+    return pl.DataFrame(
+        {"station_id": "s", "pollutant": "pm25", "observed_at": hours, "concentration_ugm3": values, "flag": flag}
+    )
+
+
+def forecast(issue: datetime, quantiles: np.ndarray) -> pl.DataFrame:
+    """72 hours issued at `issue`; (72, 7) quantiles."""
+    valid = pl.datetime_range(issue, issue + timedelta(hours=71), "1h", eager=True)
+    columns = {name: quantiles[:, k] for k, name in enumerate(QUANTILES)}
+    return pl.DataFrame(
+        {"station_id": "s", "pollutant": "pm25", "issued_at": issue, "valid_at": valid}
+        | {"lead_hours": np.arange(1, 73, dtype=np.int32), "mean": quantiles.mean(axis=1), **columns, "status": "ok"}
+    ).with_columns(pl.col("issued_at", "valid_at").cast(pl.Datetime("us", "UTC")))
+
+
+@pytest.fixture(scope="module")
+def air() -> np.ndarray:
+    """Every hour drawn anew from the same law, so that its quantiles are known."""
+    return np.random.default_rng(0).exponential(20, 24 * DAYS)
+
+
+def issues() -> list[int]:
+    return [24 * day for day in range(30, DAYS - 3)]
+
+
+def judged(forecasts: list[pl.DataFrame], truth: pl.DataFrame, *, timezone: str = "UTC"):
+    trained_until = START + timedelta(days=30)
+    return verify(pl.concat(forecasts), truth, timezone=timezone, trained_until=trained_until)
+
+
+def at(hour: int) -> datetime:
+    return START + timedelta(hours=hour)
+
+
+def test_a_perfect_forecast_has_perfect_scores(air):
+    perfect = [forecast(at(h), np.repeat(air[h : h + 72, None], 7, axis=1)) for h in issues()]
+    found = judged(perfect, observed(air))
+    overall = found.by_lead.filter(lead_block="all").row(0, named=True)
+    assert (overall["n"], found.n_scored) == (len(issues()) * 72, len(issues()) * 72)
+    assert [overall[name] for name in ("mae", "rmse", "bias", "crps", "rmae")] == pytest.approx([0] * 5, abs=1e-9)
+    assert [overall[f"coverage_{share}"] for share in (50, 80, 90)] == [1, 1, 1]
+    assert found.by_limit["brier_skill"].to_list() == pytest.approx([1] * 6, abs=0.005)
+    assert found.by_level["n"].sum() == overall["n"]
+    assert found.by_level.height == 5
+
+
+def test_the_true_law_is_calibrated_and_a_narrow_one_is_not(air):
+    law = -20 * np.log(1 - np.array(QUANTILE_LEVELS))
+    honest = judged([forecast(at(h), np.tile(law, (72, 1))) for h in issues()], observed(air))
+    narrow = judged([forecast(at(h), np.tile(10 + law / 4, (72, 1))) for h in issues()], observed(air))
+    assert gap(honest.calibration, "level", "share_below") < 0.04
+    assert gap(narrow.calibration, "level", "share_below") > 0.2
+    assert gap(honest.reliability, "p_mean", "share_above") < 0.04
+    assert gap(narrow.reliability, "p_mean", "share_above") > 0.1
+    # The climatology knows the law too, so nobody can be much better than it.
+    assert honest.by_limit["brier_skill"].to_list() == pytest.approx([0] * 6, abs=0.02)
+
+
+def gap(table: pl.DataFrame, said: str, came_true: str) -> float:
+    return float((table[said] - table[came_true]).abs().max())
+
+
+def test_naive_errors_stand_beside_on_the_same_rows(air):
+    truth = observed(air).filter(pl.col("observed_at").dt.hour() != 5)
+    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    found = judged([forecast(at(h), law) for h in issues()], truth)
+    held = np.array([air[h - 1] for h in issues()])
+    lead_2 = found.by_hour.filter(lead_hours=2).row(0, named=True)
+    assert lead_2["mae_persistence"] == pytest.approx(np.abs(held - air[np.array(issues()) + 1]).mean())
+    assert lead_2["mae"] == pytest.approx(np.abs(14 - air[np.array(issues()) + 1]).mean())
+    assert found.by_hour["lead_hours"].to_list() == [lead for lead in range(1, 73) if lead % 24 != 6]
+
+
+def test_doubted_observations_are_scored_apart(air):
+    spiked = air.copy()
+    spiked[24 * 40] = 5_000
+    truth = observed(spiked).with_columns(
+        flag=pl.when(pl.col("concentration_ugm3") > 4_000).then(pl.lit("suspicious")).otherwise(pl.lit("ok"))
+    )
+    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    found = judged([forecast(at(h), law) for h in issues()], truth)
+    trusted, all_believed = (
+        t.filter(lead_block="all").row(0, named=True) for t in (found.by_lead, found.by_lead_doubted)
+    )
+    assert all_believed["n"] - trusted["n"] == 3
+    assert all_believed["rmse"] > 2 * trusted["rmse"]
+
+
+def test_seasons_follow_the_local_month_of_issue(air):
+    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    late = datetime(2024, 2, 29, 23, tzinfo=UTC)
+    for timezone, season in (("UTC", "Dec–Feb"), ("Asia/Tokyo", "Mar–May")):
+        assert set(judged([forecast(late, law)], observed(air), timezone=timezone).by_season["season"]) == {season}
+
+
+def test_nothing_to_judge_is_an_error(air):
+    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    with pytest.raises(TooLittleHistory):
+        judged([forecast(at(24 * 40), law)], observed(air[:100]))
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forecasts of a perfect-prog backtest at a station with an ill-mannered name."""
+    folder = tmp_path_factory.mktemp("report") / "town"
+    folder.mkdir()
+    values = np.random.default_rng(1).exponential(20, (24 * 32, 2))
+    hours = pl.datetime_range(START, START + timedelta(hours=len(values) - 1), "1h", eager=True, time_zone="UTC")
+    shared = pl.DataFrame({"station_id": "<b>&[red]"}).join(pl.DataFrame({"valid_at": hours}), how="cross")
+    shared.with_columns(wind_speed_ms=values[:, 1]).write_parquet(folder / "weather.parquet")
+    air = shared.rename({"valid_at": "observed_at"}).with_columns(pm25=values[:, 0].round(1))
+    air.write_parquet(folder / "observations.parquet")
+    (folder / "stations.csv").write_text("station_id,attribution\n<b>&[red],City of X\n")
+    day = timedelta(days=1)
+    backtest = Backtest(
+        START + 26 * day, START + 26 * day, START + 29 * day, 6, weather=FutureWeather.OBSERVED, pollutants=("pm25",)
+    )
+    run(backtest, read_dataset(folder), folder.parent / "preds.parquet")
+    return folder.parent / "preds.parquet"
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["backtest", "report", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_the_page_needs_nothing_else_and_declares_perfect_prog(replayed: Path, tmp_path: Path):
+    code, said = command(replayed, "--html", tmp_path / "report.html")
+    assert code == 0
+    html = (tmp_path / "report.html").read_text()
+    page = Page(html)
+    assert not page.of("script") + page.of("link")
+    assert not re.search(r"(src|href)=\"(?!data:image/svg\+xml;base64,|#)", html)
+    assert "http" not in re.sub(r"base64,[\w+/=]+", "", html)
+    for text in (said, page.text):
+        assert "PERFECT PROG" in text
+        assert "City of X" in text
+        assert "<b>&[red]" in text
+    assert not page.of("b")
+    pictures = page.of("img")
+    assert len(pictures) == 3
+    assert all(len(picture["alt"] or "") > 80 for picture in pictures)
+
+
+def test_the_same_file_gives_the_same_page(replayed: Path, tmp_path: Path):
+    for name in ("one.html", "two.html"):
+        command(replayed, "--html", tmp_path / name)
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_dataset_that_has_changed_is_mentioned(replayed: Path, tmp_path: Path):
+    revised = tmp_path / "revised"
+    revised.mkdir()
+    for path in (replayed.parent / "town").iterdir():
+        (revised / path.name).write_bytes(path.read_bytes())
+    assert "has changed since" not in command(replayed, "--data", revised)[1]
+    rows = pl.read_parquet(revised / "observations.parquet").with_columns(pl.col("pm25") + 1)
+    rows.write_parquet(revised / "observations.parquet")
+    assert "has changed since" in command(replayed, "--data", revised)[1]
+
+
+def test_a_file_of_another_kind_is_refused(replayed: Path, tmp_path: Path):
+    pl.read_parquet(replayed).write_parquet(tmp_path / "other.parquet")
+    for file in (tmp_path / "other.parquet", tmp_path / "absent.parquet", replayed.parent / "town" / "stations.csv"):
+        code, said = command(file)
+        assert code == 1
+        assert "is not a file that `hazecast backtest` wrote" in said
+
+
+@pytest.fixture(scope="module")
+def beijing_winter(beijing: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Three stations and ten weeks of the real record, gaps and all."""
+    folder = tmp_path_factory.mktemp("beijing") / "winter"
+    folder.mkdir()
+    stations = pl.read_csv(beijing / "stations.csv").head(3)
+    stations.write_csv(folder / "stations.csv")
+    here = pl.col("station_id").is_in(stations["station_id"].to_list())
+    weeks = pl.col("observed_at").is_between(datetime(2016, 11, 1, tzinfo=UTC), datetime(2017, 1, 10, tzinfo=UTC))
+    pl.read_parquet(beijing / "observations.parquet").filter(here, weeks).write_parquet(folder / "observations.parquet")
+    return read_dataset(folder)
+
+
+def test_an_independent_referee_finds_the_same(beijing_winter: Dataset, tmp_path: Path):
+    """Doubted observations count here, because the referee knows no flags."""
+    if not REFEREE.is_file():
+        pytest.skip("needs ../shared/bin/score-forecasts, which is not part of the project")
+    split = datetime(2016, 12, 10, tzinfo=UTC)
+    panel = build_panel(beijing_winter.observations, beijing_winter.weather, beijing_winter.stations)
+    rows = baseline_forecaster(split).predict(panel, [split + timedelta(days=k, hours=22) for k in range(20)])
+    rows.select(COLUMNS).write_parquet(tmp_path / "preds.parquet")
+    asked = ("--data", beijing_winter.folder, "--pred", tmp_path / "preds.parquet", "--split", "2016-12-10")
+    subprocess.run([sys.executable, REFEREE, *asked, "--json", tmp_path / "out.json"], check=True, capture_output=True)
+    theirs = {(row["pollutant"], row["lead"]): row for row in json.loads((tmp_path / "out.json").read_text())["rows"]}
+
+    ours = verify(rows, beijing_winter.observations, timezone="Asia/Shanghai", trained_until=split).by_lead_doubted
+    assert ours.height == len(theirs) == 6 * 5
+    words = {"n": "n", "mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS", "rmae": "rMAE_sn"}
+    words |= {"rmae_persistence": "rMAE_pe", "coverage_80": "cov80", "coverage_90": "cov90"}
+    for row in ours.iter_rows(named=True):
+        pollutant = {"pm25": "pm2_5"}.get(row["pollutant"], row["pollutant"])
+        their = theirs[pollutant, {"all": "1-72"}.get(row["lead_block"], row["lead_block"])]
+        assert [row[mine] for mine in words] == pytest.approx([their[name] for name in words.values()], rel=2e-3)
