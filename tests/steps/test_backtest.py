@@ -148,7 +148,7 @@ def test_what_happens_after_issue_is_known_only_as_weather_and_only_where_declar
 REFUSED = [
     (("--to", "2024-01-26"), "is not before --to"),
     (("--train-until", "2024-01-27"), "judged on hours it has learned from"),
-    (("--train-until", "2024-01-05"), "less than 21 days"),
+    (("--train-until", "2024-01-05"), "less than 21 days of pm25, o3"),
     (("--train-until", "yesterday"), "--train-until 'yesterday' is not a date or time"),
     (("--from", "2030-01-01", "--to", "2031-01-01"), "outside the observations"),
     (("--pollutants", "pm25,smog"), "unknown pollutant 'smog'; known: pm25, o3"),

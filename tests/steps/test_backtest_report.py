@@ -212,6 +212,19 @@ def test_a_dataset_that_has_changed_is_mentioned(replayed: Path, tmp_path: Path)
     assert "has changed since" in command(replayed, "--data", revised)[1]
 
 
+def test_a_dataset_that_has_moved_is_asked_for(replayed: Path, tmp_path: Path):
+    moved = tmp_path / "preds.parquet"
+    moved.write_bytes(replayed.read_bytes())
+    code, said = command(moved)
+    assert code == 1
+    assert "say where it is with --data DIR" in said
+
+
+def test_a_page_that_has_nowhere_to_go_is_refused_before_the_work(replayed: Path, tmp_path: Path):
+    code, said = command(replayed, "--html", tmp_path / "nowhere" / "report.html")
+    assert (code, "a folder that exists" in said) == (1, True)
+
+
 def test_a_file_of_another_kind_is_refused(replayed: Path, tmp_path: Path):
     pl.read_parquet(replayed).write_parquet(tmp_path / "other.parquet")
     for file in (tmp_path / "other.parquet", tmp_path / "absent.parquet", replayed.parent / "town" / "stations.csv"):

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from typer.core import TyperGroup
 
+from hazecast.errors import SettingsError
 from hazecast.features import FutureWeather
 from hazecast.steps import Progress as Report
 from hazecast.steps.backtest import Backtest, run
@@ -137,6 +138,8 @@ def _bars() -> Iterator[tuple[Report, Report]]:
 
 def report(predictions: Predictions, data: ReportData = None, html: Html = None) -> None:
     """Judge the forecasts of a backtest by what was observed: tables here, and a page with figures."""
+    if html and not html.absolute().parent.is_dir():
+        raise SettingsError(f"--html {html}: give a file in a folder that exists")
     judged = report_on(predictions, data=data)
     console.rule(f"[bold]Backtest of {escape(judged.dataset)}")
     colour = "bold black on yellow" if judged.perfect_prog else "bold"

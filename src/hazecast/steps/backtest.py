@@ -1,8 +1,7 @@
 """Backtest: replay a dataset's past as if every forecast had been issued then, and keep the forecasts in one file."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from importlib.metadata import version
@@ -93,25 +92,32 @@ def run(
         NotKnown: a pollutant the dataset does not have.
         TooLittleHistory: there is next to nothing to train on.
     """
-    schedule = plan(backtest, dataset)
+    asked = _settled(backtest, dataset)
     if out.is_dir() or not out.parent.is_dir():
         raise SettingsError(f"--out {out}: give a file in a folder that exists")
-    facts = _facts(backtest, dataset, schedule, folder=out.parent)
+    schedule = _schedule(asked, dataset)
+    facts = _facts(asked, dataset, schedule, folder=out.parent)
     if read_facts(out).get("fingerprint") != facts["fingerprint"]:
         panel = build_panel(dataset.observations, dataset.weather, dataset.stations)
-        _Replay(backtest, panel, Workbench(out, facts["fingerprint"]), training, issuing).run(schedule, facts)
+        _Replay(asked, panel, Workbench(out, facts["fingerprint"]), training, issuing).run(schedule, facts)
     return facts
 
 
-def plan(backtest: Backtest, dataset: Dataset) -> list[Period]:
-    """The trainings and the issues each serves; an issue after the last observation has no truth and is left out.
+def _settled(backtest: Backtest, dataset: Dataset) -> Backtest:
+    """The same with its pollutants named, once nothing speaks against it."""
+    for pollutant in backtest.pollutants:
+        if pollutant not in dataset.pollutants:
+            raise NotKnown("pollutant", pollutant, dataset.pollutants)
+    asked = tuple(p for p in dataset.pollutants if p in (backtest.pollutants or dataset.pollutants))
+    settled = replace(backtest, pollutants=asked)
+    _refuse_contradictions(settled)
+    _refuse_impossible(settled, dataset)
+    _refuse_missing_weather(settled.weather, dataset.weather["issued_at"])
+    return settled
 
-    Raises:
-        SettingsError, NotKnown, TooLittleHistory: as `run`.
-    """
-    _refuse_contradictions(backtest)
-    _refuse_impossible(backtest, dataset)
-    _asked_pollutants(backtest, dataset.pollutants)
+
+def _schedule(backtest: Backtest, dataset: Dataset) -> list[Period]:
+    """The trainings and the issues each serves; an issue after the last observation has no truth and is left out."""
     until = min(backtest.until, dataset.until)
     issues = issue_times(backtest.since, until, every=backtest.every, hour=backtest.hour, timezone=dataset.timezone)
     if not issues:
@@ -159,25 +165,23 @@ class _Replay:
             self.training(f"until {until:%Y-%m-%d}: {line}", (number + share) / len(schedule))
 
         def learn() -> Forecaster:
-            pollutants, weather = _asked_pollutants(self.backtest, self.panel.pollutants), self.backtest.weather
-            seed = self.backtest.seed
-            return fit(self.panel, pollutants=pollutants, until=until, weather=weather, seed=seed, progress=tell)
+            return fit(
+                self.panel,
+                pollutants=self.backtest.pollutants,
+                until=until,
+                weather=self.backtest.weather,
+                seed=self.backtest.seed,
+                progress=tell,
+            )
 
         return self.bench.model(f"model-{number:04d}", learn)
 
     def _forecast(self, forecaster: Forecaster, issues: list[datetime]) -> pl.DataFrame:
-        asked = _asked_pollutants(self.backtest, self.panel.pollutants)
+        is_asked = pl.col("pollutant").is_in(self.backtest.pollutants)
         rows = forecaster.predict(self.panel, issues).filter(
-            pl.col("pollutant").is_in(asked), pl.col("lead_hours") <= self.backtest.horizon_hours
+            is_asked, pl.col("lead_hours") <= self.backtest.horizon_hours
         )
         return rows.select(COLUMNS).sort("issued_at", "pollutant", "station_id", "lead_hours")
-
-
-def _asked_pollutants(backtest: Backtest, known: Sequence[str]) -> list[str]:
-    for pollutant in backtest.pollutants:
-        if pollutant not in known:
-            raise NotKnown("pollutant", pollutant, list(known))
-    return list(backtest.pollutants or known)
 
 
 def _refuse_contradictions(backtest: Backtest) -> None:
@@ -196,12 +200,15 @@ def _refuse_impossible(backtest: Backtest, dataset: Dataset) -> None:
     span = f"the dataset has {dataset.since:%Y-%m-%dT%H:%MZ} to {dataset.until:%Y-%m-%dT%H:%MZ}"
     if not dataset.since <= backtest.since < dataset.until:
         raise SettingsError(f"--from {backtest.since:%Y-%m-%dT%H:%MZ} is outside the observations: {span}")
-    if backtest.train_until < dataset.since + timedelta(days=MIN_HISTORY_DAYS):
+    past = dataset.observations.filter(
+        pl.col("pollutant").is_in(backtest.pollutants), pl.col("observed_at") < backtest.train_until
+    )
+    first = past["observed_at"].min()
+    if not isinstance(first, datetime) or backtest.train_until - first < timedelta(days=MIN_HISTORY_DAYS):
         raise TooLittleHistory(
-            f"--train-until {backtest.train_until:%Y-%m-%dT%H:%MZ} leaves less than {MIN_HISTORY_DAYS} days to learn "
-            f"from: {span}"
+            f"before --train-until {backtest.train_until:%Y-%m-%dT%H:%MZ} lie less than {MIN_HISTORY_DAYS} days of "
+            f"{', '.join(backtest.pollutants)} to learn from; {span}"
         )
-    _refuse_missing_weather(backtest.weather, dataset.weather["issued_at"])
 
 
 def _refuse_missing_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
@@ -229,7 +236,7 @@ def _facts(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, fold
         "retrain_every_hours": retrain / HOUR if retrain else None,
         "horizon_hours": backtest.horizon_hours,
         "timezone": dataset.timezone,
-        "pollutants": _asked_pollutants(backtest, dataset.pollutants),
+        "pollutants": list(backtest.pollutants),
         "seed": backtest.seed,
         "code": _code_fingerprint(),
         "hazecast": hazecast.__version__,

@@ -44,14 +44,17 @@ def report_on(predictions: Path, *, data: Path | None = None) -> Report:
         data: the dataset folder; None: where it was, seen from the file.
 
     Raises:
-        SettingsError: there is no such file, or no backtest wrote it.
+        SettingsError: there is no such file, no backtest wrote it, or the dataset is not there.
         SourceRefused: the dataset cannot be read.
         TooLittleHistory: nothing in it can be scored.
     """
     told = read_facts(predictions)
     if not told:
         raise SettingsError(f"{predictions} is not a file that `hazecast backtest` wrote")
-    dataset = read_dataset(data or predictions.parent / told["data"])
+    folder = data or predictions.parent / told["data"]
+    if not folder.is_dir():
+        raise SettingsError(f"the dataset {told['dataset']} is not at {folder}; say where it is with --data DIR")
+    dataset = read_dataset(folder)
     verification = verify(
         pl.read_parquet(predictions),
         dataset.observations,
