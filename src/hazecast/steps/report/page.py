@@ -24,7 +24,8 @@ thead th { border-bottom: 2px solid #8b949e; vertical-align: bottom; }
 .word { text-align: left; } tbody th { font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; }
 dt { color: #4a525b; } dd { margin: 0; }
-figure { margin: 1rem 0; } figure img { width: 100%; height: auto; } figcaption { color: #4a525b; font-size: .9rem; }
+figure { margin: 1rem 0; overflow-x: auto; } figure img { width: 100%; min-width: 40rem; height: auto; }
+figcaption { color: #4a525b; font-size: .9rem; }
 @media print { h2 { break-before: page; } figure, table { break-inside: avoid; } }
 """
 
