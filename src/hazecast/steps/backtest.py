@@ -36,7 +36,7 @@ WEATHER_IN_WORDS = {
     ),
 }
 _ROOMS = ("air", "quality", "features", "models")
-_CASES_PER_PART = 250
+_CASES_PER_PART = 500
 
 
 @dataclass(frozen=True)
