@@ -103,6 +103,13 @@ def test_naive_errors_stand_beside_on_the_same_rows(air):
     assert found.by_hour["lead_hours"].to_list() == [lead for lead in range(1, 73) if lead % 24 != 6]
 
 
+def test_without_a_past_there_is_no_climatology_to_beat(air):
+    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    found = verify(forecast(at(24 * 40), law), observed(air), timezone="UTC", trained_until=START)
+    assert found.by_limit["brier_skill"].null_count() == found.by_limit.height == 6
+    assert found.by_limit["brier"].null_count() == 0
+
+
 def test_doubted_observations_are_scored_apart(air):
     spiked = air.copy()
     spiked[24 * 40] = 5_000

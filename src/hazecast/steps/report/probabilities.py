@@ -67,7 +67,7 @@ def _with_climatology(rows: pl.DataFrame, past: pl.DataFrame, value_ugm3: float)
     """How often the station was above the value in that month before; in a month it never had, how often at all."""
     above = (pl.col("concentration_ugm3") > value_ugm3).mean()
     monthly = past.group_by("station_id", month=pl.col("observed_at").dt.month()).agg(p_climatology=above)
-    ever = past.select(above).item()
+    ever = pl.lit(past.select(above).item(), pl.Float64)
     joined = rows.with_columns(month=pl.col("valid_at").dt.month()).join(
         monthly, on=["station_id", "month"], how="left", maintain_order="left"
     )
