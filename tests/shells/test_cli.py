@@ -88,3 +88,17 @@ def test_errors_are_one_line_for_people(arguments: tuple[str, ...], message: str
     assert result.exit_code == 1
     assert message in said(result)
     assert "Traceback" not in said(result)
+
+
+def test_the_same_commands_work_on_s3(hazecast, monkeypatch: pytest.MonkeyPatch, s3_bucket: tuple[str, dict[str, str]]):
+    root, options = s3_bucket
+    monkeypatch.setenv("USE_S3", "true")
+    monkeypatch.setenv("HAZECAST_S3_URI", root)
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, options[name])
+    monkeypatch.setenv("HAZECAST_HISTORY_DAYS", "40")
+    assert hazecast("run", "prediction", "--source", "simulated", "--now", "2026-06-01T00:00Z").exit_code == 0
+    text = said(hazecast("status", "--source", "simulated", "--now", "2026-06-01T00:00Z"))
+    assert f"{root}/simulated" in text
+    assert "5,760" in text
+    assert "baseline" in text

@@ -3,11 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
+import mlflow
 import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from hazecast.air.tables import LEAD_BLOCKS, POLLUTANTS, QUANTILES, Forecasts, Scores
+from hazecast.air.tables import LEAD_BLOCKS, POLLUTANTS, QUANTILES, Forecasts, Observations, Scores
 from hazecast.errors import NoChampion, TooLittleHistory
 from hazecast.registry import Registry
 from hazecast.sources.files import FilesSource
@@ -158,3 +159,26 @@ def test_promotion_needs_a_smaller_error_than_every_rival(mine: float, promoted:
         for pollutant in POLLUTANTS
     ]
     assert judge(pl.DataFrame(rows))[0] is promoted
+
+
+def test_the_registered_model_forecasts_from_recent_observations_alone(
+    verdict: Verdict, registry: Registry, filled: Store
+):
+    recent = filled.read(Observations, pl.col("observed_at") >= END - timedelta(days=8))
+    key = ["station_id", "pollutant", "observed_at", "concentration_ugm3"]
+    given = recent.filter(pl.col("pollutant") == "pm25").select(key)
+    naive_utc = given.with_columns(pl.col("observed_at").dt.replace_time_zone(None).cast(pl.Datetime("ns")))
+    served = mlflow.pyfunc.load_model("models:/hazecast-town@champion")
+    told = pl.from_pandas(served.predict(naive_utc.to_pandas()))
+    assert told.height == 2 * 72
+    assert told["issued_at"].unique().to_list() == [END]
+    assert (told["q10"] <= told["q90"]).all()
+    later = (END + timedelta(hours=2)).isoformat()
+    told = pl.from_pandas(served.predict(naive_utc.to_pandas(), params={"issued_at": later}))
+    assert told["valid_at"].min() == END + timedelta(hours=2)
+
+
+def test_no_model_file_is_a_pickle(verdict: Verdict, registry: Registry, home: Path):
+    files = [file for file in (home / "models").rglob("*") if file.is_file()]
+    assert files
+    assert not [file.name for file in files if file.suffix in {".pkl", ".pickle", ".joblib"}]

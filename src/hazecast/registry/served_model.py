@@ -40,9 +40,18 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
         if last_hour is None:
             raise ValueError("no observation given; send at least one hour with a concentration")
         issued_at = parse_utc(asked) if asked else last_hour + HOUR
-        panel = build_panel(observed, Weather.create_empty(), Stations.create_empty())
+        panel = build_panel(observed, Weather.create_empty(), _stations(observed))
         forecast = self._forecaster.predict(panel, issued_at)
         return forecast.select("station_id", "pollutant", "issued_at", "valid_at", "mean", *QUANTILES).to_pandas()
+
+
+def _stations(observed: pl.DataFrame) -> pl.DataFrame:
+    """Stations that are known by name only."""
+    named = observed.select("station_id").unique().sort("station_id")
+    unknown = {"name": pl.col("station_id"), "timezone": pl.lit("UTC"), "source": pl.lit("request")}
+    nowhere = {name: pl.lit(None, pl.Float64) for name in ("latitude", "longitude")}
+    described = named.with_columns(**unknown, **nowhere, attribution=pl.lit(""))
+    return described.select(Stations.create_empty().columns)
 
 
 def _observations(given: pl.DataFrame) -> pl.DataFrame:
