@@ -223,6 +223,23 @@ def test_a_damaged_table_is_unavailable(make_client, tmp_path):
     assert str(tmp_path) not in answer.text
 
 
+def test_what_is_held_is_served_while_the_store_is_out_of_reach(make_client, tmp_path, clock, monkeypatch):
+    store = small_store.fill(tmp_path)
+    client = make_client(store)
+    before = client.get(FORECAST).json()
+
+    def gone(*_args, **_kwargs):
+        raise StoreError("out of reach")
+
+    monkeypatch.setattr(store, "read", gone)
+    monkeypatch.setattr(store, "version", gone)
+    clock.advance(hours=30)
+    after = client.get(FORECAST)
+    assert after.status_code == 200
+    assert after.json()["status"] == "stale"
+    assert after.json()["hours"] == before["hours"]
+
+
 def test_status_sums_up_freshness_and_skill(client):
     answer = client.get("/api/v1/status").json()
     assert answer["newest_issued_at"] == iso(ISSUED)

@@ -9,15 +9,19 @@ from typing import Generic, TypeVar
 
 import dataframely as dy
 import polars as pl
+import structlog
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts, Observations, Quality, Scores, Stations
+from hazecast.errors import StoreError
 from hazecast.store import Store
 
 LOOK_BACKS = (timedelta(days=3), timedelta(days=60))
 VERSION_CHECK_SECONDS = 1.0
 
 Held = TypeVar("Held")
+
+log = structlog.get_logger()
 
 
 class Reader:
@@ -154,15 +158,27 @@ class Cached(Generic[Held]):
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, now: datetime) -> Held:
-        """The derived value as of `now`."""
+        """The derived value as of `now`; the last good one while the store is out of reach.
+
+        Raises:
+            StoreError: the store is out of reach and nothing is held.
+        """
         hour = floor_hour(now)
         with self._lock:
             if self._held_for[1] != hour or time.monotonic() - self._checked_at > VERSION_CHECK_SECONDS:
-                wanted = (self.store.version(self.table), hour)
-                if wanted != self._held_for:
-                    self._held, self._held_for = self.derive(now), wanted
+                self._refresh(now, hour)
                 self._checked_at = time.monotonic()
             return self._held
+
+    def _refresh(self, now: datetime, hour: datetime) -> None:
+        try:
+            wanted = (self.store.version(self.table), hour)
+            if wanted != self._held_for:
+                self._held, self._held_for = self.derive(now), wanted
+        except StoreError as err:
+            if self._held_for[1] is None:
+                raise
+            log.warning("serving what is held", table=self.table.__name__, reason=str(err))
 
 
 def _series(station_id: str, pollutant: str) -> pl.Expr:
