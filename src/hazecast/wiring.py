@@ -48,7 +48,6 @@ class Wiring:
         from hazecast.registry import Registry
 
         artifacts = None if self.settings.mlflow_tracking_uri else (self.settings.home.resolve() / "models").as_uri()
-        self.settings.home.mkdir(parents=True, exist_ok=True)
         return Registry(self.settings.tracking_uri, place=self.settings.place_name, artifacts_root=artifacts)
 
     @cached_property

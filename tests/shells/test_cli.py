@@ -90,6 +90,14 @@ def test_errors_are_one_line_for_people(arguments: tuple[str, ...], message: str
     assert "Traceback" not in said(result)
 
 
+def test_a_home_that_cannot_be_made_names_its_setting(hazecast, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "file" / "home"))
+    result = hazecast("status", "--source", "simulated")
+    assert result.exit_code == 1
+    assert "HAZECAST_HOME" in said(result)
+
+
 def test_the_same_commands_work_on_s3(hazecast, monkeypatch: pytest.MonkeyPatch, s3_bucket: tuple[str, dict[str, str]]):
     root, options = s3_bucket
     monkeypatch.setenv("USE_S3", "true")

@@ -17,7 +17,7 @@ from hazecast.api.app import create_app
 from hazecast.cli import backtest, show, stack
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.pipeline import Pipeline
-from hazecast.errors import HazecastError
+from hazecast.errors import HazecastError, SettingsError
 from hazecast.logs import configure_logs
 from hazecast.settings import load_settings
 from hazecast.wiring import Wiring, environment_of
@@ -71,6 +71,10 @@ def _wire(source: str | None, data: Path | None, now: str | None) -> Wiring:
     source = source or ("files" if data else None)
     settings = load_settings(source=source, data=data, now=now)
     configure_logs(settings.log_format)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise SettingsError(f"{settings.home} cannot be made ({err.strerror}); set HAZECAST_HOME elsewhere") from err
     return Wiring(settings)
 
 
