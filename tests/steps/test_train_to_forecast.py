@@ -182,3 +182,19 @@ def test_no_model_file_is_a_pickle(verdict: Verdict, registry: Registry, home: P
     files = [file for file in (home / "models").rglob("*") if file.is_file()]
     assert files
     assert not [file.name for file in files if file.suffix in {".pkl", ".pickle", ".joblib"}]
+
+
+def test_a_year_with_one_observation_is_stored_forecast_and_not_trained_on(store: Store, tmp_path: Path):
+    folder = tmp_path / "lonely"
+    folder.mkdir()
+    (folder / "stations.csv").write_text("station_id\nhut\n")
+    (folder / "observations.csv").write_text(
+        "station_id,observed_at,pm25\nhut,2024-01-01T00:00Z,\nhut,2024-02-18T23:00Z,12.5\nhut,2024-12-31T23:00Z,\n"
+    )
+    fill(store, folder)
+    assert store.read(Observations)["concentration_ugm3"].to_list() == [12.5]
+    with pytest.raises(TooLittleHistory):
+        train(store, now=NOW, validation_days=8)
+    rows = forecast(store, baseline_forecaster(NOW), model_version=BASELINE_VERSION, now=NOW)
+    assert rows.height == 72
+    assert set(rows["status"]) == {"baseline"}
