@@ -157,6 +157,28 @@ def test_exact_repeats_collapse_and_conflicts_keep_the_newest_with_a_flag():
     assert result.series.rows() == [("a", "pm25", 2)]
 
 
+def placed(**latitudes: float | None) -> pl.DataFrame:
+    rows = [{"station_id": name, "latitude": latitude, "longitude": 25.0} for name, latitude in latitudes.items()]
+    return pl.DataFrame(rows, schema={"station_id": pl.String, "latitude": pl.Float64, "longitude": pl.Float64})
+
+
+@pytest.mark.parametrize(
+    ("stations", "other_ugm3", "flagged"),
+    [
+        (placed(a=60.0, b=60.4), 300.0, "ok"),
+        (placed(a=60.0, b=60.4), 200.0, "suspicious"),
+        (placed(a=60.0, b=60.5), 300.0, "suspicious"),
+        (placed(a=60.0, b=None), 300.0, "suspicious"),
+        (placed(a=60.0), 300.0, "suspicious"),
+    ],
+    ids=["45 km away, smoky too", "little smoke there", "56 km away", "nobody knows where", "no such station"],
+)
+def test_a_neighbour_confirms_smoke(stations: pl.DataFrame, other_ugm3: float, flagged: str):
+    both = pl.concat([fetched([480.0, 520.0, 525.0]), fetched([other_ugm3] * 2 + [other_ugm3 + 1], station="b")])
+    rows = flag(both, recent=None, now=NOW, stations=stations).rows
+    assert rows.filter(pl.col("station_id") == "a")["flag"].to_list()[1] == flagged
+
+
 def test_what_breaks_several_rules_carries_all_reasons_and_the_worst_flag():
     twice = pl.concat([fetched([10.0, 2000.0, 10.0]), fetched([None, 1500.0])])
     row = flag(twice, recent=None, now=NOW).rows.row(1, named=True)

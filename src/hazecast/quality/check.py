@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from hazecast.air.clock import hours_between
-from hazecast.air.tables import FetchedObservations, Observations, Quality, conform
+from hazecast.air.tables import FetchedObservations, Observations, Quality, Stations, conform
 from hazecast.quality.rules import KEY, SERIES, judge
 
 _UNUSABLE_SHARE = 0.5
@@ -27,13 +27,16 @@ class Flagged:
     series: pl.DataFrame
 
 
-def flag(fetched: pl.DataFrame, *, recent: pl.DataFrame | None, now: datetime) -> Flagged:
+def flag(
+    fetched: pl.DataFrame, *, recent: pl.DataFrame | None, now: datetime, stations: pl.DataFrame | None = None
+) -> Flagged:
     """Judge a batch in the light of what is stored around it.
 
     Args:
         fetched: FetchedObservations, repeats and sentinels included.
         recent: Observations around it, reaching `CONTEXT_HOURS` back; None or empty where nothing is stored.
         now: becomes `ingested_at`.
+        stations: Stations; neighbours confirm high values. None: nobody does.
 
     Raises:
         ContractError: either frame breaks its contract.
@@ -44,7 +47,10 @@ def flag(fetched: pl.DataFrame, *, recent: pl.DataFrame | None, now: datetime) -
     context = Observations.create_empty() if recent is None else conform(Observations, recent)
     context = context.join(batch, on=KEY, how="anti").with_columns(n_duplicate=pl.lit(0, pl.Int64), had="flag_reasons")
     ingested_at = pl.lit(now.astimezone(UTC))
-    judged = judge(pl.concat([batch.with_columns(ingested_at=ingested_at), context], how="diagonal"))
+    judged = judge(
+        pl.concat([batch.with_columns(ingested_at=ingested_at), context], how="diagonal"),
+        Stations.create_empty() if stations is None else stations,
+    )
     revised = judged.filter(pl.col("had") != pl.col("flag_reasons")).with_columns(ingested_at=ingested_at)
     return Flagged(
         rows=conform(Observations, judged.filter(pl.col("had").is_null())),

@@ -6,6 +6,7 @@
 import polars as pl
 
 from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.quality.neighbours import confirmed
 
 KEY = ("station_id", "pollutant", "observed_at")
 SERIES = ("station_id", "pollutant")
@@ -38,18 +39,21 @@ _FLATLINE_HOURS, _FINE_STEPS = 6, 10
 _PM_RATIO, _PM_OFFSET_UGM3 = 1.1, 5.0
 
 
-def judge(rows: pl.DataFrame) -> pl.DataFrame:
+def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
     """`rows` in the order of their key, with `flag` and `flag_reasons` by every rule; reasons they had stay.
 
     Args:
         rows: one row per (station_id, pollutant, observed_at) with concentration_ugm3 [µg/m³] and flag_reasons.
+        stations: where they stand; a high value that a neighbour confirms is not doubted.
     """
     timeline = _timeline(rows)
+    bound = _plausible("suspicious_above_ugm3")
+    is_alone = ~confirmed(timeline.with_columns(bound=bound).select(*KEY, "trusted", "bound"), stations)
     broken: dict[str, pl.Expr | pl.Series] = {
         "sentinel": _is_sentinel(),
         "negative": _is_negative(),
         "impossible": _is_impossible(),
-        "high": pl.col("trusted") > _plausible("suspicious_above_ugm3"),
+        "high": (pl.col("trusted") > bound) & is_alone,
         "spike": _is_spike(),
         "flatline": _is_flatline(),
         "pm25_above_pm10": _pm25_exceeds_pm10(timeline),

@@ -30,7 +30,7 @@ def check(batch: Batch, store: Store, *, now: datetime, progress: Progress = sil
     progress("flagging", 0.0)
     context = batch.since - timedelta(hours=quality.CONTEXT_HOURS)
     recent = store.read(Observations, pl.col("observed_at") >= context)
-    flagged = quality.flag(batch.observations, recent=recent, now=now)
+    flagged = quality.flag(batch.observations, recent=recent, now=now, stations=batch.stations)
     report = quality.report(flagged, since=batch.since, until=batch.until, now=now)
     store.upsert(Quality, report)
     reason = quality.verdict(report)

@@ -80,7 +80,7 @@ def read_dataset(folder: Path) -> Dataset:
     return Dataset(
         folder=folder,
         stations=stations,
-        observations=quality.flag(fetched, recent=None, now=until).rows,
+        observations=quality.flag(fetched, recent=None, now=until, stations=stations).rows,
         weather=source.fetch_weather(**_EVER),
         since=hours[0],
         until=until,
