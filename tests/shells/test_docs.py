@@ -1,0 +1,42 @@
+"""The documents promise only what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from hazecast.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = set(get_command(app).commands)
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def document(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_links_lead_somewhere(document: Path):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text())
+    absent = [link for link in links if "://" not in link and not (document.parent / link).exists()]
+    assert not absent
+
+
+def test_commands_exist(document: Path):
+    text = document.read_text()
+    assert set(re.findall(r"\bhazecast ([a-z]+)\b(?=[`\s])", _code(text))) <= COMMANDS
+    assert set(re.findall(r"\bmake ([a-z]+)\b", _code(text))) <= TARGETS
+
+
+def test_the_readme_shows_every_command():
+    text = (ROOT / "README.md").read_text()
+    assert [command for command in COMMANDS - {"serve", "version"} if f"`{command}" not in text] == []
+
+
+def _code(text: str) -> str:
+    """What stands in code: blocks and backticks."""
+    parts = re.findall(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
+    return "\n".join(block or inline for block, inline in parts)
