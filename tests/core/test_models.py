@@ -88,6 +88,11 @@ def test_issues_do_not_influence_each_other(panel, forecaster):
     assert_frame_equal(both.sort(KEY), alone.sort(KEY), rel_tol=1e-4)
 
 
+def test_a_model_fresh_from_training_has_nothing_to_recalibrate_on(panel, forecaster):
+    found = forecaster.predict(panel, UNTIL)
+    assert set(found.filter(station_id="centre")["status"]) == {"ok"}
+
+
 def test_it_beats_the_baselines_when_weather_drives_the_air(panel, forecaster):
     issues = [at(60 + k) for k in range(11)]
     scored = {

@@ -34,14 +34,18 @@ class Running:
 
 
 def past_weather(view: View, running: Running) -> Columns:
-    """Weather before issue, one value per case: means over the last 6, 24 and 72 h."""
+    """Weather before issue, one value per case: means over the last 3 to 72 h and changes since yesterday."""
     case = np.arange(len(view))
     last = np.full(len(view), PAST_WEATHER_HOURS)
-    return {
+    found = {
         f"past_{series}_{hours}h": running.mean(series, case, first=last - hours, last=last)
-        for hours in (6, 24, 72)
+        for hours in (3, 6, 24, 72)
         for series in _SERIES
     }
+    for series in ("temperature_c", "dew_point_c", "pressure_hpa", "wind_speed_ms"):
+        yesterday = running.mean(series, case, first=last - 27, last=last - 24)
+        found[f"past_change_{series}_24h"] = found[f"past_{series}_3h"] - yesterday
+    return found
 
 
 def weather_ahead(view: View, running: Running, *, case: Ints, lead: Ints) -> Columns:

@@ -16,11 +16,11 @@ FOLDS = 3
 # The shape is kept as quantiles of the standardised residual at these levels; the mean is taken over the same ones.
 SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LEVELS]))
 _SMALLEST_SPREAD = 0.02
-_POINT_ROUNDS, _SPREAD_ROUNDS = 90, 40
+_POINT_ROUNDS, _SPREAD_ROUNDS = 65, 30
 _TREES = {
     "objective": "regression_l1",
-    "learning_rate": 0.1,
-    "num_leaves": 31,
+    "learning_rate": 0.15,
+    "num_leaves": 63,
     "lambda_l2": 30.0,
     "feature_fraction": 0.4,
     "extra_trees": True,
@@ -75,7 +75,7 @@ def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[s
         names: of the features.
         seed: of the trees and nets.
     """
-    parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 300, 20, 600))}
+    parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 800, 20, 300))}
     rows = lgb.Dataset(features, departure, feature_name=list(names), params=parameters).construct()
     scaling = fit_scaling(features)
     scaled = scaling(features)

@@ -14,13 +14,20 @@ from hazecast.features import FutureWeather, Panel, Rows, View, build_features, 
 from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns
 from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
-from hazecast.models.recalibration import TRIAL_LEADS, Adjustment, Trials, adjust, trial_origins, trial_stations
+from hazecast.models.recalibration import (
+    TRIAL_LEADS,
+    Trials,
+    gather_trials,
+    stretches,
+    trial_origins,
+    trial_stations,
+)
 from hazecast.models.sampling import Curriculum, log_offsets
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-ROWS_PER_BLOCK = 120_000
+ROWS_PER_BLOCK = 150_000
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
@@ -65,10 +72,10 @@ class Forecaster:
             ValueError: an issue time is not the start of an hour, or has no time zone.
         """
         station, issued = cases(panel, issued_at)
-        adjustments = self._recalibrate(panel, np.unique(issued))
+        stretch = self._recalibrate(panel, np.unique(issued))
         frames = []
         for view in self._views(panel, station, issued):
-            frames += self._forecast(view, adjustments, np.searchsorted(np.unique(issued), view.issued))
+            frames += self._forecast(view, stretch, np.searchsorted(np.unique(issued), view.issued))
         return pl.concat(frames)
 
     def feature_importance(self) -> pl.DataFrame:
@@ -113,52 +120,43 @@ class Forecaster:
             found[pollutant] = Distribution(location.reshape(shape), spread.reshape(shape))
         return found
 
-    def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
+    def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Floats]:
+        """(issue, block) stretch of the quantiles per pollutant."""
+        found = {p: np.ones((len(issued), len(LEAD_BLOCKS)), np.float32) for p in self.pollutants}
+        for pollutant, trials in self._trials(panel, issued).items():
+            expected = np.array([np.abs(block.shape).mean() for block in self.blocks[pollutant]])
+            found[pollutant] = stretches(trials, issued, expected=expected)
+        return found
+
+    def _trials(self, panel: Panel, issued: Ints) -> dict[str, Trials]:
         origins = trial_origins(issued, since=panel.hour_of(self.trained_until))
         where = trial_stations(panel)
-        errors: dict[str, list[Floats]] = {}
-        known: dict[str, list[Ints]] = {}
+        parts: dict[str, list[tuple[Floats, Ints]]] = {}
         for view in self._views(panel, np.tile(where, len(origins)), np.repeat(origins, len(where))):
             for pollutant, told in self._distributions(view, TRIAL_LEADS).items():
                 truth, known_from = panel.truth(pollutant, view.station, view.issued + TRIAL_LEADS[:, None] - 1)
                 error = (log_level(truth, self.offsets[pollutant]) - told.location) / told.spread
-                errors.setdefault(pollutant, []).append(error)
-                known.setdefault(pollutant, []).append(known_from)
-        shape = len(TRIAL_LEADS), len(origins), len(where)
-        return {
-            pollutant: adjust(
-                Trials(
-                    origins,
-                    np.concatenate(parts, axis=1).reshape(shape).swapaxes(0, 1),
-                    np.concatenate(known[pollutant], axis=1).reshape(shape).swapaxes(0, 1),
-                ),
-                issued,
-                expected=np.array([np.abs(block.shape).mean() for block in self.blocks[pollutant]]),
-            )
-            for pollutant, parts in errors.items()
-        }
+                parts.setdefault(pollutant, []).append((error, known_from))
+        return {p: gather_trials(origins, len(where), some) for p, some in parts.items()}
 
-    def _forecast(self, view: View, adjustments: dict[str, Adjustment], issue: Ints) -> list[pl.DataFrame]:
+    def _forecast(self, view: View, stretch: dict[str, Floats], issue: Ints) -> list[pl.DataFrame]:
         told = self._distributions(view, _LEADS)
         frames = []
         for k, pollutant in enumerate(view.panel.pollutants):
             seen = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
             values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
             if pollutant in told:
-                values = self._concentrations(pollutant, told[pollutant], adjustments.get(pollutant), issue)
+                values = self._concentrations(pollutant, told[pollutant], stretch[pollutant][issue])
             if seen.any():
                 frames.append(self._frame(view, pollutant, values[seen], seen))
         return frames
 
-    def _concentrations(self, pollutant: str, told: Distribution, adjustment: Adjustment | None, issue: Ints) -> Floats:
-        """(case, lead, q05 … q95 and mean) [µg/m³]."""
+    def _concentrations(self, pollutant: str, told: Distribution, stretch: Floats) -> Floats:
+        """(case, lead, q05 … q95 and mean) [µg/m³]; `stretch` is (case, block)."""
         parts = []
         for b, ((first, last), block) in enumerate(zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True)):
             leads = slice(first - 1, last)
-            shape = np.broadcast_to(block.shape, (len(issue), len(SHAPE_LEVELS)))
-            if adjustment is not None:
-                shape = adjustment.shift[issue, b, None] + adjustment.stretch[issue, b, None] * shape
-            levels = told.location[leads, :, None] + told.spread[leads, :, None] * shape
+            levels = told.location[leads, :, None] + told.spread[leads, :, None] * stretch[:, b, None] * block.shape
             values = np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0)
             parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
         return np.concatenate(parts).swapaxes(0, 1)
