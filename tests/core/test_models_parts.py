@@ -5,7 +5,7 @@ import pytest
 
 from hazecast.models.block import SHAPE_LEVELS, fit_block
 from hazecast.models.net import fit_net, fit_scaling
-from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, stretches, trial_origins
+from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
 
 BLOCKS = 4
 EXPECTED = np.ones(BLOCKS)
@@ -57,25 +57,38 @@ def _trials(error: np.ndarray, first: int) -> Trials:
     return Trials(origin, errors, known)
 
 
+def _back_and_forth(n: int) -> np.ndarray:
+    return np.where(np.arange(n) % 2, 1.0, -1.0)
+
+
 def test_errors_as_expected_change_nothing():
-    np.testing.assert_allclose(stretches(_trials(np.ones(DAYS), 0), np.array([24 * DAYS]), expected=EXPECTED), 1)
+    found = adjust(_trials(_back_and_forth(DAYS), 0), np.array([24 * DAYS]), expected=EXPECTED)
+    np.testing.assert_allclose(found.stretch, 1)
+    np.testing.assert_array_equal(found.shift, 0)
 
 
 def test_a_new_regime_is_met_within_days():
     """Errors three times as large from one day on: ten days later the quantiles are twice as wide or wider."""
-    trials = _trials(np.concatenate([np.ones(DAYS), 3 * np.ones(10)]), 0)
+    trials = _trials(np.concatenate([np.ones(DAYS), 3 * np.ones(10)]) * _back_and_forth(DAYS + 10), 0)
     moments = 24 * (DAYS + np.array([0, 5, 10]))
-    before, soon, after = stretches(trials, moments, expected=EXPECTED)[:, 0]
+    before, soon, after = adjust(trials, moments, expected=EXPECTED).stretch[:, 0]
     assert before == pytest.approx(1)
     assert 1.3 < soon < after
     assert 1.9 < after < 3
 
 
+def test_a_lasting_bias_is_taken_away():
+    errors = 1.5 + 0.1 * _back_and_forth(DAYS)
+    found = adjust(_trials(errors, 0), np.array([24 * DAYS]), expected=EXPECTED)
+    assert found.shift[0, 0] == pytest.approx(1.5, abs=0.15)
+    assert found.stretch[0, 0] < 1
+
+
 def test_truth_that_is_not_known_yet_adjusts_nothing():
-    found = stretches(_trials(9 * np.ones(3), 0), np.array([0, 1, 30]), expected=EXPECTED)
-    np.testing.assert_array_equal(found[:2], 1)
-    assert found[2, 0] > 1
-    np.testing.assert_array_equal(found[2, 3], 1)
+    found = adjust(_trials(9 * np.ones(3), 0), np.array([0, 1, 30]), expected=EXPECTED)
+    np.testing.assert_array_equal(found.stretch[:2], 1)
+    assert found.stretch[2, 0] > 1
+    np.testing.assert_array_equal(found.stretch[2, 3], 1)
 
 
 def test_trials_never_touch_the_training_time():

@@ -16,6 +16,7 @@ FOLDS = 3
 # The shape is kept as quantiles of the standardised residual at these levels; the mean is taken over the same ones.
 SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LEVELS]))
 _SMALLEST_SPREAD = 0.02
+_FURTHEST = 6.0  # in mean absolute errors; an instrument at its detection limit would else rule the mean
 _POINT_ROUNDS, _SPREAD_ROUNDS = 65, 30
 _TREES = {
     "objective": "regression_l1",
@@ -90,7 +91,7 @@ def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[s
             residual[held] = departure[held] - told
     size = rows.set_label(np.abs(residual))
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
-    standardised = residual / _positive(spread.predict(features))
+    standardised = np.clip(residual / _positive(spread.predict(features)), -_FURTHEST, _FURTHEST)
     shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
     return BlockModel(tuple(trees), tuple(nets), scaling, spread, shape)
 

@@ -16,9 +16,10 @@ from hazecast.models.baselines import cases, climatological_quantiles, key_colum
 from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
 from hazecast.models.recalibration import (
     TRIAL_LEADS,
+    Adjustment,
     Trials,
+    adjust,
     gather_trials,
-    stretches,
     trial_origins,
     trial_stations,
 )
@@ -72,10 +73,10 @@ class Forecaster:
             ValueError: an issue time is not the start of an hour, or has no time zone.
         """
         station, issued = cases(panel, issued_at)
-        stretch = self._recalibrate(panel, np.unique(issued))
+        adjustments = self._recalibrate(panel, np.unique(issued))
         frames = []
         for view in self._views(panel, station, issued):
-            frames += self._forecast(view, stretch, np.searchsorted(np.unique(issued), view.issued))
+            frames += self._forecast(view, adjustments, np.searchsorted(np.unique(issued), view.issued))
         return pl.concat(frames)
 
     def feature_importance(self) -> pl.DataFrame:
@@ -120,12 +121,12 @@ class Forecaster:
             found[pollutant] = Distribution(location.reshape(shape), spread.reshape(shape))
         return found
 
-    def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Floats]:
-        """(issue, block) stretch of the quantiles per pollutant."""
-        found = {p: np.ones((len(issued), len(LEAD_BLOCKS)), np.float32) for p in self.pollutants}
+    def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
+        shape = len(issued), len(LEAD_BLOCKS)
+        found = {p: Adjustment(np.zeros(shape, np.float32), np.ones(shape, np.float32)) for p in self.pollutants}
         for pollutant, trials in self._trials(panel, issued).items():
             expected = np.array([np.abs(block.shape).mean() for block in self.blocks[pollutant]])
-            found[pollutant] = stretches(trials, issued, expected=expected)
+            found[pollutant] = adjust(trials, issued, expected=expected)
         return found
 
     def _trials(self, panel: Panel, issued: Ints) -> dict[str, Trials]:
@@ -139,24 +140,25 @@ class Forecaster:
                 parts.setdefault(pollutant, []).append((error, known_from))
         return {p: gather_trials(origins, len(where), some) for p, some in parts.items()}
 
-    def _forecast(self, view: View, stretch: dict[str, Floats], issue: Ints) -> list[pl.DataFrame]:
+    def _forecast(self, view: View, adjustments: dict[str, Adjustment], issue: Ints) -> list[pl.DataFrame]:
         told = self._distributions(view, _LEADS)
         frames = []
         for k, pollutant in enumerate(view.panel.pollutants):
             seen = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
             values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
             if pollutant in told:
-                values = self._concentrations(pollutant, told[pollutant], stretch[pollutant][issue])
+                values = self._concentrations(pollutant, told[pollutant], adjustments[pollutant], issue)
             if seen.any():
                 frames.append(self._frame(view, pollutant, values[seen], seen))
         return frames
 
-    def _concentrations(self, pollutant: str, told: Distribution, stretch: Floats) -> Floats:
-        """(case, lead, q05 … q95 and mean) [µg/m³]; `stretch` is (case, block)."""
+    def _concentrations(self, pollutant: str, told: Distribution, adjustment: Adjustment, issue: Ints) -> Floats:
+        """(case, lead, q05 … q95 and mean) [µg/m³]; `issue` is each case's row of the adjustment."""
         parts = []
         for b, ((first, last), block) in enumerate(zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True)):
             leads = slice(first - 1, last)
-            levels = told.location[leads, :, None] + told.spread[leads, :, None] * stretch[:, b, None] * block.shape
+            shape = adjustment.shift[issue, b, None] + adjustment.stretch[issue, b, None] * block.shape
+            levels = told.location[leads, :, None] + told.spread[leads, :, None] * shape
             values = np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0)
             parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
         return np.concatenate(parts).swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""Recent forecasts held against what came true: how far the quantiles must stretch to be right again.
+"""Recent forecasts held against what came true: how far the quantiles must move and stretch to be right again.
 
 A model in service is a fixed thing in a changing world. Before it speaks it forecasts the past two weeks anew, from
 what was known then, and looks at the errors whose truth is known by now.
@@ -19,6 +19,7 @@ DAYS = 14
 TRIAL_LEADS = np.array([2, 5, 9, 14, 20, 28, 36, 44, 52, 60, 68])
 TRIAL_STATIONS = 200
 _DOUBT_DAYS = 7  # days of errors as expected that the past two weeks are weighed against
+_SURE_ERRORS, _FEWEST_DAYS = 3.0, 4
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Trials:
     origin: Ints
     error: Floats
     known_from: Ints
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What to do to the shape of each lead block, in units of the spread: (issue, block)."""
+
+    shift: Floats
+    stretch: Floats
 
 
 def trial_origins(issued: Ints, *, since: int) -> Ints:
@@ -54,27 +63,34 @@ def gather_trials(origin: Ints, n_stations: int, parts: list[tuple[Floats, Ints]
     return Trials(origin, error, known_from)
 
 
-def stretches(trials: Trials, issued: Ints, *, expected: Floats) -> Floats:
-    """How many times as large as in training each lead block's errors are, from the trials matured by each issue.
+def adjust(trials: Trials, issued: Ints, *, expected: Floats) -> Adjustment:
+    """How each lead block's quantiles must move and stretch at each issue, from the trials matured by then.
 
-    A day counts once, however many stations and leads it has, for their errors go together.
+    A day counts once, however many stations and leads it has, for their errors go together. A bias counts only as far
+    as it exceeds three standard errors: days resemble each other, and chasing chance costs more than it mends.
 
     Args:
         trials: of one pollutant.
         issued: (issue,) hours.
         expected: (block,) mean absolute standardised error in training.
-
-    Returns:
-        (issue, block); 1 where there is nothing to go by.
     """
-    found = np.ones((len(issued), len(LEAD_BLOCKS)), np.float32)
+    shift = np.zeros((len(issued), len(LEAD_BLOCKS)), np.float32)
+    stretch = np.ones_like(shift)
     for i, moment in enumerate(issued):
         recent = (trials.origin >= moment - 24 * DAYS) & (trials.origin < moment)
-        size = np.where(trials.known_from[recent] <= moment, np.abs(trials.error[recent]), np.float32(np.nan))
+        error = np.where(trials.known_from[recent] <= moment, trials.error[recent], np.float32(np.nan))
         for b, (first, last) in enumerate(LEAD_BLOCKS):
-            mine = size[:, (first <= TRIAL_LEADS) & (last >= TRIAL_LEADS)]
+            mine = error[:, (first <= TRIAL_LEADS) & (last >= TRIAL_LEADS)]
             days = mine[~np.isnan(mine).all(axis=(1, 2))]
             if len(days):
-                seen = np.nanmean(days, axis=(1, 2)).sum() / expected[b]
-                found[i, b] = (seen + _DOUBT_DAYS) / (len(days) + _DOUBT_DAYS)
-    return found
+                shift[i, b] = _sure_bias(np.nanmean(days, axis=(1, 2)))
+                seen = np.nanmean(np.abs(days - shift[i, b]), axis=(1, 2)).sum() / expected[b]
+                stretch[i, b] = (seen + _DOUBT_DAYS) / (len(days) + _DOUBT_DAYS)
+    return Adjustment(shift, stretch)
+
+
+def _sure_bias(daily: Floats) -> float:
+    if len(daily) < _FEWEST_DAYS:
+        return 0.0
+    chance = _SURE_ERRORS * daily.std(ddof=1) / np.sqrt(len(daily))
+    return float(np.sign(daily.mean()) * max(abs(daily.mean()) - chance, 0))
