@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from hazecast.air.tables import QUANTILE_LEVELS
 from hazecast.models.net import Net, Scaling, fit_net, fit_scaling
+from hazecast.models.threads import ALONE
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -29,7 +30,7 @@ _TREES = {
     "deterministic": True,
     "force_col_wise": True,
     "verbosity": -1,
-}
+} | ALONE
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class BlockModel:
     def predict(self, features: Floats) -> Distribution:
         """Location and spread for each row of features."""
         scaled = self.scaling(features)
-        told = [tree.predict(features) for tree in self.trees] + [net.predict(scaled) for net in self.nets]
+        told = [tree.predict(features, **ALONE) for tree in self.trees] + [net.predict(scaled) for net in self.nets]
         location = np.mean(told, axis=0)
-        return Distribution(location.astype(np.float32), _positive(self.spread.predict(features)))
+        return Distribution(location.astype(np.float32), _positive(self.spread.predict(features, **ALONE)))
 
 
 def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[str, ...], seed: int) -> BlockModel:
@@ -87,11 +88,11 @@ def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[s
         trees.append(lgb.train(parameters | {"seed": seed + k}, rows.subset(inside), num_boost_round=_POINT_ROUNDS))
         nets.append(fit_net(scaled[inside], departure[inside], seed=seed + k))
         if held.any():
-            told = (trees[-1].predict(features[held]) + nets[-1].predict(scaled[held])) / 2
+            told = (trees[-1].predict(features[held], **ALONE) + nets[-1].predict(scaled[held])) / 2
             residual[held] = departure[held] - told
     size = rows.set_label(np.abs(residual))
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
-    standardised = np.clip(residual / _positive(spread.predict(features)), -_FURTHEST, _FURTHEST)
+    standardised = np.clip(residual / _positive(spread.predict(features, **ALONE)), -_FURTHEST, _FURTHEST)
     shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
     return BlockModel(tuple(trees), tuple(nets), scaling, spread, shape)
 

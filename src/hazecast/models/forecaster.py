@@ -23,7 +23,8 @@ from hazecast.models.recalibration import (
     trial_origins,
     trial_stations,
 )
-from hazecast.models.sampling import Curriculum, log_offsets
+from hazecast.models.sampling import Curriculum, Lesson, log_offsets
+from hazecast.models.threads import side_by_side
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -109,8 +110,8 @@ class Forecaster:
         rows = Rows(np.tile(np.arange(len(view)), len(leads)), np.repeat(leads, len(view)))
         told = tuple(p for p in self.pollutants if p in view.panel.pollutants)
         built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=told)
-        found = {}
-        for pollutant in told:
+
+        def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
             for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
@@ -118,8 +119,9 @@ class Forecaster:
             location = features.base + np.concatenate([part.location for part in parts])
             spread = np.concatenate([part.spread for part in parts])
             shape = len(leads), len(view)
-            found[pollutant] = Distribution(location.reshape(shape), spread.reshape(shape))
-        return found
+            return Distribution(location.reshape(shape), spread.reshape(shape))
+
+        return dict(zip(told, side_by_side(distribution, told), strict=True))
 
     def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
         shape = len(issued), len(LEAD_BLOCKS)
@@ -210,15 +212,18 @@ def fit(
     curriculum = Curriculum(panel, panel.hour_of(until), weather, offsets, FOLDS, seed + _TRAINING_SEED)
     blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
-    n_rows, steps = 0, len(told) * len(LEAD_BLOCKS)
+    n_rows = 0
     for b, (first, last) in enumerate(LEAD_BLOCKS):
         lessons = curriculum.draw((first, last), n_rows=ROWS_PER_BLOCK, pollutants=told)
-        for k, pollutant in enumerate(told):
-            if progress:
-                progress(f"{pollutant}, leads {first}-{last} h", (b * len(told) + k) / steps)
+        n_rows += sum(len(lesson.departure) for lesson in lessons.values())
+        names |= {pollutant: lesson.names for pollutant, lesson in lessons.items()}
+
+        def learn(pollutant: str, lessons: dict[str, Lesson] = lessons) -> BlockModel:
             lesson = lessons.pop(pollutant)
-            fitted = fit_block(lesson.features, lesson.departure, lesson.fold, names=lesson.names, seed=seed)
+            return fit_block(lesson.features, lesson.departure, lesson.fold, names=lesson.names, seed=seed)
+
+        if progress:
+            progress(f"leads {first}-{last} h", b / len(LEAD_BLOCKS))
+        for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
             blocks[pollutant] = (*blocks[pollutant], fitted)
-            names[pollutant] = lesson.names
-            n_rows += len(lesson.departure)
     return Forecaster(told, until, weather, {"n_rows": n_rows, "seed": seed}, names, offsets, blocks)
