@@ -34,8 +34,8 @@ browser:  ## Install Debian's Chromium for the browser test (needs root)
 
 requirements: $(VENV)/.installed-dev  ## Choose versions anew and pin them by hash
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
 
 clean:  ## Remove the environment and all caches; HAZECAST_HOME with your data stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
