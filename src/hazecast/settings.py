@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY", description="Secret of the access key."
     )
     mlflow_tracking_uri: str = Field(
-        "", validation_alias="MLFLOW_TRACKING_URI", description="MLflow server. Empty: SQLite under home."
+        "", validation_alias="MLFLOW_TRACKING_URI", description="MLflow server or database. Empty: SQLite under home."
     )
 
     @field_validator("now", mode="before")
@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """Where MLflow records: the configured server or SQLite under home."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def has_mlflow_server(self) -> bool:
+        """Whether an MLflow server is configured, not just a database to record in."""
+        return self.mlflow_tracking_uri.startswith("http")
 
     @property
     def storage_options(self) -> dict[str, str]:

@@ -47,7 +47,7 @@ class Wiring:
         # MLflow takes seconds to import; only those who need it should wait.
         from hazecast.registry import Registry
 
-        artifacts = None if self.settings.mlflow_tracking_uri else (self.settings.home.resolve() / "models").as_uri()
+        artifacts = None if self.settings.has_mlflow_server else (self.settings.home.resolve() / "models").as_uri()
         return Registry(self.settings.tracking_uri, place=self.settings.place_name, artifacts_root=artifacts)
 
     @cached_property

@@ -43,7 +43,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ports = {f"HAZECAST_{name}_PORT": str(free_port()) for name in ("API", "DASHBOARD", "MLFLOW")}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HAZECAST_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAZECAST_", "MLFLOW_"))}
     return kept | ports | {"HAZECAST_HOME": str(tmp_path_factory.mktemp("home")), "COLUMNS": "120"}
 
 

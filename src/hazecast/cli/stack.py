@@ -46,7 +46,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
     mlflow = ("-m", "mlflow", "server", *mlflow_options, "--port", str(settings.mlflow_port))
     dashboard = ("-m", "streamlit", "run", str(_DASHBOARD), *streamlit_options)
-    local = (service("MLflow", "mlflow_port", "/health", *mlflow),) if not settings.mlflow_tracking_uri else ()
+    local = (service("MLflow", "mlflow_port", "/health", *mlflow),) if not settings.has_mlflow_server else ()
     return (
         *local,
         service("API", "api_port", "/api/v1/health", "-m", "hazecast.cli", "serve"),

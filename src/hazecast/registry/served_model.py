@@ -32,7 +32,7 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
             params: `issued_at`, ISO 8601 with zone; empty: the end of the newest hour.
 
         Returns:
-            A frame by (station_id, pollutant, issued_at, valid_at): mean, q05 … q95 [µg/m³].
+            A frame by (station_id, pollutant, issued_at, valid_at; UTC): mean, q05 … q95 [µg/m³].
         """
         observed = _observations(pl.from_pandas(model_input))
         asked = (params or {}).get("issued_at", "")
@@ -42,7 +42,9 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
         issued_at = parse_utc(asked) if asked else last_hour + HOUR
         panel = build_panel(observed, Weather.create_empty(), _stations(observed))
         forecast = self._forecaster.predict(panel, issued_at)
-        return forecast.select("station_id", "pollutant", "issued_at", "valid_at", "mean", *QUANTILES).to_pandas()
+        # MLflow's times have no zone; they are UTC.
+        bare = forecast.with_columns(pl.col("issued_at", "valid_at").dt.replace_time_zone(None))
+        return bare.select("station_id", "pollutant", "issued_at", "valid_at", "mean", *QUANTILES).to_pandas()
 
 
 def _stations(observed: pl.DataFrame) -> pl.DataFrame:
