@@ -4,7 +4,9 @@ MLflow copies this file beside the model and runs it on load, so nothing is pick
 """
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd  # noqa: TID251 - what MLflow hands over
 import polars as pl
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
@@ -22,8 +24,12 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
         """Read the forecaster from the run's artifacts."""
         self._forecaster = Forecaster.load(Path(context.artifacts["forecaster"]))
 
-    # No type hints: MLflow would take them for a signature, and the model has an explicit one.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 - MLflow's signature
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
         """Forecast the 72 hours after the newest observation, or after the parameter `issued_at`.
 
         Args:
