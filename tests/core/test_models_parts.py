@@ -47,6 +47,8 @@ def test_a_block_knows_how_unsure_it_is():
     standard = (y[15_000:] - told.location) / told.spread
     low, high = block.shape[np.searchsorted(SHAPE_LEVELS, [0.1, 0.9])]
     assert np.mean((standard >= low) & (standard <= high)) == pytest.approx(0.8, abs=0.02)
+    assert block.widest == pytest.approx(np.quantile(told.spread, 0.99), rel=0.1)
+    assert (block.predict(1000 * x).spread <= np.float32(block.widest)).all()
 
 
 def _trials(error: np.ndarray, first: int) -> Trials:

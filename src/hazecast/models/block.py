@@ -17,6 +17,7 @@ FOLDS = 3
 # The shape is kept as quantiles of the standardised residual at these levels; the mean is taken over the same ones.
 SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LEVELS]))
 _SMALLEST_SPREAD = 0.02
+_BELIEVED = 0.99  # share of the training's spreads below `widest`
 _FURTHEST = 6.0  # in mean absolute errors; an instrument at its detection limit would else rule the mean
 _POINT_ROUNDS, _SPREAD_ROUNDS = 65, 30
 _TREES = {
@@ -50,6 +51,7 @@ class BlockModel:
         nets: one per fold, likewise; the location is the mean of all trees and nets.
         scaling: of the nets' features.
         spread: booster of the expected absolute departure.
+        widest: the largest spread to believe; in air never seen before the booster may say anything.
         shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows trees and nets had not seen.
     """
 
@@ -57,6 +59,7 @@ class BlockModel:
     nets: tuple[Net, ...]
     scaling: Scaling
     spread: lgb.Booster
+    widest: float
     shape: Floats
 
     def predict(self, features: Floats) -> Distribution:
@@ -64,7 +67,8 @@ class BlockModel:
         scaled = self.scaling(features)
         told = [tree.predict(features, **ALONE) for tree in self.trees] + [net.predict(scaled) for net in self.nets]
         location = np.mean(told, axis=0)
-        return Distribution(location.astype(np.float32), _positive(self.spread.predict(features, **ALONE)))
+        spread = _positive(self.spread.predict(features, **ALONE))
+        return Distribution(location.astype(np.float32), np.minimum(spread, np.float32(self.widest)))
 
 
 def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[str, ...], seed: int) -> BlockModel:
@@ -92,9 +96,11 @@ def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[s
             residual[held] = departure[held] - told
     size = rows.set_label(np.abs(residual))
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
-    standardised = np.clip(residual / _positive(spread.predict(features, **ALONE)), -_FURTHEST, _FURTHEST)
+    told = _positive(spread.predict(features, **ALONE))
+    widest = float(np.quantile(told, _BELIEVED))
+    standardised = np.clip(residual / np.minimum(told, np.float32(widest)), -_FURTHEST, _FURTHEST)
     shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
-    return BlockModel(tuple(trees), tuple(nets), scaling, spread, shape)
+    return BlockModel(tuple(trees), tuple(nets), scaling, spread, widest, shape)
 
 
 def _positive(spread: npt.NDArray[np.float64]) -> Floats:

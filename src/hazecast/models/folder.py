@@ -56,7 +56,8 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
 
 
 def _write_block(block: BlockModel, stem: Path) -> None:
-    arrays: Arrays = {"shape": block.shape, "centre": block.scaling.centre, "width": block.scaling.width}
+    scaling = {"centre": block.scaling.centre, "width": block.scaling.width}
+    arrays: Arrays = {"shape": block.shape, "widest": np.array(block.widest)} | scaling
     for k, net in enumerate(block.nets):
         arrays |= {f"net{k}_weight{layer}": net.weights[layer] for layer in _LAYERS}
         arrays |= {f"net{k}_bias{layer}": net.biases[layer] for layer in _LAYERS}
@@ -76,7 +77,8 @@ def _read_block(stem: Path) -> BlockModel:
         )
         for k in range(FOLDS)
     ]
-    return BlockModel(tuple(trees), tuple(nets), Scaling(arrays["centre"], arrays["width"]), spread, arrays["shape"])
+    scaling = Scaling(arrays["centre"], arrays["width"])
+    return BlockModel(tuple(trees), tuple(nets), scaling, spread, float(arrays["widest"]), arrays["shape"])
 
 
 def _boosters(stem: Path) -> list[Path]:
