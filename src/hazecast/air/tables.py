@@ -111,6 +111,31 @@ class Weather(dy.Schema):
         return pl.struct("station_id", "valid_at", "issued_at").is_unique()
 
 
+class Background(dy.Schema):
+    """Concentrations [µg/m³] forecast by a physics model, archived by issue: CAMS, SILAM.
+
+    `source` names the model; `issued_at` is when its run started from, `available_at` when anybody could first have
+    the run. Hours are means named by their start, as observations are.
+    """
+
+    station_id = dy.String(primary_key=True, min_length=1)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    source = dy.String(primary_key=True)
+    issued_at = _utc(primary_key=True)
+    valid_at = _utc(primary_key=True)
+    concentration_ugm3 = _concentration()
+    available_at = _utc()
+
+
+class Backfilled(dy.Schema):
+    """Stretches of history that are stored whole, so that an interrupted backfill resumes behind them."""
+
+    window_start = _utc(primary_key=True)
+    window_end = _utc()
+    n_observations = dy.Int64(min=0)
+    stored_at = _utc()
+
+
 class Forecasts(dy.Schema):
     """Issued forecasts, append-only: the archive. All concentrations [µg/m³].
 
