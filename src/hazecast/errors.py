@@ -6,6 +6,7 @@ HazecastError
 ├── NotKnown              a station, pollutant or time that nobody has; the message lists what exists
 ├── QualityError          a batch too bad to be stored; what was stored stays as it was
 ├── TooLittleHistory      not enough trustworthy observations to train or judge a model
+├── AlreadyRunning        somebody else is at the same work; wait for them
 ├── SourceError
 │   ├── SourceUnavailable the outside world is absent: try again later
 │   └── SourceRefused     will fail again until somebody changes something (malformed file, wrong key)
@@ -48,6 +49,10 @@ class QualityError(HazecastError):
 
 class TooLittleHistory(HazecastError):
     """Not enough trustworthy observations to train or judge a model."""
+
+
+class AlreadyRunning(HazecastError):
+    """Another process is at the same work, which must not run twice at once."""
 
 
 class SourceError(HazecastError):
