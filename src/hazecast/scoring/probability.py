@@ -1,0 +1,53 @@
+"""What seven quantiles say: the chance of exceeding a value, and how good they were."""
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.air.tables import QUANTILE_LEVELS
+
+Floats = npt.NDArray[np.float64]
+
+
+def p_exceed(quantiles: npt.ArrayLike, threshold_ugm3: npt.ArrayLike) -> Floats:
+    """Probability that the concentration is above a value, from the seven quantiles.
+
+    Between two quantiles the probability is linear in concentration. Below q05 it falls to level 0 at zero
+    concentration; above q95 it decays exponentially with the density that the span q75 … q95 implies, so no finite
+    value is ever certain not to be reached.
+
+    Args:
+        quantiles: (row, 7) ordered q05 … q95 [µg/m³].
+        threshold_ugm3: one value, or one per row [µg/m³].
+
+    Returns:
+        (row,) probabilities 0…1, never rising with the threshold.
+    """
+    q = np.asarray(quantiles, np.float64)
+    value = np.broadcast_to(np.asarray(threshold_ugm3, np.float64), q.shape[:1])
+    levels = np.array(QUANTILE_LEVELS)
+    lower = np.concatenate([np.minimum(q[:, :1], 0), q], axis=1)
+    below = np.concatenate([[0.0], levels])
+    k = np.clip((lower <= value[:, None]).sum(axis=1) - 1, 0, len(levels) - 1)
+    row = np.arange(len(q))
+    width = lower[row, k + 1] - lower[row, k]
+    share = np.where(width > 0, (value - lower[row, k]) / np.where(width > 0, width, 1), 0)
+    inside = 1 - (below[k] + np.clip(share, 0, 1) * (below[k + 1] - below[k]))
+    scale = np.maximum((q[:, 6] - q[:, 4]) / np.log((1 - levels[4]) / (1 - levels[6])), 1e-9)
+    tail = (1 - levels[6]) * np.exp(-np.maximum(value - q[:, 6], 0) / scale)
+    return np.where(value < lower[:, 0], 1.0, np.where(value >= q[:, 6], tail, inside))
+
+
+def crps(observed_ugm3: Floats, quantiles: Floats) -> Floats:
+    """CRPS of the seven quantiles: twice the pinball loss, integrated over levels by trapezoid, 0 at levels 0 and 1."""
+    twice = 2 * pinball(observed_ugm3, quantiles)
+    edge = np.zeros((len(twice), 1))
+    loss = np.concatenate([edge, twice, edge], axis=1)
+    width = np.diff(np.concatenate([[0.0], QUANTILE_LEVELS, [1.0]]))
+    return np.asarray((loss[:, 1:] + loss[:, :-1]) / 2 @ width)
+
+
+def pinball(observed_ugm3: Floats, quantiles: Floats) -> Floats:
+    """Pinball losses (row, level) of the seven quantiles [µg/m³]."""
+    gap = observed_ugm3[:, None] - quantiles
+    levels = np.array(QUANTILE_LEVELS)
+    return np.maximum(levels * gap, (levels - 1) * gap)

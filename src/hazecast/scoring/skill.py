@@ -1,0 +1,54 @@
+"""Errors and skill by pollutant and lead block."""
+
+import polars as pl
+
+from hazecast.air.tables import LEAD_BLOCKS
+from hazecast.scoring.pairs import COVERAGES, pair
+
+
+def score(forecasts: pl.DataFrame, observations: pl.DataFrame, *, by: tuple[str, ...] = ("pollutant",)) -> pl.DataFrame:
+    """Errors of forecasts against trusted observations, per group and lead block (and over all leads, "all").
+
+    A row counts only where the observation, the forecast and both naive forecasts exist, so that all columns speak of
+    the same rows. MAE and rMAE judge q50; RMSE and bias judge the mean. A column that the forecasts lack (quantiles of
+    a point forecast) gives null.
+
+    Args:
+        forecasts: `air.tables.Forecasts` (key, lead_hours, mean, q50 and the other quantiles where there are any).
+        observations: `air.tables.Observations`; only rows flagged ok are truth.
+        by: columns of `forecasts` to group by, e.g. ("pollutant", "station_id").
+
+    Returns:
+        One row per group and lead_block: n; mae, rmse, bias, pinball, crps [µg/m³]; rmae (MAE over that of the seasonal
+        naive) and rmae_persistence [1]; coverage_50, coverage_80, coverage_90 [share, 0…1].
+
+    Source: the seasonal naive, the quantile CRPS (trapezoid over levels, tapering to 0 at levels 0 and 1).
+    """
+    rows = pair(forecasts, observations)
+    block = pl.coalesce(
+        pl.when(pl.col("lead_hours").is_between(first, last)).then(pl.lit(f"{first}-{last}"))
+        for first, last in LEAD_BLOCKS
+    )
+    blocks = rows.with_columns(block.alias("lead_block"))
+    both = pl.concat([blocks, rows.with_columns(pl.lit("all").alias("lead_block"))])
+    return both.group_by(*by, "lead_block").agg(_measures()).sort(*by, "lead_block")
+
+
+def _measures() -> list[pl.Expr]:
+    error = pl.col("mean") - pl.col("observed_ugm3")
+    mae = pl.col("absolute_error_ugm3").mean()
+
+    def naive(column: str) -> pl.Expr:
+        return (pl.col(column) - pl.col("observed_ugm3")).abs().mean()
+
+    return [
+        pl.len().cast(pl.Int64).alias("n"),
+        mae.alias("mae"),
+        (error**2).mean().sqrt().alias("rmse"),
+        error.mean().alias("bias"),
+        (mae / naive("seasonal_naive_ugm3")).alias("rmae"),
+        (mae / naive("persistence_ugm3")).alias("rmae_persistence"),
+        pl.col("pinball_ugm3").mean().alias("pinball"),
+        pl.col("crps_ugm3").mean().alias("crps"),
+        *(pl.col(name).mean() for name in COVERAGES),
+    ]
