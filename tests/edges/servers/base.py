@@ -1,0 +1,223 @@
+"""A web service on loopback with a route table, and what can go wrong with its answers.
+
+class Weather(ContractServer):
+    def __init__(self):
+        super().__init__()
+        self.route("/v1/forecast", self.forecast)
+
+    def forecast(self, asked: Asked) -> Reply:
+        return Reply.of_json({"latitude": float(asked.params["latitude"])})
+
+with Weather() as server:
+    server.breaks(Instead(Reply.of_json({"error": True}, status=503)), times=2)
+    ...                          # two 503, then it works again
+    assert len(server.asked) == 3
+"""
+
+import gzip
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived; of a repeated parameter the last value counts."""
+
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Self:
+        body = json.dumps(content, ensure_ascii=False).encode()
+        return cls(status, body, {"Content-Type": "application/json", **(headers or {})})
+
+    @classmethod
+    def of_text(cls, text: str, *, status: int = 200, kind: str = "text/plain") -> Self:
+        return cls(status, text.encode(), {"Content-Type": f"{kind}; charset=utf-8"})
+
+    @classmethod
+    def of_gzip(cls, text: str) -> Self:
+        """A .gz file, as object stores serve it."""
+        return cls(200, gzip.compress(text.encode(), mtime=0), {"Content-Type": "binary/octet-stream"})
+
+
+class Fault(Protocol):
+    """How an answer goes wrong: given the connection, the request and the right reply."""
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None: ...
+
+
+@dataclass(frozen=True)
+class Instead:
+    """Another reply, such as an error."""
+
+    reply: Reply
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        send(handler, self.reply)
+
+
+@dataclass(frozen=True)
+class Altered:
+    """The right reply with another body: unequal arrays, a sentinel, an error in mid-stream of a complete answer."""
+
+    change: Callable[[bytes], bytes]
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        send(handler, replace(reply, body=self.change(reply.body)))
+
+
+@dataclass(frozen=True)
+class Late:
+    """The right reply after a silence."""
+
+    seconds: float
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        time.sleep(self.seconds)
+        send(handler, reply)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """HTTP 200 and a part of the body, then the connection closes."""
+
+    share: float = 0.5
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        send(handler, reply, sent=int(len(reply.body) * self.share))
+        handler.close_connection = True
+
+
+@dataclass(frozen=True)
+class Dripping:
+    """The right reply, so slowly that each byte comes in time and the whole does not."""
+
+    seconds_per_piece: float
+    pieces: int = 50
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        send(handler, reply, sent=0)
+        step = max(1, len(reply.body) // self.pieces)
+        for start in range(0, len(reply.body), step):
+            handler.wfile.write(reply.body[start : start + step])
+            handler.wfile.flush()
+            time.sleep(self.seconds_per_piece)
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The connection is reset before a word is said."""
+
+    def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        handler.close_connection = True
+        handler.connection.close()
+
+
+def send(handler: BaseHTTPRequestHandler, reply: Reply, *, sent: int | None = None) -> None:
+    """Send `reply`, its head complete, its body up to `sent` bytes."""
+    handler.send_response(reply.status)
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    if reply.status != 304:
+        handler.send_header("Content-Length", str(len(reply.body)))
+    handler.end_headers()
+    handler.wfile.write(reply.body[:sent])
+    handler.wfile.flush()
+
+
+@dataclass
+class _Planned:
+    fault: Fault
+    left: float
+    when: Callable[[Asked], bool]
+
+
+class ContractServer:
+    """A service as documented; subclasses add routes. `asked` lists every request that arrived."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._routes: list[tuple[re.Pattern[str], Callable[[Asked], Reply]]] = []
+        self._planned: list[_Planned] = []
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads, self._server.block_on_close = True, False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def route(self, path: str, answer: Callable[[Asked], Reply]) -> None:
+        """Answer requests whose whole path matches the regular expression `path`."""
+        self._routes.append((re.compile(path), answer))
+
+    def breaks(
+        self, fault: Fault, *, times: float = float("inf"), when: Callable[[Asked], bool] = lambda asked: True
+    ) -> None:
+        """Let the next `times` requests for which `when` holds go wrong; faults strike in the order they are given."""
+        self._planned.append(_Planned(fault, times, when))
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _reply(self, asked: Asked) -> Reply:
+        for path, answer in self._routes:
+            if path.fullmatch(asked.path):
+                return answer(asked)
+        return Reply.of_json({"detail": "Not Found"}, status=404)
+
+    def _fault(self, asked: Asked) -> Fault | None:
+        with self._lock:
+            self.asked.append(asked)
+            for planned in self._planned:
+                if planned.left >= 1 and planned.when(asked):
+                    planned.left -= 1
+                    return planned.fault
+        return None
+
+    def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler below has its own self
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                params = dict(parse_qsl(parts.query, keep_blank_values=True))
+                asked = Asked(parts.path, params, {name.lower(): value for name, value in self.headers.items()})
+                fault = server._fault(asked)
+                try:
+                    reply = server._reply(asked)
+                    fault.strike(self, reply) if fault else send(self, reply)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True  # the client has given up on a slow answer
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Tests look at `asked` instead."""
+
+        return Handler

@@ -1,0 +1,232 @@
+"""The one HTTP client, against a real server that fails in every way the services do."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from servers.base import Altered, Asked, ContractServer, Cut, Dripping, Instead, Late, Reply, Reset
+
+from hazecast.errors import SourceRefused, SourceUnavailable
+from hazecast.sources.http import Budget, HttpClient, Patience, Request, Service, read_json, retry_after
+from hazecast.sources.http.pace import Pace
+
+QUICK = Patience(connect_seconds=1, read_seconds=0.3, answer_seconds=0.6, attempts=3, backoff_seconds=0.001)
+SERVICE = Service("airbase", remedy="set HAZECAST_AIRBASE_KEY")
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.slept: list[float] = []
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+class Echo(ContractServer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.etag = '"first"'
+        self.route("/echo", lambda asked: Reply.of_json(asked.params))
+        self.route("/tagged", self.tagged)
+
+    def tagged(self, asked: Asked) -> Reply:
+        if asked.headers.get("if-none-match") == self.etag:
+            return Reply(304, b"", {"ETag": self.etag})
+        return Reply.of_json({"etag": self.etag}, headers={"ETag": self.etag})
+
+
+@pytest.fixture
+def server() -> Iterator[Echo]:
+    with Echo() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(clock: Clock, tmp_path: Path) -> Iterator[HttpClient]:
+    with HttpClient(patience=QUICK, cache_folder=tmp_path, clock=clock, sleep=clock.sleep) as made:
+        yield made
+
+
+def ask(client: HttpClient, server: Echo, service: Service = SERVICE, path: str = "/echo", **params: str):
+    return client.get(service, Request(server.url + path, params), read_json)
+
+
+def test_says_who_is_asking(client: HttpClient, server: Echo):
+    assert ask(client, server, q="1") == {"q": "1"}
+    assert server.asked[0].headers["user-agent"].startswith("hazecast/")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Reset(),
+        Late(0.5),
+        Cut(),
+        Dripping(0.1),
+        Instead(Reply.of_text("gateway", status=502)),
+        Instead(Reply.of_text("slow down", status=429)),
+        Instead(Reply.of_text("timeout", status=408)),
+        Altered(lambda body: body + b"Unexpected error while streaming data: timeoutReached"),
+    ],
+    ids=lambda fault: type(fault).__name__ + str(getattr(getattr(fault, "reply", ""), "status", "")),
+)
+def test_tries_again_what_may_pass(client: HttpClient, server: Echo, fault):
+    server.breaks(fault, times=2)
+    assert ask(client, server, q="x" * 500) == {"q": "x" * 500}
+    assert len(server.asked) == 3
+
+
+def test_gives_up_after_its_tries_and_says_so(client: HttpClient, server: Echo):
+    server.breaks(Instead(Reply.of_text("the service is overloaded", status=503)))
+    with pytest.raises(SourceUnavailable, match=r"airbase: HTTP 503 the service is overloaded, 3 times .*try again"):
+        ask(client, server)
+    assert len(server.asked) == 3
+
+
+def test_nobody_listens(client: HttpClient, unused_port: int):
+    with pytest.raises(SourceUnavailable, match=r"airbase: no answer \(ConnectError"):
+        client.get(SERVICE, Request(f"http://127.0.0.1:{unused_port}/"), read_json)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
+def test_does_not_ask_again_what_is_refused(client: HttpClient, server: Echo, status: int):
+    server.breaks(Instead(Reply.of_text("no", status=status)))
+    with pytest.raises(SourceRefused, match=rf"airbase: HTTP {status} no .*HAZECAST_AIRBASE_KEY"):
+        ask(client, server)
+    assert len(server.asked) == 1
+
+
+def test_does_not_follow_a_redirect_with_its_key(client: HttpClient, server: Echo):
+    server.breaks(Instead(Reply(301, b"", {"Location": "https://new.example/"})))
+    with pytest.raises(SourceRefused, match=r"moved to https://new\.example/; change the base URL"):
+        ask(client, server)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "nonsense"])
+def test_an_address_that_is_none_is_refused(client: HttpClient, url: str):
+    with pytest.raises(SourceRefused, match="cannot ask"):
+        client.get(SERVICE, Request(url), read_json)
+
+
+def test_never_shows_a_key(client: HttpClient, server: Echo):
+    server.breaks(Instead(Reply.of_text("key s3cret is wrong", status=401)))
+    request = Request(server.url + "/echo", {"apikey": "s3cret", "q": "1"}, {"X-API-Key": "s3cret"})
+    with pytest.raises(SourceRefused) as raised:
+        client.get(SERVICE, request, read_json)
+    assert "s3cret" not in str(raised.value)
+    assert "apikey=***&q=1" in str(raised.value).replace("%2A", "*")
+
+
+def test_an_endless_answer_is_refused(client: HttpClient, server: Echo):
+    with pytest.raises(SourceRefused, match="exceeds 1000 bytes"):
+        ask(client, server, Service("airbase", max_bytes=1000), q="x" * 2000)
+
+
+def test_keeps_the_pause_a_service_asks_for(client: HttpClient, server: Echo, clock: Clock):
+    server.breaks(Instead(Reply(429, b"", {"Retry-After": "7"})), times=1)
+    ask(client, server)
+    assert clock.slept == [7]
+
+
+def test_a_pause_holds_for_later_requests_of_the_same_service_only(client: HttpClient, server: Echo, clock: Clock):
+    server.breaks(Instead(Reply(200, b"{}", {"Retry-After": "9"})), times=1)
+    ask(client, server)
+    ask(client, server, Service("other"))
+    assert clock.slept == []
+    ask(client, server)
+    assert clock.slept == [9]
+
+
+def test_a_pause_too_long_is_an_error_that_says_until_when(client: HttpClient, server: Echo):
+    server.breaks(Instead(Reply(429, b"daily limit", {"Retry-After": "7200"})))
+    with pytest.raises(SourceUnavailable, match=r"pause \(HTTP 429 daily limit\); try again after 2026-03-01 14:00:00"):
+        ask(client, server)
+    assert len(server.asked) == 1
+
+
+def test_retry_after_is_seconds_or_a_date_or_nothing():
+    from hazecast.sources.http import Answer
+
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def said(text: str) -> datetime | None:
+        return retry_after(Answer(429, {"retry-after": text}, b""), now)
+
+    assert said("30") == now + timedelta(seconds=30)
+    assert said("Sun, 01 Mar 2026 13:00:00 GMT") == now + timedelta(hours=1)
+    assert said("soon") is None
+    assert retry_after(Answer(429, {}, b""), now) is None
+
+
+def test_asks_only_what_has_changed(client: HttpClient, server: Echo):
+    cached = Service("archive", cached=True)
+    assert ask(client, server, cached, "/tagged") == ask(client, server, cached, "/tagged") == {"etag": '"first"'}
+    assert server.asked[1].headers["if-none-match"] == '"first"'
+    server.etag = '"second"'
+    assert ask(client, server, cached, "/tagged") == {"etag": '"second"'}
+
+
+def test_a_broken_answer_is_not_kept(client: HttpClient, server: Echo):
+    cached = Service("archive", cached=True)
+    server.breaks(Altered(lambda body: body[:-3]), times=1)
+    assert ask(client, server, cached, "/tagged") == {"etag": '"first"'}
+    assert "if-none-match" not in server.asked[1].headers
+
+
+def test_a_cache_that_cannot_be_written_keeps_nothing(server: Echo, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with HttpClient(patience=QUICK, cache_folder=tmp_path / "file") as client:
+        assert ask(client, server, Service("archive", cached=True), "/tagged") == {"etag": '"first"'}
+
+
+def test_a_request_that_can_never_fit_is_refused(client: HttpClient, server: Echo):
+    small = Service("small", budgets=(Budget(10, 60),))
+    with pytest.raises(SourceRefused, match="costs 11 exceeds the 10 allowed in 60 s"):
+        client.get(small, Request(server.url + "/echo", weight=11), read_json)
+    assert not server.asked
+
+
+def test_a_spent_budget_is_waited_for_or_said(client: HttpClient, server: Echo, clock: Clock):
+    service = Service("small", budgets=(Budget(1, 60), Budget(2, 3600)))
+    ask(client, server, service)
+    ask(client, server, service)
+    assert clock.slept == [60]
+    with pytest.raises(SourceUnavailable, match="budget is spent; try again after 2026-03-01 13:00:00"):
+        ask(client, server, service)
+
+
+@given(
+    weights=st.lists(st.floats(0.1, 5), max_size=40),
+    pauses=st.lists(st.floats(0, 30), min_size=40, max_size=40),
+    budgets=st.tuples(st.floats(5, 20), st.floats(20, 40)),
+)
+def test_no_window_ever_holds_more_than_its_budget(weights, pauses, budgets):
+    clock, (minute, hour) = Clock(), budgets
+    service = Service("any", budgets=(Budget(minute, 60), Budget(hour, 3600)))
+    pace = Pace(service, longest_seconds=1e9, clock=clock, sleep=clock.sleep)
+    sent: list[tuple[datetime, float]] = []
+    for weight, pause in zip(weights, pauses, strict=False):
+        clock.now += timedelta(seconds=pause)
+        pace.wait_for(weight)
+        sent.append((clock.now, weight))
+    assert all(earlier <= later for (earlier, _), (later, _) in pairwise(sent))
+    for start, _ in sent:
+        for budget in service.budgets:
+            end = start + timedelta(seconds=budget.seconds)
+            assert sum(weight for moment, weight in sent if start <= moment < end) <= budget.weight + 1e-6
