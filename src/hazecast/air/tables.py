@@ -10,6 +10,9 @@ import dataframely as dy
 import polars as pl
 from dataframely.exc import SchemaError, ValidationError
 
+from hazecast.air.columns import concentration as _concentration
+from hazecast.air.columns import one_of as _one_of
+from hazecast.air.columns import utc as _utc
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.errors import ContractError
 
@@ -28,18 +31,6 @@ WEATHER_VARIABLES: tuple[str, ...] = (
     "wind_speed_ms",
     "relative_humidity_pct",
 )
-
-
-def _utc(*, primary_key: bool = False, nullable: bool = False) -> dy.Datetime:
-    return dy.Datetime(time_unit="us", time_zone="UTC", primary_key=primary_key, nullable=nullable)
-
-
-def _one_of(words: tuple[str, ...], *, primary_key: bool = False) -> dy.String:
-    return dy.String(primary_key=primary_key, check={"known_word": lambda column: column.is_in(list(words))})
-
-
-def _concentration() -> dy.Float64:
-    return dy.Float64(nullable=False, allow_inf=False, allow_nan=False)
 
 
 class Stations(dy.Schema):

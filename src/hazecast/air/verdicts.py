@@ -1,0 +1,183 @@
+"""Tables of evidence and verdicts: how good issued forecasts were, what monitoring found, who was told.
+
+Like `air.tables`: one class per table, its primary key is its grain.
+"""
+
+import dataframely as dy
+
+from hazecast.air.columns import one_of, utc
+from hazecast.air.pollutants import POLLUTANTS
+
+VERDICTS: tuple[str, ...] = ("ok", "unknown", "warning", "critical")
+CHECKS: tuple[str, ...] = (
+    "skill",
+    "coverage",
+    "forecast_age",
+    "fallback",
+    "source",
+    "freshness",
+    "completeness",
+    "silent",
+    "stuck",
+    "neighbours",
+    "pipeline",
+)
+AUDIENCES: tuple[str, ...] = ("operators", "public")
+INCIDENT_STATES: tuple[str, ...] = ("pending", "open", "resolved")
+
+
+def _sum(*, nullable: bool = False) -> dy.Float64:
+    return dy.Float64(nullable=nullable, min=0, allow_nan=False, allow_inf=False)
+
+
+def _count() -> dy.Int64:
+    return dy.Int64(min=0)
+
+
+class Verification(dy.Schema):
+    """What became of issued forecasts: sums over the hours of one issue day, station, pollutant and lead block.
+
+    Sums [µg/m³ times hours], not means, so that any larger group is exact (`scoring.summarize`). `issued_on` is the
+    start of the UTC day of issue. `n_forecast` hours were forecast, `n` of them could be scored: their observation is
+    trusted and both naive forecasts exist. All sums run over these `n` hours but the background's, which runs over
+    `n_background`, as does `error_beside_background`. `absolute_error` is of q50, `squared_error` and `error` are of
+    the mean. `inside_80` counts hours in q10…q90, `below_q10` hours below q10. Per limit: hours observed above it,
+    forecast above it (probability ≥ ½), both, and the sum of squared errors of the probability. `ingested_at`:
+    observations stored by then are in it.
+    """
+
+    issued_on = utc(primary_key=True)
+    station_id = dy.String(primary_key=True)
+    pollutant = one_of(POLLUTANTS, primary_key=True)
+    lead_block = dy.String(primary_key=True)
+    model_version = dy.String(primary_key=True)
+    n_forecast = _count()
+    n = _count()
+    absolute_error = _sum()
+    squared_error = _sum()
+    error = dy.Float64(allow_nan=False, allow_inf=False)
+    crps = _sum()
+    persistence_error = _sum()
+    seasonal_naive_error = _sum()
+    n_background = _count()
+    background_error = _sum()
+    error_beside_background = _sum()
+    inside_50 = _count()
+    inside_80 = _count()
+    inside_90 = _count()
+    below_q05 = _count()
+    below_q10 = _count()
+    below_q25 = _count()
+    below_q50 = _count()
+    below_q75 = _count()
+    below_q90 = _count()
+    below_q95 = _count()
+    who_observed = _count()
+    who_forecast = _count()
+    who_hits = _count()
+    who_brier = _sum()
+    eu_observed = _count()
+    eu_forecast = _count()
+    eu_hits = _count()
+    eu_brier = _sum()
+    ingested_at = utc()
+
+
+class ModelQuality(dy.Schema):
+    """Sums for FAIRMODE's modelling quality indicator, one row per issue day, station, pollutant and lead day (1…3).
+
+    Values are hourly for NO2, 24 h means for particles and the highest 8 h mean for O3, as FAIRMODE has it; other
+    pollutants have none. `squared_uncertainty` is the sum of U(O)² [µg²/m⁶].
+    """
+
+    issued_on = utc(primary_key=True)
+    station_id = dy.String(primary_key=True)
+    pollutant = one_of(POLLUTANTS, primary_key=True)
+    lead_day = dy.Int32(primary_key=True, min=1, max=3)
+    model_version = dy.String(primary_key=True)
+    n = _count()
+    squared_error = _sum()
+    squared_uncertainty = _sum()
+    ingested_at = utc()
+
+
+class Health(dy.Schema):
+    """One verdict of one monitoring run: a check of a subject ("pm25 25-48", a station, a step) and its reason.
+
+    `value` is what was measured, `expected` what it is held against; both in the unit that the check's reason names.
+    Unknown means that there is too little to judge by.
+    """
+
+    checked_at = utc(primary_key=True)
+    check = one_of(CHECKS, primary_key=True)
+    subject = dy.String(primary_key=True)
+    verdict = one_of(VERDICTS)
+    value = dy.Float64(nullable=True)
+    expected = dy.Float64(nullable=True)
+    reason = dy.String()
+
+
+class Drift(dy.Schema):
+    """How far the distribution of one series is from that of the same season before, per monitoring run.
+
+    `variable` is a pollutant or a weather variable. `psi` is the population stability index, `ks` the largest gap
+    between both distribution functions, `wasserstein` the mean shift of quantiles in standard deviations of the
+    reference; `usual_psi` is the largest index that a part of the reference as long as the recent one shows.
+    """
+
+    checked_at = utc(primary_key=True)
+    station_id = dy.String(primary_key=True)
+    variable = dy.String(primary_key=True)
+    n = _count()
+    n_reference = _count()
+    psi = _sum(nullable=True)
+    usual_psi = _sum(nullable=True)
+    ks = _sum(nullable=True)
+    wasserstein = _sum(nullable=True)
+    verdict = one_of(VERDICTS)
+    reason = dy.String()
+
+
+class Retrains(dy.Schema):
+    """One decision whether to retrain, per monitoring run; `reasons` are lines, `evidence` is JSON."""
+
+    checked_at = utc(primary_key=True)
+    justified = dy.Bool()
+    reasons = dy.String()
+    evidence = dy.String()
+
+
+class Alerts(dy.Schema):
+    """One incident: from its first sign to its end. It is one alert, however often it is looked at.
+
+    `event` counts what there was to tell: 0 nothing yet, 1 opened, then updates, then the end. `bad_since` and
+    `clear_since` time the hysteresis, `told_at` the cool-down.
+    """
+
+    incident_id = dy.String(primary_key=True)
+    rule = dy.String()
+    subject = dy.String()
+    audience = one_of(AUDIENCES)
+    state = one_of(INCIDENT_STATES)
+    severity = one_of(("warning", "critical"))
+    event = dy.Int64(min=0)
+    summary = dy.String()
+    reason = dy.String()
+    bad_since = utc()
+    clear_since = utc(nullable=True)
+    opened_at = utc(nullable=True)
+    told_at = utc(nullable=True)
+    resolved_at = utc(nullable=True)
+    seen_at = utc()
+
+
+class Deliveries(dy.Schema):
+    """One event of one incident and one channel: delivered once, or still owed and why. Channels never show secrets."""
+
+    incident_id = dy.String(primary_key=True)
+    event = dy.Int64(primary_key=True, min=1)
+    channel = dy.String(primary_key=True)
+    outcome = one_of(("delivered", "failed"))
+    attempts = dy.Int64(min=1)
+    tried_at = utc()
+    reason = dy.String()
