@@ -168,6 +168,12 @@ class Forecasts(dy.Schema):
         return pl.col("valid_at") - pl.col("issued_at") == pl.duration(hours=pl.col("lead_hours").cast(pl.Int64) - 1)
 
 
+class ShadowForecasts(Forecasts):
+    """What challengers forecast beside the champion, archived and scored, never served; otherwise as Forecasts."""
+
+    model_version = dy.String(primary_key=True)
+
+
 class Scores(dy.Schema):
     """Verification of one model on one window, per station-set: errors [µg/m³] by pollutant and lead block.
 

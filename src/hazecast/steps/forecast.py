@@ -39,15 +39,22 @@ def forecast(
     Raises:
         TooLittleHistory: nothing has been collected.
     """
-    issued_at = floor_hour(now)
-    progress("reading", 0.0)
-    inputs = read_inputs(store, since=issued_at - timedelta(days=HISTORY_DAYS))
-    progress("forecasting", 0.2)
-    rows = _as_issued(forecaster.predict(inputs.panel, issued_at), inputs, model_version=model_version)
+    rows = predict(store, forecaster, model_version=model_version, now=now, progress=progress)
     progress("archiving", 0.9)
     store.append(Forecasts, rows)
     progress(f"{rows.height:,} hours for {rows['station_id'].n_unique()} stations", 1.0)
     return rows
+
+
+def predict(
+    store: Store, forecaster: Forecaster, *, model_version: str, now: datetime, progress: Progress = silent
+) -> pl.DataFrame:
+    """What `forecast` would issue, archived nowhere."""
+    issued_at = floor_hour(now)
+    progress("reading", 0.0)
+    inputs = read_inputs(store, since=issued_at - timedelta(days=HISTORY_DAYS))
+    progress("forecasting", 0.2)
+    return _as_issued(forecaster.predict(inputs.panel, issued_at), inputs, model_version=model_version)
 
 
 def _as_issued(predicted: pl.DataFrame, inputs: Inputs, *, model_version: str) -> pl.DataFrame:
