@@ -12,11 +12,10 @@ from rich.console import Console
 
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
-from hazecast.air.tables import Forecasts
 from hazecast.api.app import create_app
 from hazecast.cli import backtest, show, stack
 from hazecast.cli.doctor import diagnose
-from hazecast.cli.pipeline import Pipeline
+from hazecast.cli.pipeline import pipeline_on
 from hazecast.errors import HazecastError, SettingsError
 from hazecast.logs import configure_logs
 from hazecast.settings import load_settings
@@ -99,29 +98,24 @@ def up(source: Source = None, data: Data = None, now: Now = None) -> None:
 @_explains
 def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None) -> None:
     """Run a sequence: training (collect, train), prediction (collect, forecast) or full (all)."""
-    pipeline = Pipeline(_wire(source, data, now), console)
-    if flow is Flow.FULL:
-        pipeline.full()
-        return
-    pipeline.collect()
-    if flow is Flow.TRAINING:
-        pipeline.train()
-    else:
-        pipeline.forecast()
+    pipeline = pipeline_on(console, _wire(source, data, now))
+    {Flow.TRAINING: pipeline.training, Flow.PREDICTION: pipeline.prediction, Flow.FULL: pipeline.full}[flow]()
 
 
 @app.command()
 @_explains
 def collect(source: Source = None, data: Data = None, now: Now = None) -> None:
     """Fetch what is new from the source, flag what is doubtful, store it."""
-    Pipeline(_wire(source, data, now), console).collect()
+    pipeline = pipeline_on(console, _wire(source, data, now))
+    pipeline.check(pipeline.collect())
 
 
 @app.command()
 @_explains
 def train(source: Source = None, data: Data = None, now: Now = None) -> None:
     """Fit a model, judge it against baselines and the champion, promote it if it earned it."""
-    Pipeline(_wire(source, data, now), console).train()
+    pipeline = pipeline_on(console, _wire(source, data, now))
+    pipeline.validate(pipeline.train())
 
 
 @app.command()
@@ -129,7 +123,7 @@ def train(source: Source = None, data: Data = None, now: Now = None) -> None:
 def forecast(source: Source = None, data: Data = None, now: Now = None) -> None:
     """Issue the next 72 hours for every station and pollutant and show a summary."""
     parts = _wire(source, data, now)
-    Pipeline(parts, console).forecast()
+    pipeline_on(console, parts).forecast()
     show.forecast_table(parts, console)
 
 
@@ -175,12 +169,10 @@ def version() -> None:
 
 def _bring_up_to_date(parts: Wiring) -> None:
     """Do only what is missing: nothing when this hour is forecast, all of it the first time."""
-    issued = parts.store.newest(Forecasts, "issued_at")
-    pipeline = Pipeline(parts, console)
-    if issued == floor_hour(parts.now()):
-        console.print(f"the forecast of {issued:%Y-%m-%d %H:%M} UTC is stored already")
-    elif issued is None or parts.registry.champion_version() is None:
+    pipeline = pipeline_on(console, parts)
+    if pipeline.is_issued:
+        console.print(f"the forecast of {floor_hour(pipeline.now):%Y-%m-%d %H:%M} UTC is stored already")
+    elif parts.registry.champion_version() is None:
         pipeline.full()
     else:
-        pipeline.collect()
-        pipeline.forecast()
+        pipeline.prediction()

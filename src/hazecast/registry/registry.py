@@ -3,29 +3,26 @@
 import logging
 import os
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 # Set before MLflow is imported: it would otherwise report usage to a host outside.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import mlflow
-import polars as pl
-from matplotlib.figure import Figure
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from hazecast.air.tables import QUANTILES
-from hazecast.errors import NoChampion, RegistryError
+from hazecast.errors import NoChampion, NotKnown, RegistryError
 from hazecast.models.forecaster import Forecaster
+from hazecast.registry.audit import Change, champions_in_turn, read_changes
+from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_record
 
-CHAMPION = "champion"
-_FORECASTER = "forecaster"
-_MODEL_CODE = Path(__file__).parent / "served_model.py"
+CHAMPION, CHALLENGER = "champion", "challenger"
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 # MLflow asks for type hints and an example although it is given a signature.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.")
@@ -34,22 +31,14 @@ for _chatty in ("mlflow", "alembic"):
 
 
 @dataclass(frozen=True)
-class Training:
-    """What is worth knowing of one training.
+class Version:
+    """One registered model: its aliases, when it was registered and what was noted on it (tags)."""
 
-    Args:
-        forecaster: the fitted model.
-        parameters: settings and versions, as plain values.
-        metrics: numbers by name (`mae.pm25.1-6`).
-        figures: plots by file name.
-        tables: frames by file name, kept as CSV.
-    """
-
-    forecaster: Forecaster
-    parameters: Mapping[str, str | int | float]
-    metrics: Mapping[str, float]
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    version: str
+    aliases: tuple[str, ...]
+    registered_at: datetime
+    run_id: str
+    notes: dict[str, str]
 
 
 class Registry:
@@ -59,6 +48,9 @@ class Registry:
         tracking_uri: MLflow server or database.
         place: what the models are for; one experiment and one registered model each.
         artifacts_root: where a new experiment keeps its artifacts; None: where the MLflow server puts them.
+
+    Raises (all methods):
+        RegistryError: MLflow or the artifacts cannot be reached, or refuse.
     """
 
     def __init__(self, tracking_uri: str, *, place: str, artifacts_root: str | None = None) -> None:
@@ -73,69 +65,124 @@ class Registry:
 
         Returns:
             The new version of the registered model; it is nobody's champion yet.
+        """
+        with self._answering(), mlflow.start_run(experiment_id=self._experiment_id(self.model_name)):
+            log_record(training)
+            info = log_model(training.forecaster)
+            self._ensure_registered_model()
+            created = self._client.create_model_version(
+                self.model_name, info.model_uri, run_id=info.run_id, model_id=info.model_id, tags=dict(training.notes)
+            )
+        return str(created.version)
+
+    def record_trial(self, name: str, record: Record) -> str:
+        """Log something tried (a backtest, a tuning) as a run of the place's trials; no model is registered.
+
+        Returns:
+            The id of the MLflow run.
+        """
+        with self._answering():
+            experiment_id = self._experiment_id(f"{self.model_name}-trials")
+            with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
+                log_record(record)
+        return str(run.info.run_id)
+
+    def promote(self, version: str, *, reason: str, by: str = "validation", at: datetime | None = None) -> None:
+        """Make `version` the champion and note who did it and why.
 
         Raises:
-            RegistryError: MLflow cannot be reached or refuses.
+            NotKnown: there is no such version.
         """
+        known = [found.version for found in self.versions()]
+        if version not in known:
+            raise NotKnown("model version", version, known)
+        self._appoint(Change(at or datetime.now(UTC), "promote", version, self.champion_version(), by, reason))
+
+    def rollback(self, *, reason: str, by: str, at: datetime | None = None) -> str:
+        """Make the champion before this one champion again.
+
+        Returns:
+            The version that is champion now.
+
+        Raises:
+            NoChampion: there was none before.
+        """
+        turn = champions_in_turn(self.history())
+        if len(turn) < 2:  # noqa: PLR2004 - this one and the one before
+            raise NoChampion(f"{self.model_name} has had no champion before the present one; nothing to roll back to")
+        self._appoint(Change(at or datetime.now(UTC), "rollback", turn[-2], turn[-1], by, reason))
+        return turn[-2]
+
+    def challenge(self, version: str | None) -> None:
+        """Make `version` the challenger, who forecasts in the champion's shadow; None: nobody challenges."""
+        with self._answering():
+            if version is None:
+                self._client.delete_registered_model_alias(self.model_name, CHALLENGER)
+            else:
+                self._client.set_registered_model_alias(self.model_name, CHALLENGER, version)
+
+    def history(self) -> list[Change]:
+        """Every change of the champion, oldest first."""
         try:
-            with mlflow.start_run(experiment_id=self._experiment_id()), TemporaryDirectory() as scratch:
-                mlflow.log_params(dict(training.parameters))
-                mlflow.log_metrics(dict(training.metrics))
-                for name, figure in training.figures.items():
-                    mlflow.log_figure(figure, f"plots/{name}.png")
-                for name, table in training.tables.items():
-                    mlflow.log_text(table.write_csv(), f"tables/{name}.csv")
-                return self._register(training.forecaster, Path(scratch) / _FORECASTER)
+            return read_changes(self._client.get_registered_model(self.model_name).tags)
         except MlflowException as err:
+            if err.error_code in _ABSENT:
+                return []
             raise self._refused(err) from err
 
-    def promote(self, version: str, *, reason: str) -> None:
-        """Make `version` the champion and note why on it."""
-        try:
-            self._client.set_model_version_tag(self.model_name, version, "promoted_because", reason)
-            self._client.set_registered_model_alias(self.model_name, CHAMPION, version)
-        except MlflowException as err:
-            raise self._refused(err) from err
+    def versions(self) -> list[Version]:
+        """Every registered version, newest first."""
+        with self._answering():
+            found = list(self._client.search_model_versions(f"name = '{self.model_name}'"))
+        described = [self._describe(str(version.version)) for version in found]
+        return sorted(described, key=lambda version: int(version.version), reverse=True)
 
     def champion_version(self) -> str | None:
         """Version of the champion; None while no model has earned it."""
-        try:
-            return str(self._client.get_model_version_by_alias(self.model_name, CHAMPION).version)
-        except MlflowException as err:
-            if err.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                return None
-            raise self._refused(err) from err
+        return self._holder_of(CHAMPION)
+
+    def challenger_version(self) -> str | None:
+        """Version of the challenger; None while nobody challenges."""
+        return self._holder_of(CHALLENGER)
 
     def champion(self) -> tuple[Forecaster, str]:
         """The champion and its version.
 
         Raises:
             NoChampion: no model has earned the alias yet.
-            RegistryError: MLflow or the artifacts cannot be reached.
         """
         version = self.champion_version()
         if version is None:
             raise NoChampion(f"{self.model_name} has no champion yet; run `hazecast run training`")
+        return self.load(version), version
+
+    def load(self, version: str) -> Forecaster:
+        """The model of one version."""
         try:
             folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
         except (MlflowException, OSError) as err:
             raise self._refused(err) from err
-        return Forecaster.load(Path(folder) / "artifacts" / _FORECASTER), version
+        return Forecaster.load(Path(folder) / "artifacts" / FORECASTER)
 
-    def _register(self, forecaster: Forecaster, folder: Path) -> str:
-        forecaster.save(folder)
-        info = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(_MODEL_CODE),
-            artifacts={_FORECASTER: str(folder)},
-            signature=_signature(),
-            pip_requirements=["hazecast"],
-        )
-        self._ensure_registered_model()
-        created = self._client.create_model_version(
-            self.model_name, info.model_uri, run_id=info.run_id, model_id=info.model_id
-        )
-        return str(created.version)
+    def _appoint(self, change: Change) -> None:
+        with self._answering():
+            self._client.set_model_version_tag(self.model_name, change.version, "promoted_because", change.reason)
+            self._client.set_registered_model_tag(self.model_name, *change.as_tag())
+            self._client.set_registered_model_alias(self.model_name, CHAMPION, change.version)
+
+    def _describe(self, version: str) -> Version:
+        with self._answering():
+            found = self._client.get_model_version(self.model_name, version)
+        registered_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+        return Version(version, tuple(found.aliases), registered_at, str(found.run_id), dict(found.tags))
+
+    def _holder_of(self, alias: str) -> str | None:
+        try:
+            return str(self._client.get_model_version_by_alias(self.model_name, alias).version)
+        except MlflowException as err:
+            if err.error_code in _ABSENT:
+                return None
+            raise self._refused(err) from err
 
     def _ensure_registered_model(self) -> None:
         try:
@@ -144,11 +191,18 @@ class Registry:
             if err.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _experiment_id(self) -> str:
-        experiment = self._client.get_experiment_by_name(self.model_name)
+    def _experiment_id(self, name: str) -> str:
+        experiment = self._client.get_experiment_by_name(name)
         if experiment is not None:
             return str(experiment.experiment_id)
-        return str(self._client.create_experiment(self.model_name, artifact_location=self._artifacts_root))
+        return str(self._client.create_experiment(name, artifact_location=self._artifacts_root))
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except MlflowException as err:
+            raise self._refused(err) from err
 
     def _refused(self, err: Exception) -> RegistryError:
         reason = str(err).splitlines()[0]
@@ -158,13 +212,3 @@ class Registry:
 def _without_secret(uri: str) -> str:
     scheme, _, rest = uri.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-def _signature() -> ModelSignature:
-    """Recent observations of any station in, its forecast out."""
-    key = [ColSpec(DataType.string, "station_id"), ColSpec(DataType.string, "pollutant")]
-    observed = [ColSpec(DataType.datetime, "observed_at"), ColSpec(DataType.double, "concentration_ugm3")]
-    times = [ColSpec(DataType.datetime, "issued_at"), ColSpec(DataType.datetime, "valid_at")]
-    values = [ColSpec(DataType.double, name) for name in ("mean", *QUANTILES)]
-    issue = ParamSchema([ParamSpec("issued_at", DataType.string, "")])
-    return ModelSignature(inputs=Schema(key + observed), outputs=Schema(key + times + values), params=issue)

@@ -12,8 +12,9 @@ from hazecast.steps.inputs import Inputs, read_inputs
 from hazecast.store import Store
 
 MIN_HISTORY_DAYS = 21
-# A candidate is judged on at most this share of the history; the rest teaches it.
-_JUDGED_SHARE = 0.2
+# A candidate is judged on at most a fifth of the history; on more of a short one, as a significance test needs days.
+_JUDGED_SHARE, _JUDGED_SHARE_OF_SHORT = 0.2, 0.35
+_JUDGED_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def train(
             "Forecasts come from the climatology until then"
         )
     judged_until = min(floor_hour(now), last + HOUR)
-    judged_since = floor_hour(judged_until - timedelta(days=min(validation_days, history_days * _JUDGED_SHARE)))
+    judged_since = floor_hour(
+        judged_until - timedelta(days=min(validation_days, max(_JUDGED_DAYS, history_days * _JUDGED_SHARE)))
+    )
     forecaster = fit(
         inputs.panel,
         pollutants=inputs.panel.pollutants,
@@ -54,3 +57,7 @@ def train(
         progress=progress,
     )
     return Candidate(forecaster, inputs, judged_since, judged_until)
+
+
+def _most_judged_days(history_days: float) -> float:
+    return max(history_days * _JUDGED_SHARE, min(_JUDGED_DAYS, history_days * _JUDGED_SHARE_OF_SHORT))

@@ -1,36 +1,61 @@
 """Validate: judge a candidate against baselines and the champion on days none of them has seen, then register it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
-from hazecast.air.clock import HOUR
+from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.tables import HORIZON_HOURS, Scores
 from hazecast.errors import NoChampion, TooLittleHistory
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
-from hazecast.registry import Registry, Training
-from hazecast.scoring import score
+from hazecast.models.promotion import CHAMPION, Judgement, judge
+from hazecast.registry import Registry
+from hazecast.scoring import pair, score
 from hazecast.steps import Progress, silent
-from hazecast.steps.plots import skill_figures
+from hazecast.steps.describe import CANDIDATE, Evidence, describe
 from hazecast.steps.train import Candidate
 from hazecast.store import Store
 
-CANDIDATE, CHAMPION = "candidate", "champion"
-BASELINES = {"persistence": persistence, "seasonal_naive": seasonal_naive, "climatology": climatology}
-# 29 h between origins: every clock hour gets its turn without scoring 24 origins a day.
-ORIGIN_STEP_HOURS = 29
+Predict = Callable[..., pl.DataFrame]
+
+BASELINES: dict[str, Predict] = {
+    "persistence": persistence,
+    "seasonal_naive": seasonal_naive,
+    "climatology": climatology,
+}
+# Odd steps let every clock hour take its turn; the longest that gives enough issues for a test is taken.
+_STEPS_HOURS = (29, 19, 13)
+_ENOUGH_ISSUES = 20
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a candidate fared: its version, its Scores beside its rivals', whether it became champion and why."""
+    """How a candidate fared.
+
+    Attributes:
+        version: as registered.
+        promoted: whether it is champion now.
+        challenges: whether it forecasts in the champion's shadow from now on.
+        reason: why, in words.
+        scores: its Scores beside its rivals'.
+        tests: what was compared (`models.promotion`).
+    """
 
     version: str
     promoted: bool
+    challenges: bool
     reason: str
     scores: pl.DataFrame
+    tests: pl.DataFrame
+
+    @property
+    def outcome(self) -> str:
+        """What became of it."""
+        if self.promoted:
+            return "promoted to champion"
+        return "registered as challenger" if self.challenges else "registered, not promoted"
 
 
 def validate(
@@ -42,64 +67,59 @@ def validate(
     parameters: Mapping[str, str | int | float],
     progress: Progress = silent,
 ) -> Verdict:
-    """Score the candidate and its rivals on the same rolling-origin window, register it, promote it if it earned it.
+    """Score the candidate and its rivals on the same rolling-origin window and register it with the evidence.
 
-    It earns the alias `champion` by a smaller mean absolute error than every baseline and the present champion,
-    relative to the seasonal naive and averaged over pollutants.
+    `models.promotion.judge` decides whether it becomes champion; short of that, one that beats the baselines becomes
+    the challenger.
 
     Raises:
         TooLittleHistory: the window holds nothing to score.
         RegistryError: the registry is out of reach; nothing is promoted.
     """
-    origins = _origins(candidate)
-    rivals: dict[str, object] = {CANDIDATE: candidate.forecaster.predict, **_rivals(registry)}
-    frames = []
+    step_hours, origins = _origins(candidate)
+    rivals = {CANDIDATE: candidate.forecaster.predict, **BASELINES, **_champion(registry)}
+    forecasts = {}
     for number, (name, predict) in enumerate(rivals.items()):
         progress(f"scoring {name}", number / (len(rivals) + 1))
-        forecasts = predict(candidate.inputs.panel, origins)  # type: ignore[operator]
-        frames.append(_scores_of(name, forecasts, candidate, now))
-    scores = pl.concat(frames)
+        forecasts[name] = predict(candidate.inputs.panel, origins)
+    scores = pl.concat(_scores_of(name, rows, candidate, now) for name, rows in forecasts.items())
+    paired = {name: pair(rows, candidate.inputs.observations) for name, rows in forecasts.items()}
+    mine = paired.pop(CANDIDATE)
+    judgement = judge(mine, paired, step_hours=step_hours)
     progress("registering", len(rivals) / (len(rivals) + 1))
-    promoted, reason = judge(scores)
-    version = registry.record(_training(candidate, scores, parameters))
-    if promoted:
-        registry.promote(version, reason=reason)
+    version = registry.record(describe(candidate, Evidence(scores, mine, judgement), parameters))
+    challenges = _appoint(registry, version, judgement, now=now)
     named = scores.with_columns(model=pl.col("model").replace(CANDIDATE, f"version-{version}"))
     store.upsert(Scores, named)
-    progress(reason, 1.0)
-    return Verdict(version, promoted, reason, named)
+    progress(judgement.reason, 1.0)
+    return Verdict(version, judgement.promoted, challenges, judgement.reason, named, judgement.tests)
 
 
-def judge(scores: pl.DataFrame) -> tuple[bool, str]:
-    """Whether the candidate earned the alias, and why, in words.
-
-    Args:
-        scores: Scores of all rivals on one window, the candidate under the name "candidate".
-    """
-    overall = scores.filter(pl.col("lead_block") == "all", pl.col("rmae").is_not_null())
-    means = dict(overall.group_by("model").agg(pl.col("rmae").mean()).iter_rows())
-    mine = means.pop(CANDIDATE, None)
-    if mine is None or not means:
-        raise TooLittleHistory("nothing in the validation window can be scored; collect a longer history")
-    best, its_rmae = min(means.items(), key=lambda rival: rival[1])
-    verb = "beats" if mine < its_rmae else "does not beat"
-    return mine < its_rmae, f"relative MAE {mine:.3f} {verb} the best rival, {best} ({its_rmae:.3f})"
-
-
-def _rivals(registry: Registry) -> dict[str, object]:
+def _champion(registry: Registry) -> dict[str, Predict]:
     try:
         champion, _ = registry.champion()
     except NoChampion:
-        return dict(BASELINES)
-    return {**BASELINES, CHAMPION: champion.predict}
+        return {}
+    return {CHAMPION: champion.predict}
 
 
-def _origins(candidate: Candidate) -> list[datetime]:
-    last = candidate.judged_until - timedelta(hours=HORIZON_HOURS)
-    count = int((last - candidate.judged_since) / (ORIGIN_STEP_HOURS * HOUR)) + 1
-    if count < 1:
+def _appoint(registry: Registry, version: str, judgement: Judgement, *, now: datetime) -> bool:
+    """Promote, or else challenge with one that is at least better than no model; says whether it challenges."""
+    if judgement.promoted:
+        registry.promote(version, reason=judgement.reason, at=now)
+        registry.challenge(None)
+    elif judgement.beats_baselines:
+        registry.challenge(version)
+    return judgement.beats_baselines and not judgement.promoted
+
+
+def _origins(candidate: Candidate) -> tuple[int, list[datetime]]:
+    """Hours between issues, and the issues whose 72 hours lie in the window."""
+    last_hours = hours_between(candidate.judged_since, candidate.judged_until) - HORIZON_HOURS
+    if last_hours < 0:
         raise TooLittleHistory(f"the validation window is shorter than {HORIZON_HOURS} h; collect a longer history")
-    return [candidate.judged_since + k * ORIGIN_STEP_HOURS * HOUR for k in range(count)]
+    step = next((hours for hours in _STEPS_HOURS if last_hours / hours >= _ENOUGH_ISSUES), _STEPS_HOURS[-1])
+    return step, [candidate.judged_since + k * step * HOUR for k in range(int(last_hours / step) + 1)]
 
 
 def _scores_of(name: str, forecasts: pl.DataFrame, candidate: Candidate, now: datetime) -> pl.DataFrame:
@@ -108,25 +128,3 @@ def _scores_of(name: str, forecasts: pl.DataFrame, candidate: Candidate, now: da
     utc = pl.Datetime("us", "UTC")
     named = found.with_columns(pl.lit(name).alias("model"), *(pl.lit(v, utc).alias(k) for k, v in stamps.items()))
     return named.select(Scores.create_empty().columns)
-
-
-def _training(candidate: Candidate, scores: pl.DataFrame, parameters: Mapping[str, str | int | float]) -> Training:
-    mine = scores.filter(pl.col("model") == CANDIDATE)
-    metrics = {
-        f"{measure}.{row['pollutant']}.{row['lead_block']}": row[measure]
-        for row in mine.iter_rows(named=True)
-        for measure in ("mae", "rmae", "crps", "coverage_80")
-        if row[measure] is not None
-    }
-    forecaster = candidate.forecaster
-    known = {
-        **parameters,
-        **forecaster.metadata,
-        "observations_version": candidate.inputs.observations_version,
-        "trained_until": forecaster.trained_until.isoformat(),
-        "judged_until": candidate.judged_until.isoformat(),
-        "future_weather": forecaster.weather.value,
-        "pollutants": ",".join(forecaster.pollutants),
-    }
-    tables = {"scores": scores, "feature_importance": forecaster.feature_importance()}
-    return Training(forecaster, known, metrics, skill_figures(scores), tables)

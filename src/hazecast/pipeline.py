@@ -1,0 +1,151 @@
+"""The steps in their order, at one moment: what the terminal, the Prefect tasks and the replay all call."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from functools import cached_property
+
+import polars as pl
+import structlog
+
+from hazecast.air.clock import floor_hour
+from hazecast.air.tables import Forecasts
+from hazecast.errors import HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
+from hazecast.steps import Progress, silent
+from hazecast.steps.check import Checked, check
+from hazecast.steps.collect import Batch, collect
+from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
+from hazecast.steps.lock import only_one
+from hazecast.steps.record import Notes, recorded
+from hazecast.steps.shadow import forecast_in_shadow
+from hazecast.steps.train import Candidate, train
+from hazecast.steps.validate import Verdict, validate
+from hazecast.wiring import Wiring, training_parameters
+
+log = structlog.get_logger()
+
+Showing = Callable[[str], AbstractContextManager[Progress]]
+"""Shows one step by name while it runs, and gives it something to report its progress to."""
+
+
+@contextmanager
+def unseen(_step: str) -> Iterator[Progress]:
+    """A step that nobody watches."""
+    yield silent
+
+
+class Pipeline:
+    """Runs steps on the parts of one place as of one moment; each leaves a row in `runs`, also when it fails.
+
+    Args:
+        parts: store, source, registry and settings.
+        showing: how each step is shown.
+        now: the moment to act at, UTC; None: the clock of the parts.
+    """
+
+    def __init__(self, parts: Wiring, *, showing: Showing = unseen, now: datetime | None = None) -> None:
+        self.parts = parts
+        self._showing, self._given_now = showing, now
+
+    @cached_property
+    def now(self) -> datetime:
+        """The moment all steps of this pipeline act at, UTC."""
+        return self._given_now or self.parts.now()
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether this hour's forecast is in the archive already; then there is nothing left to predict."""
+        return self.parts.store.newest(Forecasts, "issued_at") == floor_hour(self.now)
+
+    def collect(self) -> Batch:
+        """Fetch what is new; nothing is stored yet.
+
+        Raises:
+            SourceError: the source did not deliver.
+        """
+        parts = self.parts
+        with self._step("collect") as (notes, report):
+            days = parts.settings.history_days
+            batch = collect(parts.source, parts.store, now=self.now, history_days=days, progress=report)
+            notes.summary = f"{batch.observations.height:,} observations since {batch.since:%Y-%m-%d %H:%M} UTC"
+        return batch
+
+    def check(self, batch: Batch) -> Checked:
+        """Flag, report and store a batch.
+
+        Raises:
+            QualityError: the batch is worthless; the report is kept, nothing else was stored.
+        """
+        with self._step("check") as (notes, report):
+            checked = check(batch, self.parts.store, now=self.now, progress=report)
+            notes.summary = f"observations version {checked.observations_version}"
+        return checked
+
+    def train(self) -> Candidate:
+        """Fit a candidate.
+
+        Raises:
+            TooLittleHistory: not enough to train on yet.
+            AlreadyRunning: another process trains for this place.
+        """
+        settings = self.parts.settings
+        with self._step("train") as (notes, report), only_one("training", settings.home / "locks", settings.place_name):
+            candidate = train(self.parts.store, now=self.now, validation_days=settings.validation_days, progress=report)
+            notes.summary = f"trained until {candidate.judged_since:%Y-%m-%d %H:%M} UTC"
+        return candidate
+
+    def validate(self, candidate: Candidate) -> Verdict:
+        """Judge a candidate, register it, promote it if it earned it."""
+        parts = self.parts
+        with self._step("validate") as (notes, report):
+            known = training_parameters(parts)
+            verdict = validate(candidate, parts.registry, parts.store, now=self.now, parameters=known, progress=report)
+            notes.summary = f"version {verdict.version} {verdict.outcome}: {verdict.reason}"
+        return verdict
+
+    def forecast(self) -> pl.DataFrame:
+        """Issue the next 72 hours with the champion, or with the climatology while there is none.
+
+        The challenger forecasts in its shadow; whatever happens to it, the served forecast is out.
+        """
+        parts = self.parts
+        with self._step("forecast") as (notes, report):
+            try:
+                forecaster, version = parts.registry.champion()
+            except NoChampion:
+                forecaster, version = baseline_forecaster(self.now), BASELINE_VERSION
+            rows = forecast(parts.store, forecaster, model_version=version, now=self.now, progress=report)
+            notes.summary = f"{rows.height:,} hours by model version {version}"
+        try:
+            forecast_in_shadow(parts.store, parts.registry, now=self.now)
+        except HazecastError as err:
+            log.warning("the challenger could not forecast", reason=str(err))
+        return rows
+
+    def training(self) -> Verdict:
+        """Collect, check, train, validate."""
+        self.check(self.collect())
+        return self.validate(self.train())
+
+    def prediction(self) -> pl.DataFrame:
+        """Collect, check, forecast; while the source is out of reach, forecast from the last good data."""
+        try:
+            batch = self.collect()
+        except SourceUnavailable as err:
+            log.warning("forecasting from what is stored", reason=str(err))
+        else:
+            self.check(batch)
+        return self.forecast()
+
+    def full(self) -> pl.DataFrame:
+        """Train, then forecast; with too little history the climatology forecasts."""
+        try:
+            self.training()
+        except TooLittleHistory as err:
+            log.warning("not trained", reason=str(err))
+        return self.forecast()
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[tuple[Notes, Progress]]:
+        with self._showing(name) as report, recorded(name, self.parts.store, as_of=self.now) as notes:
+            yield notes, report
