@@ -1,0 +1,76 @@
+"""Units of concentration: one conversion, always at a stated reference temperature."""
+
+from enum import StrEnum
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hazecast.air.pollutants import Pollutant
+from hazecast.errors import ContractError
+
+# NIST molar masses [g/mol], as in pyaerocom's molmasses; particles have none.
+MOLAR_MASS_GMOL: dict[Pollutant, float] = {
+    Pollutant.NO2: 46.0055,
+    Pollutant.O3: 47.998,
+    Pollutant.SO2: 64.064,
+    Pollutant.CO: 28.010,
+}
+GAS_CONSTANT_JMOLK = 8.314462618
+PRESSURE_KPA = 101.325
+ZERO_C_K = 273.15
+EU_REFERENCE_C = 20.0
+US_REFERENCE_C = 25.0
+
+
+class Unit(StrEnum):
+    """How a concentration is written."""
+
+    UGM3 = "ugm3"
+    MGM3 = "mgm3"
+    PPB = "ppb"
+    PPM = "ppm"
+
+    @property
+    def label(self) -> str:
+        """As people write it."""
+        return {Unit.UGM3: "µg/m³", Unit.MGM3: "mg/m³"}.get(self, self.value)
+
+
+def ugm3_per(unit: Unit, pollutant: Pollutant, *, reference_c: float) -> float:
+    """How many µg/m³ one `unit` of `pollutant` is at `reference_c` [°C] and 101.325 kPa.
+
+    Raises:
+        ContractError: a mixing ratio of particles, which have no molar mass.
+    """
+    if unit in (Unit.UGM3, Unit.MGM3):
+        return 1.0 if unit is Unit.UGM3 else 1_000.0
+    if pollutant not in MOLAR_MASS_GMOL:
+        raise ContractError(f"{pollutant} has no molar mass: give it in ugm3, not in {unit}")
+    molar_volume_l = GAS_CONSTANT_JMOLK * (ZERO_C_K + reference_c) / PRESSURE_KPA
+    ugm3_per_ppb = MOLAR_MASS_GMOL[pollutant] / molar_volume_l
+    return ugm3_per_ppb if unit is Unit.PPB else 1_000.0 * ugm3_per_ppb
+
+
+@overload
+def convert(value: float, pollutant: Pollutant, *, unit: Unit, to: Unit, reference_c: float) -> float: ...
+
+
+@overload
+def convert(
+    value: NDArray[np.float64], pollutant: Pollutant, *, unit: Unit, to: Unit, reference_c: float
+) -> NDArray[np.float64]: ...
+
+
+def convert(
+    value: float | NDArray[np.float64], pollutant: Pollutant, *, unit: Unit, to: Unit, reference_c: float
+) -> float | NDArray[np.float64]:
+    """`value` of `unit` written in `to`; the same unit returns it untouched.
+
+    Raises:
+        ContractError: a mixing ratio of particles.
+    """
+    if unit is to:
+        return value
+    factor = ugm3_per(unit, pollutant, reference_c=reference_c) / ugm3_per(to, pollutant, reference_c=reference_c)
+    return value * factor
