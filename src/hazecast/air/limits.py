@@ -1,4 +1,4 @@
-"""Guidelines and limit values whose exceedance is forecast."""
+"""Guidelines and limit values whose exceedance is forecast; all rules as the law writes them are in `air.rules`."""
 
 from dataclasses import dataclass
 

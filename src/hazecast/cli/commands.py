@@ -13,7 +13,7 @@ from rich.console import Console
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
 from hazecast.api.app import create_app
-from hazecast.cli import backtest, show, stack
+from hazecast.cli import backtest, index, show, stack
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.pipeline import pipeline_on
 from hazecast.errors import HazecastError, SettingsError
@@ -135,6 +135,7 @@ def status(source: Source = None, data: Data = None, now: Now = None) -> None:
 
 
 app.add_typer(backtest.group(_explains), name="backtest")
+app.command()(index.index)
 
 
 @app.command()

@@ -1,0 +1,140 @@
+"""`hazecast index`: any country's index of concentrations given by hand."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hazecast.air.indices import INDICES, Answer, Index, Reading, find_index
+from hazecast.air.pollutants import PLAUSIBLE, POLLUTANTS, Pollutant
+from hazecast.air.units import Unit
+from hazecast.errors import ContractError, HazecastError, NotKnown
+
+_BEYOND_TABLE = 2.0
+_MISUSE = 2
+_T = TypeVar("_T")
+
+console = Console()
+complaints = Console(stderr=True)
+
+Name = Annotated[str, typer.Option("--index", help=f"{', '.join(INDICES)}.", metavar="NAME")]
+Pollutants = Annotated[list[str], typer.Option("--pollutant", help=f"{', '.join(POLLUTANTS)}.", metavar="NAME")]
+Values = Annotated[list[float], typer.Option("--value", help="Its concentration, 0 or more.", metavar="NUMBER")]
+Averagings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--averaging",
+        help="What the value is a mean over: 1h, 3h, 8h, 24h, nowcast …; one for all or one for each.",
+        show_default="the index's usual one",
+        metavar="TIME",
+    ),
+]
+Units = Annotated[
+    list[Unit] | None,
+    typer.Option(
+        "--unit", help="One for all values or one for each.", show_default="the unit of the index's official table"
+    ),
+]
+Version = Annotated[
+    str | None,
+    typer.Option("--index-version", help="An older table of the same index.", show_default="in force", metavar="NAME"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+
+
+def index(
+    name: Name,
+    pollutant: Pollutants,
+    value: Values,
+    averaging: Averagings = None,
+    unit: Units = None,
+    version: Version = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what concentrations mean in a country's own air-quality index.
+
+    [bold]hazecast index --index us-epa --pollutant pm25 --value 35.9 --averaging 24h[/bold]
+
+    Repeat --pollutant and --value for several pollutants; the dominant one is named.
+
+    Without --unit a value is in the unit of the index's official table, which the answer repeats:
+
+    - particles in µg/m³ everywhere, gases in µg/m³ unless named here;
+    - us-epa: o3 and co in ppm, no2 and so2 in ppb;
+    - ca-aqhi: o3 and no2 in ppb;
+    - in-naqi, cn-hj633-… and fi-hsy: co in mg/m³.
+
+    An index without numbers has a null value; too little to judge by is "insufficient data", never a guess.
+    """
+    try:
+        chosen = find_index(name, version)
+        answer = chosen.answer(_readings(chosen, pollutant, value, averaging, unit))
+    except HazecastError as err:
+        complaints.print(f"[bold red]error:[/bold red] {err}", soft_wrap=True, highlight=False)
+        raise typer.Exit(_MISUSE) from err
+    if as_json:
+        typer.echo(json.dumps(answer.as_dict(), ensure_ascii=False))
+    else:
+        _show(answer)
+
+
+def _readings(
+    chosen: Index,
+    names: Sequence[str],
+    values: Sequence[float],
+    averagings: Sequence[str] | None,
+    units: Sequence[Unit] | None,
+) -> list[Reading]:
+    if len(names) != len(values):
+        raise ContractError(f"{len(names)} --pollutant but {len(values)} --value; give one value for each pollutant")
+    rows = zip(names, values, _for_each(averagings, names), _for_each(units, names), strict=True)
+    return [_reading(chosen, *row) for row in rows]
+
+
+def _for_each(given: Sequence[_T] | None, names: Sequence[str]) -> Sequence[_T | None]:
+    if not given:
+        return [None] * len(names)
+    if len(given) not in (1, len(names)):
+        raise ContractError(f"{len(given)} of --averaging or --unit for {len(names)} pollutants; give one, or one each")
+    return list(given) * (len(names) // len(given))
+
+
+def _reading(chosen: Index, name: str, value: float, averaging: str | None, unit: Unit | None) -> Reading:
+    if name not in POLLUTANTS:
+        raise NotKnown("pollutant", name, list(POLLUTANTS))
+    pollutant = Pollutant(name)
+    averaging = averaging or chosen.usual_averaging(pollutant)
+    scale = chosen.scale(pollutant, averaging)
+    if unit is None and scale.unit is not Unit.UGM3 and value > _BEYOND_TABLE * scale.top:
+        raise ContractError(
+            f"{value:g} {scale.unit.label} of {pollutant} is far beyond the table of {chosen.name}; "
+            f"say which unit it is: --unit {' or '.join(Unit)}"
+        )
+    return Reading(pollutant, averaging, value, unit)
+
+
+def _show(answer: Answer) -> None:
+    console.print(f"[bold]{answer.title}[/bold] ({answer.index}, version {answer.version})", highlight=False)
+    if answer.band is None:
+        console.print(f"[bold]{answer.status}[/bold]")
+    else:
+        label = f"{answer.label} " if answer.value is not None else ""
+        console.print(f"[on {answer.colour}]    [/] [bold]{label}{answer.band}[/bold]", highlight=False)
+        console.print(f"everyone:         {answer.advice.everyone}\nsensitive groups: {answer.advice.sensitive}")
+        console.print(_sub_indices(answer))
+        console.print(answer.advice.note, style="dim", soft_wrap=True)
+    for note in answer.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+
+
+def _sub_indices(answer: Answer) -> Table:
+    table = Table("pollutant", "averaging", "concentration", "sub-index", "band")
+    for sub in answer.sub_indices:
+        mark = " ←" if sub.pollutant is answer.dominant_pollutant and sub.averaging == answer.averaging else ""
+        amount = f"{sub.concentration:g} {sub.unit.label}"
+        number = "–" if sub.value is None else str(sub.value)
+        table.add_row(PLAUSIBLE[sub.pollutant].label + mark, sub.averaging, amount, number, sub.band or "–")
+    return table
