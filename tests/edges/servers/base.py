@@ -26,16 +26,20 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Protocol, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it arrived; of a repeated parameter the last value counts."""
+    """One request as it arrived; `params` holds the last value of a parameter, `every` all of them."""
 
     path: str
-    params: dict[str, str]
+    every: dict[str, list[str]]
     headers: dict[str, str]
+
+    @property
+    def params(self) -> dict[str, str]:
+        return {name: values[-1] for name, values in self.every.items()}
 
 
 @dataclass(frozen=True)
@@ -208,8 +212,8 @@ class ContractServer:
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
-                params = dict(parse_qsl(parts.query, keep_blank_values=True))
-                asked = Asked(parts.path, params, {name.lower(): value for name, value in self.headers.items()})
+                every = parse_qs(parts.query, keep_blank_values=True)
+                asked = Asked(parts.path, every, {name.lower(): value for name, value in self.headers.items()})
                 fault = server._fault(asked)
                 try:
                     reply = server._reply(asked)

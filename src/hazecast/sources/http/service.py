@@ -1,6 +1,6 @@
 """What a web service is asked, what it answers and which manners it wants."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -46,10 +46,10 @@ class Patience:
 
 @dataclass(frozen=True)
 class Request:
-    """One GET. `weight` is what it costs of the service's budgets."""
+    """One GET; a parameter with several values is repeated. `weight` is what it costs of the service's budgets."""
 
     url: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     weight: float = 1.0
 
@@ -62,7 +62,7 @@ class Request:
     def without_secrets(self, text: str) -> str:
         """`text` with this request's secrets replaced, should a service repeat them."""
         for name, value in {**self.params, **self.headers}.items():
-            if name.lower() in _SECRET_NAMES and value:
+            if name.lower() in _SECRET_NAMES and isinstance(value, str) and value:
                 text = text.replace(value, "***")
         return text
 

@@ -1,0 +1,56 @@
+"""Which stations of a network are meant."""
+
+from dataclasses import dataclass
+from math import asin, cos, radians, sin, sqrt
+
+EARTH_RADIUS_KM = 6371.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """All between these meridians and parallels [degrees, WGS84]."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def holds(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
+        """Whether the station lies inside."""
+        return self.south <= latitude <= self.north and self.west <= longitude <= self.east
+
+
+@dataclass(frozen=True)
+class Circle:
+    """All within `radius_km` [km] of a point [degrees, WGS84]."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+
+    def holds(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
+        """Whether the station lies inside."""
+        return distance_km((self.latitude, self.longitude), (latitude, longitude)) <= self.radius_km
+
+
+@dataclass(frozen=True)
+class Listed:
+    """These, by the network's own ids."""
+
+    station_ids: tuple[str, ...]
+
+    def holds(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
+        """Whether the station is listed."""
+        return station_id in self.station_ids
+
+
+Area = Box | Circle | Listed
+
+
+def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Great-circle distance of two points (latitude, longitude) [km], by the haversine formula."""
+    (latitude, longitude), (other_latitude, other_longitude) = one, other
+    across = sin(radians(other_latitude - latitude) / 2) ** 2
+    along = sin(radians(other_longitude - longitude) / 2) ** 2
+    scale = cos(radians(latitude)) * cos(radians(other_latitude))
+    return 2 * EARTH_RADIUS_KM * asin(sqrt(across + scale * along))
