@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from zoneinfo import available_timezones
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -36,6 +37,11 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
+    prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server.")
+    worker_port: int = Field(8080, ge=1, le=65535, description="Port at which the Prefect worker says that it lives.")
+    prefect_pool: str = Field("hazecast", min_length=1, description="Prefect work pool that the pipelines run in.")
+    schedule_timezone: str = Field("UTC", description="IANA time zone of the schedules (training Sunday 02:00 …).")
+    keep_runs_days: int = Field(90, ge=1, description="Runs older than this are deleted from the Prefect server [d].")
     stale_after_hours: float = Field(26.0, gt=0, description="Forecasts older than this are stale and not ready [h].")
     history_days: int = Field(
         400, ge=40, description="Days of history collected by a first run on endless sources [d]."
@@ -60,6 +66,20 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         "", validation_alias="MLFLOW_TRACKING_URI", description="MLflow server or database. Empty: SQLite under home."
     )
+
+    prefect_api_url: str = Field(
+        "", validation_alias="PREFECT_API_URL", description="Prefect server or Cloud. Empty: `hazecast up` starts one."
+    )
+    prefect_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias="PREFECT_API_KEY", description="Key to Prefect Cloud."
+    )
+
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _timezone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; write it like Europe/Helsinki or UTC")
+        return value
 
     @field_validator("now", mode="before")
     @classmethod
