@@ -35,3 +35,24 @@ class Source(Protocol):
     def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Observed weather of the hours in [since, until) and every forecast issued in it; empty where it has none."""
         ...
+
+
+class BackgroundModel(Protocol):
+    """A physics model that forecasts air quality itself; archived beside our forecasts and compared with them.
+
+    Raises:
+        SourceUnavailable: not reachable now.
+        SourceRefused: malformed or forbidden; the message says what to change.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `source` says in its rows."""
+        ...
+
+    def fetch_background(self, stations: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
+        """Rows of `air.tables.Background`: the newest run known at `now`, at the stations it covers, from its issue on.
+
+        Empty where it covers none.
+        """
+        ...

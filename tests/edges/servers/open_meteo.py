@@ -40,13 +40,13 @@ def limited(window: str) -> Reply:
 
 
 def unequal() -> Altered:
-    """One array loses its last value."""
-    return Altered(lambda body: body.replace(b", null]", b"]", 1) if b", null]" in body else _shortened(body))
+    """The last array loses its last value."""
 
+    def shorten(body: bytes) -> bytes:
+        head, _, tail = body.rpartition(b"]}")
+        return head.rpartition(b",")[0] + b"]}" + tail
 
-def _shortened(body: bytes) -> bytes:
-    head, _, tail = body.rpartition(b"]")
-    return head.rpartition(b",")[0] + b"]" + tail
+    return Altered(shorten)
 
 
 def broken_in_midstream() -> Altered:
