@@ -30,8 +30,8 @@ def _sum(*, nullable: bool = False) -> dy.Float64:
     return dy.Float64(nullable=nullable, min=0, allow_nan=False, allow_inf=False)
 
 
-def _count() -> dy.Int64:
-    return dy.Int64(min=0)
+def _count(*, nullable: bool = False) -> dy.Int64:
+    return dy.Int64(nullable=nullable, min=0)
 
 
 class Verification(dy.Schema):
@@ -42,8 +42,8 @@ class Verification(dy.Schema):
     trusted and both naive forecasts exist. All sums run over these `n` hours but the background's, which runs over
     `n_background`, as does `error_beside_background`. `absolute_error` is of q50, `squared_error` and `error` are of
     the mean. `inside_80` counts hours in q10…q90, `below_q10` hours below q10. Per limit: hours observed above it,
-    forecast above it (probability ≥ ½), both, and the sum of squared errors of the probability. `ingested_at`:
-    observations stored by then are in it.
+    forecast above it (probability ≥ ½), both, and the sum of squared errors of the probability; null where the
+    pollutant has no such limit. `ingested_at`: observations stored by then are in it.
     """
 
     issued_on = utc(primary_key=True)
@@ -72,14 +72,14 @@ class Verification(dy.Schema):
     below_q75 = _count()
     below_q90 = _count()
     below_q95 = _count()
-    who_observed = _count()
-    who_forecast = _count()
-    who_hits = _count()
-    who_brier = _sum()
-    eu_observed = _count()
-    eu_forecast = _count()
-    eu_hits = _count()
-    eu_brier = _sum()
+    who_observed = _count(nullable=True)
+    who_forecast = _count(nullable=True)
+    who_hits = _count(nullable=True)
+    who_brier = _sum(nullable=True)
+    eu_observed = _count(nullable=True)
+    eu_forecast = _count(nullable=True)
+    eu_hits = _count(nullable=True)
+    eu_brier = _sum(nullable=True)
     ingested_at = utc()
 
 

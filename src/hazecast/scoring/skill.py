@@ -25,13 +25,17 @@ def score(forecasts: pl.DataFrame, observations: pl.DataFrame, *, by: tuple[str,
     Source: the seasonal naive, the quantile CRPS (trapezoid over levels, tapering to 0 at levels 0 and 1).
     """
     rows = pair(forecasts, observations)
-    block = pl.coalesce(
+    blocks = rows.with_columns(lead_block=lead_block())
+    both = pl.concat([blocks, rows.with_columns(pl.lit("all").alias("lead_block"))])
+    return both.group_by(*by, "lead_block").agg(_measures()).sort(*by, "lead_block")
+
+
+def lead_block() -> pl.Expr:
+    """The block that `lead_hours` lies in, by name: "1-6"."""
+    return pl.coalesce(
         pl.when(pl.col("lead_hours").is_between(first, last)).then(pl.lit(f"{first}-{last}"))
         for first, last in LEAD_BLOCKS
     )
-    blocks = rows.with_columns(block.alias("lead_block"))
-    both = pl.concat([blocks, rows.with_columns(pl.lit("all").alias("lead_block"))])
-    return both.group_by(*by, "lead_block").agg(_measures()).sort(*by, "lead_block")
 
 
 def _measures() -> list[pl.Expr]:

@@ -1,0 +1,161 @@
+"""Sums over forecast hours that stay exact when they are added up, and the measures they give."""
+
+import polars as pl
+
+from hazecast.air.limits import LIMITS
+from hazecast.air.tables import QUANTILES
+from hazecast.scoring.pairs import COVERAGES, pair
+from hazecast.scoring.skill import lead_block
+
+EVENTS = ("who", "eu")
+KEY = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
+# Adding in another order changes the last digits; the same hours must give the same row.
+SUM_DECIMALS = 6
+_EXPECTED_AT = 0.5
+_SUMS = (
+    "absolute_error",
+    "squared_error",
+    "error",
+    "crps",
+    "persistence_error",
+    "seasonal_naive_error",
+    "background_error",
+    "error_beside_background",
+)
+_COUNTS = (
+    "n_background",
+    *(name.replace("coverage", "inside") for name in COVERAGES),
+    *(f"below_{quantile}" for quantile in QUANTILES),
+)
+_PARTS = ("observed", "forecast", "hits", "brier")
+
+
+def tally(
+    forecasts: pl.DataFrame, observations: pl.DataFrame, *, background: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """What became of issued forecasts, as sums.
+
+    Args:
+        forecasts: `air.tables.Forecasts`.
+        observations: `air.tables.Observations`, reaching 5 days further back; rows flagged ok are truth.
+        background: `air.tables.Background`; each hour is compared with the newest run that was available at issue.
+
+    Returns:
+        `air.verdicts.Verification` less `ingested_at`: a row for every group of `forecasts`, with n = 0 where nothing
+        could be scored yet.
+    """
+    issued = forecasts.with_columns(issued_on=pl.col("issued_at").dt.truncate("1d"), lead_block=lead_block())
+    rows = _with_background(pair(issued, observations), background).with_columns(_addends())
+    sums = [pl.col(name).sum() for name in (*_SUMS, *_COUNTS)]
+    limits = [_total(f"{event}_{part}") for event in EVENTS for part in _PARTS]
+    scored = rows.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n"), *sums, *limits)
+    groups = issued.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n_forecast"))
+    found = groups.join(scored, on=KEY, how="left").with_columns(pl.col("n", *_SUMS, *_COUNTS).fill_null(0))
+    return found.with_columns(pl.selectors.float().round(SUM_DECIMALS))
+
+
+def summarize(tallies: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """The measures of any groups of tallies; a measure is null where nothing was scored or no event happened.
+
+    Args:
+        tallies: rows of `air.verdicts.Verification`.
+        by: its columns to group by, e.g. ("pollutant", "lead_block").
+
+    Returns:
+        One row per group: n_forecast, n; mae, rmse, bias, crps [µg/m³]; rmae, rmae_persistence, rmae_background (MAE
+        over that of the seasonal naive, persistence and the background on the same hours); coverage_50/80/90 and
+        share_below_q05 … q95 (reliability: the share should be the level); for the limits who and eu: n_above_<limit>,
+        pod_, far_, csi_ (an hour is forecast above it when its probability is at least ½) and brier_<limit>.
+
+    Source: contingency measures as NOAA EMC and WMO define them.
+    """
+    totals = tallies.group_by(by).agg(
+        pl.col("n_forecast", "n", *_SUMS, *_COUNTS).sum(), *(_total(f"{e}_{p}") for e in EVENTS for p in _PARTS)
+    )
+    return totals.select(*by, "n_forecast", "n", *_measures()).sort(by)
+
+
+def _addends() -> list[pl.Expr]:
+    """What one forecast hour adds to each sum."""
+    observed, background = pl.col("observed_ugm3"), pl.col("background_ugm3")
+    error, absolute_error = pl.col("mean") - observed, pl.col("absolute_error_ugm3")
+    compared = background.is_not_null()
+    return [
+        absolute_error.alias("absolute_error"),
+        (error**2).alias("squared_error"),
+        error.alias("error"),
+        pl.col("crps_ugm3").alias("crps"),
+        (pl.col("persistence_ugm3") - observed).abs().alias("persistence_error"),
+        (pl.col("seasonal_naive_ugm3") - observed).abs().alias("seasonal_naive_error"),
+        (background - observed).abs().fill_null(0).alias("background_error"),
+        pl.when(compared).then(absolute_error).otherwise(0.0).alias("error_beside_background"),
+        compared.cast(pl.Int64).alias("n_background"),
+        *(pl.col(name).cast(pl.Int64).alias(name.replace("coverage", "inside")) for name in COVERAGES),
+        *((observed < pl.col(quantile)).cast(pl.Int64).alias(f"below_{quantile}") for quantile in QUANTILES),
+        *(addend for event in EVENTS for addend in _event(event)),
+    ]
+
+
+def _event(key: str) -> list[pl.Expr]:
+    """Null where the pollutant has no such limit."""
+    values = {p.value: limit.concentration_ugm3 for p, limits in LIMITS.items() for limit in limits if limit.key == key}
+    limit = pl.col("pollutant").replace_strict(values, default=None, return_dtype=pl.Float64)
+    observed, chance = pl.col("observed_ugm3") > limit, pl.col(f"p_exceed_{key}")
+    forecast = chance >= _EXPECTED_AT
+    return [
+        observed.cast(pl.Int64).alias(f"{key}_observed"),
+        forecast.cast(pl.Int64).alias(f"{key}_forecast"),
+        (observed & forecast).cast(pl.Int64).alias(f"{key}_hits"),
+        ((chance - observed.cast(pl.Float64)) ** 2).alias(f"{key}_brier"),
+    ]
+
+
+def _with_background(rows: pl.DataFrame, background: pl.DataFrame | None) -> pl.DataFrame:
+    if background is None or background.is_empty():
+        return rows.with_columns(background_ugm3=pl.lit(None, pl.Float64))
+    key = ["station_id", "pollutant", "issued_at", "valid_at"]
+    runs = background.rename({"issued_at": "run_at", "concentration_ugm3": "background_ugm3"})
+    offered = rows.select(key).join(runs, on=["station_id", "pollutant", "valid_at"])
+    known = offered.filter(pl.col("available_at") <= pl.col("issued_at")).sort("run_at", "source")
+    newest = known.group_by(key, maintain_order=True).agg(pl.col("background_ugm3").last())
+    return rows.join(newest, on=key, how="left")
+
+
+def _total(column: str) -> pl.Expr:
+    """A sum that is null, not zero, where there is nothing to add."""
+    return pl.when(pl.col(column).count() > 0).then(pl.col(column).sum()).alias(column)
+
+
+def _measures() -> list[pl.Expr]:
+    n, mae = pl.col("n"), _ratio("absolute_error", "n")
+    return [
+        mae.alias("mae"),
+        _ratio("squared_error", "n").sqrt().alias("rmse"),
+        _ratio("error", "n").alias("bias"),
+        _ratio("crps", "n").alias("crps"),
+        _ratio("absolute_error", "seasonal_naive_error").alias("rmae"),
+        _ratio("absolute_error", "persistence_error").alias("rmae_persistence"),
+        _ratio("error_beside_background", "background_error").alias("rmae_background"),
+        *(_ratio(name.replace("coverage", "inside"), "n").alias(name) for name in COVERAGES),
+        *(_ratio(f"below_{quantile}", "n").alias(f"share_below_{quantile}") for quantile in QUANTILES),
+        *(measure for event in EVENTS for measure in _contingency(event, n)),
+    ]
+
+
+def _contingency(event: str, n: pl.Expr) -> list[pl.Expr]:
+    observed, forecast, hits = (pl.col(f"{event}_{part}") for part in ("observed", "forecast", "hits"))
+    return [
+        observed.alias(f"n_above_{event}"),
+        _share(hits, observed).alias(f"pod_{event}"),
+        _share(forecast - hits, forecast).alias(f"far_{event}"),
+        _share(hits, observed + forecast - hits).alias(f"csi_{event}"),
+        _share(pl.col(f"{event}_brier"), n).alias(f"brier_{event}"),
+    ]
+
+
+def _ratio(numerator: str, denominator: str) -> pl.Expr:
+    return _share(pl.col(numerator), pl.col(denominator))
+
+
+def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    return pl.when(whole > 0).then(part / whole)
