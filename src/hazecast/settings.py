@@ -24,12 +24,15 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".hazecast"), description="Folder that holds all local state: tables, models, databases.")
     source: SourceName = Field(
-        "auto", description="Where data come from: simulated, files, or auto (the live default place once it exists)."
+        "auto", description="Where data come from: simulated, files, or auto: the chosen place's own, else simulated."
     )
     data: Path | None = Field(None, description="Dataset folder for the source `files`.")
     place: str = Field(
-        "", description="Name under which tables and models are kept. Empty: the dataset folder's name, or simulated."
+        "",
+        description="The place: a file of the config folder by that name says where its data come from; tables and "
+        "models are kept under it. Empty: the dataset folder's name, or simulated.",
     )
+    config: Path = Field(Path("config"), description="Folder of your own place files; those shipped are found anyway.")
     now: datetime | None = Field(
         None, description="Replayed clock: act as if it were this UTC time (2016-06-01T00:00Z). Empty: the real clock."
     )
@@ -45,6 +48,18 @@ class Settings(BaseSettings):
     stale_after_hours: float = Field(26.0, gt=0, description="Forecasts older than this are stale and not ready [h].")
     history_days: int = Field(
         400, ge=40, description="Days of history collected by a first run on endless sources [d]."
+    )
+    openaq_api_key: SecretStr = Field(SecretStr(""), description="Key for OpenAQ, free at explore.openaq.org.")
+    open_meteo_api_key: SecretStr = Field(
+        SecretStr(""), description="Key of an Open-Meteo customer. Empty: the free service, for non-commercial use."
+    )
+    open_meteo_url: str = Field(
+        "https://{api}.open-meteo.com", description="Address of Open-Meteo, or of a server of your own without {api}."
+    )
+    fmi_url: str = Field("https://opendata.fmi.fi/wfs", description="Address of FMI's download service.")
+    openaq_url: str = Field("https://api.openaq.org/v3", description="Address of the OpenAQ API.")
+    openaq_archive_url: str = Field(
+        "https://openaq-data-archive.s3.amazonaws.com", description="Address of OpenAQ's public archive."
     )
     validation_days: int = Field(28, ge=5, description="Days at the end of the history a new model is judged on [d].")
     log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
