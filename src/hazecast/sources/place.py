@@ -1,0 +1,51 @@
+"""The sources of one place joined to one: stations and observations from a network, weather from a model."""
+
+from datetime import datetime
+from functools import cached_property
+
+import polars as pl
+
+from hazecast.air.tables import Weather, conform
+from hazecast.sources import Source
+from hazecast.sources.open_meteo import OpenMeteoWeather
+
+
+class PlaceSource:
+    """What the network of a place observes, with the weather its stations are forecast.
+
+    Where the network observes weather itself, that is the observed weather; the model's analysis fills in for stations
+    and hours without. Its stations are asked for once.
+
+    Args:
+        network: who observes; its name is the source's name.
+        weather: who forecasts the weather.
+    """
+
+    simulated = False
+
+    def __init__(self, network: Source, weather: OpenMeteoWeather) -> None:
+        self.name = network.name
+        self._network, self._weather = network, weather
+
+    def fetch_span(self) -> tuple[datetime, datetime] | None:
+        """As the network says."""
+        return self._network.fetch_span()
+
+    def fetch_stations(self) -> pl.DataFrame:
+        """The network's stations."""
+        return self._stations
+
+    def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """The network's observations."""
+        return self._network.fetch_observations(since=since, until=until)
+
+    def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """Weather observed or analysed in the hours in [since, until) and every forecast issued in it."""
+        observed = self._network.fetch_weather(since=since, until=until)
+        modelled = self._weather.at(self._stations, since=since, until=until)
+        key = ["station_id", "valid_at", "issued_at"]
+        return conform(Weather, pl.concat([observed, modelled.join(observed, on=key, how="anti", nulls_equal=True)]))
+
+    @cached_property
+    def _stations(self) -> pl.DataFrame:
+        return self._network.fetch_stations()
