@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazecast import __version__
+from hazecast.places import Place
+from hazecast.providers import Providers, chosen_place
 from hazecast.settings import Settings
-from hazecast.sources import Source
+from hazecast.sources import BackgroundModel, Source
 from hazecast.sources.files import FilesSource
+from hazecast.sources.http import HttpClient
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.store import Store
 
@@ -30,11 +33,26 @@ class Wiring:
 
     @cached_property
     def source(self) -> Source:
-        """The configured source; `auto` is simulated until live places exist."""
+        """The configured source; `auto` is that of the chosen place, simulated when none is chosen."""
         if self.settings.source == "files":
             assert self.settings.data is not None
             return FilesSource(self.settings.data)
-        return SimulatedSource()
+        return self.providers.source(self.place) if self.place else SimulatedSource()
+
+    @cached_property
+    def place(self) -> Place | None:
+        """The live place that is chosen; None: simulated data or a dataset folder."""
+        return chosen_place(self.settings)
+
+    @cached_property
+    def backgrounds(self) -> tuple[BackgroundModel, ...]:
+        """The physics models archived for the chosen place."""
+        return self.providers.backgrounds(self.place) if self.place else ()
+
+    @cached_property
+    def providers(self) -> Providers:
+        """The services of the network."""
+        return Providers(self.settings, HttpClient(cache_folder=self.settings.home.resolve() / "http"))
 
     @cached_property
     def store(self) -> Store:
@@ -53,7 +71,7 @@ class Wiring:
     @cached_property
     def replayed_now(self) -> datetime | None:
         """The clock to replay: as set, or the end of a dataset that is history; None: the real clock."""
-        if self.settings.now is not None:
+        if self.settings.now is not None or self.place is not None:
             return self.settings.now
         span = self.source.fetch_span()
         if span is not None and span[1] < self.settings.clock() - REPLAYED_AFTER:
@@ -71,7 +89,7 @@ def training_parameters(wiring: Wiring) -> dict[str, str | int | float]:
     return {
         "hazecast_version": __version__,
         "git_revision": git_revision(),
-        "source": wiring.source.name,
+        "source": wiring.place.observations.source if wiring.place else wiring.source.name,
         "validation_days": settings.validation_days,
     }
 

@@ -19,17 +19,17 @@ def opening(parts: Wiring, console: Console) -> None:
     """Say what is about to run, on which data and by which clock."""
     settings = parts.settings
     console.print(f"[bold]Hazecast[/bold] · place {settings.place_name} · state in {settings.home}")
-    if settings.source == "auto":
+    if settings.source == "auto" and parts.place is None:
         console.print(
-            "no source given: the default place (Helsinki) needs a live source, which this version does not have yet; "
-            "using the simulated source instead. Real data: --source files --data DIR"
+            "no place chosen: using the simulated source. Real data: --place helsinki (`hazecast places` lists more), "
+            "or files of your own: --source files --data DIR"
         )
     labels(parts, console)
 
 
 def labels(parts: Wiring, console: Console) -> None:
     """Say loudly what must not be mistaken: simulated data, a replayed clock."""
-    if parts.source.simulated:
+    if parts.place is None and parts.source.simulated:
         console.print(SIMULATED)
     if parts.replayed_now is not None:
         console.print(

@@ -17,10 +17,11 @@ class PlaceSource:
     and hours without. Its stations are asked for once.
 
     Args:
-        network: who observes; its name is the source's name.
+        network: who observes; the joined source bears its name.
         weather: who forecasts the weather.
     """
 
+    name = "place"
     simulated = False
 
     def __init__(self, network: Source, weather: OpenMeteoWeather) -> None:
