@@ -13,7 +13,7 @@ from hazecast.air.pollutants import PLAUSIBLE, POLLUTANTS, Pollutant
 from hazecast.air.units import Unit
 from hazecast.errors import ContractError, HazecastError, NotKnown
 
-_BEYOND_TABLE = 2.0
+_BEYOND_TABLE = 5.0
 _MISUSE = 2
 _T = TypeVar("_T")
 

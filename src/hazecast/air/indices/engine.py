@@ -11,7 +11,6 @@ import polars as pl
 
 from hazecast.air.advice import UNKNOWN, Advice, advise
 from hazecast.air.averages import Hours, Window
-from hazecast.air.clock import HOUR
 from hazecast.air.indices.scales import Scale
 from hazecast.air.pollutants import PLAUSIBLE, Pollutant
 from hazecast.air.units import EU_REFERENCE_C, Unit, convert
@@ -174,7 +173,10 @@ class Index:
         Raises:
             ContractError: an hour of a pollutant repeats (more than one station?).
         """
-        readings, lacking = [], []
+        measured = set(hourly["pollutant"].unique())
+        coarse = [pollutant for pollutant in self.scales if pollutant in measured and pollutant not in self.hourly]
+        lacking = [f"{PLAUSIBLE[pollutant].label}: hourly means are too coarse" for pollutant in coarse]
+        readings = []
         for pollutant, windows in self.hourly.items():
             hours = hours_until(hourly, pollutant, at)
             for averaging, window in windows.items() if not np.isnan(hours).all() else ():
@@ -271,6 +273,6 @@ def hours_until(hourly: pl.DataFrame, pollutant: Pollutant, at: datetime) -> Hou
     if rows["observed_at"].is_duplicated().any():
         raise ContractError(f"an hour of {pollutant} repeats; an index is of one station")
     hours = np.full(WINDOW_HOURS, np.nan)
-    places = rows.select((pl.col("observed_at") - oldest) // HOUR).to_series().to_numpy().astype(int)
+    places = rows.select((pl.col("observed_at") - oldest).dt.total_hours()).to_series().to_numpy()
     hours[places] = rows["concentration_ugm3"].to_numpy()
     return hours
