@@ -10,16 +10,19 @@ import structlog
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
-from hazecast.errors import HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
+from hazecast.errors import AlreadyRunning, HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
 from hazecast.steps import Progress, silent
+from hazecast.steps.backfill import backfill, outstanding_weeks
+from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
-from hazecast.steps.collect import Batch, collect
+from hazecast.steps.collect import Batch, collect, first_hour
 from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
 from hazecast.steps.lock import only_one
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
 from hazecast.steps.validate import Verdict, validate
+from hazecast.steps.verify import Verified, verify
 from hazecast.wiring import Wiring, training_parameters
 
 log = structlog.get_logger()
@@ -57,17 +60,23 @@ class Pipeline:
         """Whether this hour's forecast is in the archive already; then there is nothing left to predict."""
         return self.parts.store.newest(Forecasts, "issued_at") == floor_hour(self.now)
 
-    def collect(self) -> Batch:
-        """Fetch what is new; nothing is stored yet.
+    def collect(self, *, since: datetime | None = None) -> Batch:
+        """Fetch what is new; nothing of it is stored yet.
+
+        At a live place, and from `since` on where it is given, weeks of history that are missing are fetched, checked
+        and stored first, one by one.
 
         Raises:
             SourceError: the source did not deliver.
         """
         parts = self.parts
+        if since is not None or parts.place is not None:
+            self._backfill(since)
         with self._step("collect") as (notes, report):
             days = parts.settings.history_days
             batch = collect(parts.source, parts.store, now=self.now, history_days=days, progress=report)
-            notes.summary = f"{batch.observations.height:,} observations since {batch.since:%Y-%m-%d %H:%M} UTC"
+            found = f"{batch.observations.height:,} observations since {batch.since:%Y-%m-%d %H:%M} UTC"
+            notes.summary = "; ".join([found, *batch.complaints])
         return batch
 
     def check(self, batch: Batch) -> Checked:
@@ -79,6 +88,7 @@ class Pipeline:
         with self._step("check") as (notes, report):
             checked = check(batch, self.parts.store, now=self.now, progress=report)
             notes.summary = f"observations version {checked.observations_version}"
+        self._archive_background()
         return checked
 
     def train(self) -> Candidate:
@@ -122,6 +132,13 @@ class Pipeline:
             log.warning("the challenger could not forecast", reason=str(err))
         return rows
 
+    def verify(self) -> Verified:
+        """Score every issued forecast whose hours have been observed since."""
+        with self._step("verify") as (notes, report):
+            verified = verify(self.parts.store, progress=report)
+            notes.summary = f"{verified.n_hours:,} hours scored"
+        return verified
+
     def training(self) -> Verdict:
         """Collect, check, train, validate."""
         self.check(self.collect())
@@ -141,9 +158,24 @@ class Pipeline:
         """Train, then forecast; with too little history the climatology forecasts."""
         try:
             self.training()
-        except TooLittleHistory as err:
+        except (TooLittleHistory, AlreadyRunning) as err:
             log.warning("not trained", reason=str(err))
         return self.forecast()
+
+    def _backfill(self, since: datetime | None) -> None:
+        parts, until = self.parts, floor_hour(self.now)
+        days = parts.settings.history_days
+        start = since or first_hour(parts.source, parts.store, until=until, history_days=days)
+        weeks = outstanding_weeks(parts.store, since=start, now=self.now)
+        if weeks:
+            with self._step("backfill") as (notes, report):
+                notes.summary = backfill(parts.source, parts.store, weeks, now=self.now, progress=report)
+
+    def _archive_background(self) -> None:
+        parts = self.parts
+        if parts.backgrounds:
+            with self._step("background") as (notes, report):
+                notes.summary = archive_background(parts.backgrounds, parts.store, now=self.now, progress=report)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[Notes, Progress]]:

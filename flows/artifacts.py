@@ -1,0 +1,56 @@
+"""What the runs show in the Prefect UI: tables, plots and links."""
+
+import base64
+from io import BytesIO
+
+import polars as pl
+from matplotlib.figure import Figure
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_table_artifact,
+)
+
+from hazecast.air.tables import Quality
+from hazecast.pipeline import Pipeline
+from hazecast.steps.plots import skill_figures
+from hazecast.steps.validate import Verdict
+
+_LEADS_SHOWN = (1, 6, 24, 48, 72)
+
+
+def show_quality(pipeline: Pipeline) -> None:
+    """The report of the check made now, worst series first."""
+    found = pipeline.parts.store.read(Quality, pl.col("checked_at") == pipeline.now)
+    columns = ("station_id", "pollutant", "completeness", "n_observed", "n_suspicious", "n_invalid", "reasons")
+    worst = found.sort("n_invalid", "n_suspicious", "completeness", descending=[True, True, False]).select(columns)
+    create_table_artifact(worst.to_dicts(), key="quality-report", description="What the check found, worst first")
+
+
+def show_verdict(pipeline: Pipeline, verdict: Verdict) -> None:
+    """How the candidate fared: the tests, an error plot per pollutant, and where its run is."""
+    about = f"Version {verdict.version} {verdict.outcome}: {verdict.reason}"
+    create_table_artifact(verdict.tests.to_dicts(), key="promotion-tests", description=about)
+    for name, figure in skill_figures(verdict.scores).items():
+        create_image_artifact(_as_url(figure), key=name.replace("_", "-"), description=about)
+    settings = pipeline.parts.settings
+    if settings.has_mlflow_server:
+        model = f"{settings.mlflow_tracking_uri}/#/models/hazecast-{settings.place_name}/versions/{verdict.version}"
+        create_link_artifact(model, key="model-version", link_text=f"version {verdict.version} in MLflow")
+
+
+def show_forecast(pipeline: Pipeline, rows: pl.DataFrame) -> None:
+    """Medians at a few lead times per series, and where the whole forecast is served."""
+    some = rows.filter(pl.col("lead_hours").is_in(_LEADS_SHOWN)).with_columns(pl.col("q50").round(1))
+    key = ["station_id", "pollutant", "status"]
+    wide = some.pivot("lead_hours", index=key, values="q50", aggregate_function="first").sort(key)
+    about = f"Median [µg/m³] by lead time [h], issued {rows['issued_at'][0]:%Y-%m-%d %H:%M} UTC"
+    create_table_artifact(wide.to_dicts(), key="forecast", description=about)
+    settings = pipeline.parts.settings
+    create_link_artifact(f"http://{settings.host}:{settings.api_port}/docs", key="forecast-api", link_text="the API")
+
+
+def _as_url(figure: Figure) -> str:
+    written = BytesIO()
+    figure.savefig(written, format="png", dpi=80)
+    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"

@@ -1,0 +1,113 @@
+"""Put the pipelines on their schedules: `python flows/deployments.py`, on a Prefect server or on Prefect Cloud.
+
+Where to is what Prefect itself reads: PREFECT_API_URL and, for Cloud, PREFECT_API_KEY. Running it again changes only
+what has changed. `--work` then becomes a worker that runs what falls due.
+"""
+
+import argparse
+import inspect
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import quiet  # noqa: F401 - settings that must be there before Prefect is
+from main_flows import full, monitoring, prediction, training
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Cron
+from prefect.workers.process import ProcessWorker
+from upkeep import upkeep
+
+from hazecast.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAINING_QUEUE, FORECASTING_QUEUE = "training", "forecasting"
+# One training at a time on all workers together; a prediction never waits behind one.
+QUEUE_LIMITS = {TRAINING_QUEUE: 1, FORECASTING_QUEUE: 2}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One deployment: which flow runs when (cron), in which queue."""
+
+    name: str
+    flow: Flow[..., Any]
+    cron: str
+    queue: str
+
+
+PLANS = (
+    Plan("training", training, "0 2 * * 0", TRAINING_QUEUE),
+    Plan("prediction", prediction, "0 6 * * *", FORECASTING_QUEUE),
+    Plan("monitoring", monitoring, "0 */6 * * *", FORECASTING_QUEUE),
+    Plan("full", full, "0 0 * * 6", TRAINING_QUEUE),
+    Plan("upkeep", upkeep, "30 * * * *", FORECASTING_QUEUE),
+)
+
+
+def deploy(settings: Settings) -> list[str]:
+    """Create or update the work pool, its queues and every deployment; the names of the deployments."""
+    pool = settings.prefect_pool
+    with get_client(sync_client=True) as client:
+        _ensure_pool(client, pool)
+        for queue, limit in QUEUE_LIMITS.items():
+            _ensure_queue(client, pool, queue, limit)
+    for plan in PLANS:
+        stored = plan.flow.from_source(source=str(ROOT), entrypoint=_entrypoint(plan.flow))
+        stored.deploy(  # type: ignore[union-attr]  # synchronous here
+            name=plan.name,
+            work_pool_name=pool,
+            work_queue_name=plan.queue,
+            schedule=Cron(plan.cron, timezone=settings.schedule_timezone),
+            print_next_steps=False,
+            ignore_warnings=True,
+        )
+    return [f"{plan.flow.name}/{plan.name}" for plan in PLANS]
+
+
+def work(settings: Settings) -> None:
+    """Become the worker of the pool, answering at its health port; does not return."""
+    os.environ["PREFECT_WORKER_WEBSERVER_PORT"] = str(settings.worker_port)
+    os.environ["PREFECT_WORKER_WEBSERVER_HOST"] = settings.host
+    worker = ("worker", "start", "--pool", settings.prefect_pool, "--type", "process", "--with-healthcheck")
+    os.execv(sys.executable, (sys.executable, "-m", "prefect", *worker))
+
+
+def _ensure_pool(client: SyncPrefectClient, pool: str) -> None:
+    try:
+        client.read_work_pool(pool)
+    except ObjectNotFound:
+        template = ProcessWorker.get_default_base_job_template()
+        about = "Hazecast's pipelines, each run in a process of its own on a worker"
+        client.create_work_pool(
+            WorkPoolCreate(name=pool, type="process", base_job_template=template, description=about)
+        )
+
+
+def _ensure_queue(client: SyncPrefectClient, pool: str, queue: str, limit: int) -> None:
+    try:
+        found = client.read_work_queue_by_name(queue, work_pool_name=pool)
+    except ObjectNotFound:
+        client.create_work_queue(queue, work_pool_name=pool, concurrency_limit=limit)
+    else:
+        client.update_work_queue(found.id, concurrency_limit=limit)
+
+
+def _entrypoint(flow: Flow[..., Any]) -> str:
+    written_in = Path(inspect.getfile(flow.fn)).resolve().relative_to(ROOT)
+    return f"{written_in}:{flow.fn.__name__}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Put the pipelines on their schedules.")
+    parser.add_argument("--work", action="store_true", help="then stay as a worker that runs what falls due")
+    stay = parser.parse_args().work
+    configured = load_settings()
+    for deployment in deploy(configured):
+        print(deployment)  # noqa: T201 - a script's own output
+    if stay:
+        work(configured)
