@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from hazecast.errors import SettingsError
 from hazecast.places import (
     SHIPPED,
     FmiObservations,
@@ -19,10 +18,9 @@ from hazecast.sources.fmi import FmiSource
 from hazecast.sources.http import HttpClient
 from hazecast.sources.open_meteo import CamsForecast, OpenMeteo, OpenMeteoSource, OpenMeteoWeather
 from hazecast.sources.open_meteo.source import Spot
+from hazecast.sources.openaq import OpenAQSource
 from hazecast.sources.place import PlaceSource
 from hazecast.sources.silam import SilamForecast
-
-KEY_SETTING = "HAZECAST_OPENAQ_API_KEY"
 
 
 class Providers:
@@ -43,19 +41,11 @@ class Providers:
         return OpenMeteo(self._client, url=self._settings.open_meteo_url, api_key=key)
 
     def source(self, place: Place) -> Source:
-        """Observations and weather of `place`.
-
-        Raises:
-            SettingsError: its network wants a key and there is none.
-        """
+        """Observations and weather of `place`."""
         return PlaceSource(self.network(place), OpenMeteoWeather(self.open_meteo, place.weather.model))
 
     def network(self, place: Place) -> Source:
-        """Who observes at `place`.
-
-        Raises:
-            SettingsError: the network wants a key and there is none.
-        """
+        """Who observes at `place`."""
         pollutants = [pollutant.value for pollutant in place.pollutants]
         chosen = place.observations
         if isinstance(chosen, OpenMeteoObservations):
@@ -67,19 +57,10 @@ class Providers:
         return self.openaq(_area(chosen), pollutants)
 
     def openaq(self, area: Area, pollutants: list[str]) -> Source:
-        """OpenAQ's stations in `area`.
-
-        Raises:
-            SettingsError: there is no key.
-        """
-        key = self._settings.openaq_api_key.get_secret_value()
-        if not key:
-            raise SettingsError(f"OpenAQ wants a key: get one free at explore.openaq.org and set {KEY_SETTING}")
-        from hazecast.sources.openaq import OpenAQSource
-
+        """OpenAQ's stations in `area`; without a key it refuses when first asked."""
         return OpenAQSource(
             self._client,
-            api_key=key,
+            api_key=self._settings.openaq_api_key.get_secret_value(),
             area=area,
             pollutants=pollutants,
             base_url=self._settings.openaq_url,

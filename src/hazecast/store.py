@@ -184,7 +184,9 @@ class Store:
 def _same_span(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
     """A filter that spares reading files without any of the keys: the span of the key's first time column."""
     times = [column for column in key if rows.schema[column] == pl.Datetime("us", "UTC")]
-    if not times or rows.is_empty():
+    if rows.is_empty():
+        return pl.lit(False)
+    if not times:
         return pl.lit(True)
     return pl.col(times[0]).is_between(rows[times[0]].min(), rows[times[0]].max())
 

@@ -201,7 +201,7 @@ class Quality(dy.Schema):
     checked_at = _utc(primary_key=True)
     station_id = dy.String(primary_key=True)
     pollutant = _one_of(POLLUTANTS, primary_key=True)
-    window_start = _utc()
+    window_start = _utc(primary_key=True)
     window_end = _utc()
     n_expected = dy.Int64(min=0)
     n_observed = dy.Int64(min=0)

@@ -101,7 +101,8 @@ class Reader:
 
     def _read_newest_check(self, now: datetime) -> pl.DataFrame:
         rows = self._read_recent(Quality, "checked_at", now=now)
-        return rows.filter(pl.col("checked_at") == pl.col("checked_at").max())
+        last = rows.filter(pl.col("checked_at") == pl.col("checked_at").max())
+        return last.filter(pl.col("window_end") == pl.col("window_end").max())
 
     def _read_newest_scores(self, _: datetime) -> pl.DataFrame:
         rows = self._store.read(Scores, pl.col("lead_block") == "all")

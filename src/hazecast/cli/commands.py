@@ -1,6 +1,7 @@
 """The commands. `hazecast --help` teaches the order in which to use them."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -41,6 +42,12 @@ Source = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option(help="Dataset folder for the source files (docs/data.md).", metavar="DIR")]
 Now = Annotated[str | None, typer.Option(help="Act as if it were this UTC time: 2016-06-01T00:00Z.", metavar="TIME")]
+Place = Annotated[
+    str | None, typer.Option(help="A place of `hazecast places`.", show_default="HAZECAST_PLACE", metavar="NAME")
+]
+Since = Annotated[
+    str | None, typer.Option(help="Collect history from this UTC day on: 2024-01-01. Resumes.", metavar="DAY")
+]
 P = ParamSpec("P")
 
 
@@ -66,9 +73,9 @@ def _explains(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def _wire(source: str | None, data: Path | None, now: str | None) -> Wiring:
+def _wire(source: str | None, data: Path | None, now: str | None, place: str | None = None) -> Wiring:
     source = source or ("files" if data else None)
-    settings = load_settings(source=source, data=data, now=now)
+    settings = load_settings(source=source, data=data, now=now, place=place)
     configure_logs(settings.log_format)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -79,59 +86,71 @@ def _wire(source: str | None, data: Path | None, now: str | None) -> Wiring:
 
 @app.command()
 @_explains
-def up(source: Source = None, data: Data = None, now: Now = None) -> None:
-    """Run the full pipeline once, then keep MLflow, API and dashboard up until Ctrl-C."""
+def up(
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    prefect: Annotated[bool, typer.Option(help="Also a Prefect server, and a worker that keeps the schedules.")] = True,
+) -> None:
+    """Run the full pipeline once, then keep MLflow, API, dashboard, Prefect and a worker up until Ctrl-C."""
     parts = _wire(source, data, now)
-    stack.require_free_ports(parts.settings)
+    local = stack.services(parts.settings, prefect=prefect)
+    stack.require_free_ports(local, parts.settings.host)
     show.opening(parts, console)
     _bring_up_to_date(parts)
     logs = parts.settings.home / "logs"
     try:
-        with stack.running(parts.settings, environment_of(parts), logs) as children:
-            show.addresses(parts, console)
-            stack.wait(children, logs)
+        with stack.running(local, environment_of(parts), logs) as children:
+            show.addresses(parts, local, console)
+            stack.wait(local, children, logs, complain=complaints.print)
     except KeyboardInterrupt:
         console.print("\nstopped; `hazecast up` continues from what is stored")
 
 
 @app.command()
 @_explains
-def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None) -> None:
+def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Run a sequence: training (collect, train), prediction (collect, forecast) or full (all)."""
-    pipeline = pipeline_on(console, _wire(source, data, now))
+    pipeline = pipeline_on(console, _wire(source, data, now, place))
     {Flow.TRAINING: pipeline.training, Flow.PREDICTION: pipeline.prediction, Flow.FULL: pipeline.full}[flow]()
 
 
 @app.command()
 @_explains
-def collect(source: Source = None, data: Data = None, now: Now = None) -> None:
-    """Fetch what is new from the source, flag what is doubtful, store it."""
-    pipeline = pipeline_on(console, _wire(source, data, now))
-    pipeline.check(pipeline.collect())
+def collect(
+    source: Source = None, data: Data = None, now: Now = None, place: Place = None, since: Since = None
+) -> None:
+    """Fetch what is new from the source, flag what is doubtful, store it.
+
+    History comes week by week, each week checked and stored before the next: interrupt it when you like, the same
+    command goes on where it stopped. The last 72 hours are fetched again each time, since networks revise them.
+    """
+    pipeline = pipeline_on(console, _wire(source, data, now, place))
+    pipeline.check(pipeline.collect(since=_day(since) if since else None))
 
 
 @app.command()
 @_explains
-def train(source: Source = None, data: Data = None, now: Now = None) -> None:
+def train(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Fit a model, judge it against baselines and the champion, promote it if it earned it."""
-    pipeline = pipeline_on(console, _wire(source, data, now))
+    pipeline = pipeline_on(console, _wire(source, data, now, place))
     pipeline.validate(pipeline.train())
 
 
 @app.command()
 @_explains
-def forecast(source: Source = None, data: Data = None, now: Now = None) -> None:
+def forecast(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Issue the next 72 hours for every station and pollutant and show a summary."""
-    parts = _wire(source, data, now)
+    parts = _wire(source, data, now, place)
     pipeline_on(console, parts).forecast()
     show.forecast_table(parts, console)
 
 
 @app.command()
 @_explains
-def status(source: Source = None, data: Data = None, now: Now = None) -> None:
+def status(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Show what is stored, how fresh it is, which model is champion and how good it is."""
-    show.status(_wire(source, data, now), console)
+    show.status(_wire(source, data, now, place), console)
 
 
 app.add_typer(backtest.group(_explains), name="backtest")
@@ -140,18 +159,18 @@ app.command()(index.index)
 
 @app.command()
 @_explains
-def doctor(source: Source = None, data: Data = None, now: Now = None) -> None:
+def doctor(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Check this machine and these settings, and say how to mend what is wrong."""
-    parts = _wire(source, data, now)
+    parts = _wire(source, data, now, place)
     if not show.findings(diagnose(parts), console):
         raise typer.Exit(1)
 
 
 @app.command()
 @_explains
-def serve(source: Source = None, data: Data = None, now: Now = None) -> None:
+def serve(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Serve the API alone, without pipeline or dashboard."""
-    parts = _wire(source, data, now)
+    parts = _wire(source, data, now, place)
     replayed = parts.replayed_now
     api = create_app(
         store=parts.store,
@@ -160,6 +179,13 @@ def serve(source: Source = None, data: Data = None, now: Now = None) -> None:
         stale_after_hours=parts.settings.stale_after_hours,
     )
     uvicorn.run(api, host=parts.settings.host, port=parts.settings.api_port, log_level="warning")
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(tzinfo=UTC))
+    except ValueError as err:
+        raise SettingsError(f"--since {text!r} is not a day such as 2024-01-01") from err
 
 
 @app.command()

@@ -29,7 +29,8 @@ def check(batch: Batch, store: Store, *, now: datetime, progress: Progress = sil
     """
     progress("flagging", 0.0)
     context = batch.since - timedelta(hours=quality.CONTEXT_HOURS)
-    recent = store.read(Observations, pl.col("observed_at") >= context)
+    around = pl.col("observed_at").is_between(context, batch.until + timedelta(hours=quality.CONTEXT_HOURS))
+    recent = store.read(Observations, around)
     flagged = quality.flag(batch.observations, recent=recent, now=now, stations=batch.stations)
     report = quality.report(flagged, since=batch.since, until=batch.until, now=now)
     store.upsert(Quality, report)
@@ -38,7 +39,9 @@ def check(batch: Batch, store: Store, *, now: datetime, progress: Progress = sil
         raise QualityError(f"the batch of {batch.since:%Y-%m-%d} to {batch.until:%Y-%m-%d} was not stored: {reason}")
     progress("storing", 0.4)
     store.upsert(Stations, batch.stations)
-    store.upsert(Weather, batch.weather)
+    # The past may be analysed anew; a forecast stays what it was when it was issued.
+    store.upsert(Weather, batch.weather.filter(pl.col("issued_at").is_null()))
+    store.append(Weather, batch.weather.filter(pl.col("issued_at").is_not_null()))
     version = store.upsert(Observations, pl.concat([flagged.rows, flagged.revised]))
     progress(_in_words(report), 1.0)
     return Checked(report, version)
