@@ -28,7 +28,7 @@ RULES: dict[str, str] = {
 
 _PM25, _PM10 = Pollutant.PM25.value, Pollutant.PM10.value
 # What loggers write for "nothing" (AirNow, OpenAQ); 985 is the full scale of a common particle monitor (BAM).
-_SENTINELS = (-9999.0, -999.0, -99.0, 9999.0)
+SENTINELS = (-9999.0, -999.0, -99.0, 9999.0)
 _PM_FULL_SCALE = 985.0
 # NOAA qc_site_pm25: so many hours stand out when each is so far [µg/m³] above the hours on both sides.
 _SPIKES = ((1, 50.0), (2, 100.0), (3, 100.0))
@@ -103,7 +103,7 @@ def _is_particles() -> pl.Expr:
 
 def _is_sentinel() -> pl.Expr:
     value = pl.col("concentration_ugm3")
-    return value.is_in(_SENTINELS) | (_is_particles() & (value == _PM_FULL_SCALE))
+    return value.is_in(SENTINELS) | (_is_particles() & (value == _PM_FULL_SCALE))
 
 
 def _is_negative() -> pl.Expr:

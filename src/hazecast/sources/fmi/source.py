@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 
 import polars as pl
 
@@ -78,7 +77,7 @@ class FmiSource:
                 "latitude": station.latitude,
                 "longitude": station.longitude,
             }
-            for station in self._stations
+            for station in self._stations()
         ]
         described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION}
         return conform(
@@ -87,19 +86,19 @@ class FmiSource:
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Hourly means [µg/m³] that start in [since, until), asked for a week at a time."""
-        fmisids = [station.fmisid for station in self._stations]
+        fmisids = [station.fmisid for station in self._stations()]
         rows = self._coverage("urban::observations::airquality::hourly::multipointcoverage", fmisids, since, until)
         return conform(FetchedObservations, self._observations(rows))
 
     def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Observed weather of the hours in [since, until) at the weather station nearest to each, within 25 km."""
-        fmisids = sorted(set(self._nearest_weather.values()))
-        if not fmisids:
+        nearest = self._nearest_weather()
+        if not nearest:
             return Weather.create_empty()
+        fmisids = sorted(set(nearest.values()))
         rows = self._coverage("fmi::observations::weather::hourly::multipointcoverage", fmisids, since, until)
-        return conform(Weather, self._weather(rows))
+        return conform(Weather, self._weather(rows, nearest))
 
-    @cached_property
     def _stations(self) -> list[FmiStation]:
         stations = [
             station
@@ -110,12 +109,11 @@ class FmiSource:
             raise SourceRefused(f"fmi: no air-quality station in {self._area}; widen the area or check the ids")
         return stations
 
-    @cached_property
     def _nearest_weather(self) -> dict[str, str]:
         """Weather station nearest to each air-quality station, by fmisid; absent where none is near."""
         candidates = self._network(AUTOMATIC_WEATHER)
         nearest = {}
-        for station in self._stations:
+        for station in self._stations():
             distances = {
                 other.fmisid: distance_km((station.latitude, station.longitude), (other.latitude, other.longitude))
                 for other in candidates
@@ -155,8 +153,8 @@ class FmiSource:
             available_at=pl.col("labelled_at") + PUBLISHED_AFTER,
         )
 
-    def _weather(self, rows: pl.DataFrame) -> pl.DataFrame:
-        pairs = pl.DataFrame(list(self._nearest_weather.items()), schema=["station_id", "weather_id"], orient="row")
+    def _weather(self, rows: pl.DataFrame, nearest: dict[str, str]) -> pl.DataFrame:
+        pairs = pl.DataFrame(list(nearest.items()), schema=["station_id", "weather_id"], orient="row")
         joined = pairs.join(rows.unique(["station_id", "labelled_at"]), left_on="weather_id", right_on="station_id")
         known = {variable: pl.col(name) for name, variable in _WEATHER.items() if name in rows.columns}
         measured = {variable: known.get(variable, pl.lit(None, dtype=pl.Float64)) for variable in WEATHER_VARIABLES}

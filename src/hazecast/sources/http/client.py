@@ -69,6 +69,10 @@ class HttpClient:
         """Give back its connections."""
         self._http.close()
 
+    def now(self) -> datetime:
+        """The present, by its clock, UTC."""
+        return self._clock()
+
     def get(self, service: Service, request: Request, read: Callable[[Answer], Content]) -> Content:
         """What `read` makes of the answer of `service` to `request`.
 
@@ -92,7 +96,7 @@ class HttpClient:
         except _Unanswered as err:
             problem = request.without_secrets(str(err))
             raise SourceUnavailable(
-                f"{service.name}: {problem}, {tries} times in a row ({request.address}); try again later"
+                f"{problem}, {tries} times in a row ({request.address}); try again later"
             ) from err.__cause__
         raise AssertionError("unreachable: the last failed try raises")
 
@@ -107,7 +111,7 @@ class HttpClient:
         try:
             content = read(answer)
         except BrokenAnswer as err:
-            raise _Unanswered(f"broken answer: {err}") from err
+            raise _Unanswered(f"{service.name}: broken answer: {err}") from err
         if cache:
             cache.keep(request, answer)
         return content
@@ -122,7 +126,7 @@ class HttpClient:
             problem = request.without_secrets(str(err))
             raise SourceRefused(f"{service.name}: cannot ask {request.address}: {problem}; {service.remedy}") from err
         except httpx.RequestError as err:
-            raise _Unanswered(f"no answer ({type(err).__name__}: {err})") from err
+            raise _Unanswered(f"{service.name}: no answer ({type(err).__name__}: {err})") from err
 
     def _body(self, service: Service, request: Request, response: httpx.Response) -> bytes:
         started, body = time.monotonic(), bytearray()
@@ -134,7 +138,8 @@ class HttpClient:
                     "ask for fewer stations, variables or hours at once"
                 )
             if time.monotonic() - started > self._patience.answer_seconds:
-                raise _Unanswered(f"the answer was not complete after {self._patience.answer_seconds:g} s")
+                limit = f"{self._patience.answer_seconds:g} s"
+                raise _Unanswered(f"{service.name}: the answer was not complete after {limit}")
         return bytes(body)
 
     def _judge(self, service: Service, request: Request, answer: Answer) -> None:
@@ -147,7 +152,7 @@ class HttpClient:
         if answer.status in service.answers:
             return
         if answer.status in _TRY_AGAIN or answer.status in _SERVER_ERRORS:
-            raise _Unanswered(said)
+            raise _Unanswered(f"{service.name}: {said}")
         raise SourceRefused(f"{service.name}: {said} ({request.address}); {_remedy(service, answer)}")
 
     def _pace(self, service: Service) -> Pace:

@@ -1,0 +1,65 @@
+"""Raw values of any period in any unit become hourly means in µg/m³."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from hazecast.air.pollutants import POLLUTANTS, Pollutant
+from hazecast.air.units import MOLAR_MASS_GMOL, US_REFERENCE_C, Unit, ugm3_per
+from hazecast.quality.rules import SENTINELS
+
+# Three quarters of the hour, as monitoring networks ask for.
+COVERED = timedelta(minutes=45)
+
+# µ is a micro sign in some networks and a Greek mu in others.
+_UNITS = {"µg/m³": Unit.UGM3, "μg/m³": Unit.UGM3, "mg/m³": Unit.MGM3, "ppb": Unit.PPB, "ppm": Unit.PPM}
+
+
+def unit_of(pollutant: str, written: str) -> Unit | None:
+    """The unit OpenAQ writes as `written`; None when `pollutant` cannot be given in it."""
+    unit = _UNITS.get(written)
+    mixing_ratio = unit in (Unit.PPB, Unit.PPM)
+    return None if mixing_ratio and Pollutant(pollutant) not in MOLAR_MASS_GMOL else unit
+
+
+def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
+    """Means [µg/m³] over whole UTC hours from raw values of an hour or less.
+
+    A period belongs to the hour it starts in: where local hours are not UTC hours (+05:45), a mean over 22:15-23:15 is
+    that of 22:00. An hour needs 45 minutes of values. Sentinels are never averaged or converted; an hour that has
+    nothing else keeps one, for the checks to see. Of a repeated period the last value counts, of two instruments the
+    newer. Mixing ratios are converted at 25 °C and 101.325 kPa, as the US networks that report them do.
+
+    Args:
+        raw: one row per period: station_id, sensor_id, pollutant, units, starts_at, ends_at, value; units are known.
+
+    Returns:
+        One row per (station_id, pollutant, observed_at): concentration_ugm3, and ends_at of its last period.
+    """
+    measured = raw.drop_nulls("value").unique(["sensor_id", "starts_at"], keep="last", maintain_order=True)
+    is_sentinel = pl.col("value").is_in(list(SENTINELS))
+    length = pl.col("ends_at") - pl.col("starts_at")
+    hours = (
+        measured.with_columns(ugm3=pl.when(~is_sentinel).then(pl.col("value") * _factor()))
+        .group_by("station_id", "pollutant", "sensor_id", observed_at=pl.col("starts_at").dt.truncate("1h"))
+        .agg(
+            concentration_ugm3=pl.coalesce(pl.col("ugm3").mean(), pl.col("value").last()),
+            covered=length.filter(pl.col("ugm3").is_not_null()).sum(),
+            only_sentinels=pl.col("ugm3").is_null().all(),
+            ends_at=pl.col("ends_at").max(),
+        )
+    )
+    complete = hours.filter(pl.col("only_sentinels") | (pl.col("covered") >= COVERED)).sort("sensor_id")
+    key = ["station_id", "pollutant", "observed_at"]
+    return complete.unique(key, keep="last").sort(key).select(*key, "concentration_ugm3", "ends_at")
+
+
+def _factor() -> pl.Expr:
+    """µg/m³ in one of the row's units."""
+    factors = {
+        f"{pollutant} {written}": ugm3_per(unit, Pollutant(pollutant), reference_c=US_REFERENCE_C)
+        for pollutant in POLLUTANTS
+        for written in _UNITS
+        if (unit := unit_of(pollutant, written)) is not None
+    }
+    return pl.concat_str("pollutant", "units", separator=" ").replace_strict(factors, return_dtype=pl.Float64)
