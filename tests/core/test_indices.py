@@ -130,7 +130,9 @@ def test_us_sulphur_dioxide_from_305_ppb_needs_the_24_hour_mean():
     assert us.answer([Reading(SO2, "1h", 400)]).value == 200
     assert us.answer([Reading(SO2, "1h", 400), Reading(SO2, "24h", 100)]).value == 200
     assert us.answer([Reading(SO2, "1h", 400), Reading(SO2, "24h", 305)]).value == 201
-    assert us.answer([Reading(SO2, "24h", 304)]).status == INSUFFICIENT
+    undefined = us.answer([Reading(SO2, "24h", 304)])
+    assert (undefined.status, undefined.notes[0]) == (INSUFFICIENT, "SO₂ 24h: defined only from 305 ppb")
+    assert us.answer([Reading(SO2, "1h", 40), Reading(SO2, "24h", 20)]).notes == ()
 
 
 def test_us_ozone_takes_the_higher_of_8_hours_and_1_hour():
@@ -149,6 +151,11 @@ def test_india_needs_three_pollutants_and_particles_among_them():
     assert india.answer([Reading(PM25, "24h", 45), *gases[:2]]).value == 75
     alone = india.answer([Reading(PM25, "24h", 45)])
     assert (alone.status, alone.value) == (SUB_INDEX, 75)
+
+
+def test_two_averages_of_one_pollutant_are_still_one_pollutant():
+    ozone = INDICES["in-naqi"].answer([Reading(O3, "8h", 250), Reading(O3, "1h", 478)])
+    assert (ozone.status, ozone.value) == (SUB_INDEX, 350)
 
 
 def test_india_goes_on_above_its_table_to_500_and_says_so():

@@ -4,9 +4,10 @@ answer = INDICES["us-epa"].answer([Reading(Pollutant.PM25, "24h", 35.9)])
 answer = INDICES["eu-eaqi"].from_hourly(hourly, at)
 """
 
+from hazecast.air.indices.answer import INSUFFICIENT, OK, SUB_INDEX, Answer, Band, Reading, SubIndex
 from hazecast.air.indices.ca_aqhi import CA_AQHI
 from hazecast.air.indices.cn_hj633 import CN_2012, CN_2026
-from hazecast.air.indices.engine import INSUFFICIENT, OK, SUB_INDEX, Answer, Band, Index, Reading, SubIndex
+from hazecast.air.indices.engine import Index
 from hazecast.air.indices.eu_eaqi import EU_EAQI, EU_EAQI_2017, EU_EAQI_OLD
 from hazecast.air.indices.fi_hsy import FI_HSY
 from hazecast.air.indices.in_naqi import IN_NAQI

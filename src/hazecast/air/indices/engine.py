@@ -1,99 +1,33 @@
 """The one engine of all indices: readings in, an answer out that says what it rests on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from hazecast.air.advice import UNKNOWN, Advice, advise
+from hazecast.air.advice import advise
 from hazecast.air.averages import Hours, Window
+from hazecast.air.indices.answer import (
+    COLOUR_BLIND_SAFE,
+    INSUFFICIENT,
+    OK,
+    SUB_INDEX,
+    Answer,
+    Band,
+    Reading,
+    SubIndex,
+)
 from hazecast.air.indices.scales import Scale
 from hazecast.air.pollutants import PLAUSIBLE, Pollutant
 from hazecast.air.units import EU_REFERENCE_C, Unit, convert
 from hazecast.errors import ContractError, NotKnown
 
-OK, SUB_INDEX, INSUFFICIENT = "ok", "sub-index", "insufficient data"
 WINDOW_HOURS = 338  # the ozone NowCast looks back two weeks from up to two hours ago
 
-# The ColorVision Assist palette (South Coast AQMD for US EPA, 2024), by severity; used for every index.
-COLOUR_BLIND_SAFE = ("#9DFF91", "#FFC907", "#FF8203", "#F12100", "#890997", "#640115")
-NO_COLOUR = "#9E9E9E"
 PARTICLES = frozenset({Pollutant.PM25, Pollutant.PM10})
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A concentration (≥ 0) of `unit`, averaged over `averaging` ("24h"); unit None: the index's own."""
-
-    pollutant: Pollutant
-    averaging: str
-    concentration: float
-    unit: Unit | None = None
-
-
-@dataclass(frozen=True)
-class Band:
-    """A category of an index: values up to `upto`, the last band's without end; `level` is its severity, 1 … 6."""
-
-    name: str
-    upto: int
-    colour: str
-    level: int
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class SubIndex:
-    """What one reading says, in the unit the index is written in; `value` is null where an index has only bands."""
-
-    pollutant: Pollutant
-    averaging: str
-    concentration: float
-    unit: Unit
-    rank: float | None
-    value: int | None
-    band: str | None
-    remark: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An index value that says what it rests on.
-
-    `status`: "ok"; "sub-index" when only one pollutant was given and the index asks for more (the value is that
-    pollutant's alone); "insufficient data" with neither value nor band. `label` is what the authority would display.
-    `pollutant`, `averaging`, `concentration` and `unit` are the reading that decided; `dominant_pollutant` is null
-    where the index names none.
-    """
-
-    index: str
-    title: str
-    version: str
-    status: str
-    value: int | None = None
-    label: str | None = None
-    band: str | None = None
-    pollutant: Pollutant | None = None
-    averaging: str | None = None
-    concentration: float | None = None
-    unit: Unit | None = None
-    dominant_pollutant: Pollutant | None = None
-    colour: str = NO_COLOUR
-    colour_blind_safe: str = NO_COLOUR
-    advice: Advice = UNKNOWN
-    notes: tuple[str, ...] = ()
-    sub_indices: tuple[SubIndex, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; ranks stay inside."""
-        plain = asdict(self)
-        for sub in plain["sub_indices"]:
-            del sub["rank"], sub["remark"]
-        return plain
 
 
 def _worst(ranks: Sequence[float]) -> int:
@@ -173,15 +107,14 @@ class Index:
         Raises:
             ContractError: an hour of a pollutant repeats (more than one station?).
         """
-        measured = set(hourly["pollutant"].unique())
-        coarse = [pollutant for pollutant in self.scales if pollutant in measured and pollutant not in self.hourly]
+        hours = windows_until(hourly, at)
+        coarse = [pollutant for pollutant in self.scales if pollutant in hours and pollutant not in self.hourly]
         lacking = [f"{PLAUSIBLE[pollutant].label}: hourly means are too coarse" for pollutant in coarse]
         readings = []
         for pollutant, windows in self.hourly.items():
-            hours = hours_until(hourly, pollutant, at)
-            for averaging, window in windows.items() if not np.isnan(hours).all() else ():
+            for averaging, window in windows.items() if pollutant in hours else ():
                 unit = self.scale(pollutant, averaging).unit
-                mean = window(convert(hours, pollutant, unit=Unit.UGM3, to=unit, reference_c=reference_c))
+                mean = window(convert(hours[pollutant], pollutant, unit=Unit.UGM3, to=unit, reference_c=reference_c))
                 if mean is None:
                     lacking.append(f"{PLAUSIBLE[pollutant].label} {averaging}: too few hours")
                 else:
@@ -209,7 +142,7 @@ class Index:
             reference_c=self.reference_c,
         )
         rank = scale.rank(concentration)
-        whole = int(rank) if isinstance(rank, int) else None
+        whole = rank if isinstance(rank, int) else None
         return SubIndex(
             pollutant=reading.pollutant,
             averaging=reading.averaging,
@@ -222,10 +155,12 @@ class Index:
         )
 
     def _combined(self, subs: Sequence[SubIndex], notes: tuple[str, ...]) -> Answer:
-        remarks = [f"{PLAUSIBLE[s.pollutant].label} {s.averaging}: {s.remark}" for s in subs if s.remark]
         ranked = [sub for sub in subs if sub.rank is not None]
-        lack = self._lack({sub.pollutant for sub in ranked})
-        alone = len(subs) == 1 and ranked and ranked[0].band
+        told = {sub.pollutant for sub in ranked}
+        remarkable = [sub for sub in subs if sub.remark and (sub.rank is not None or sub.pollutant not in told)]
+        remarks = [f"{PLAUSIBLE[sub.pollutant].label} {sub.averaging}: {sub.remark}" for sub in remarkable]
+        lack = self._lack(told)
+        alone = len({sub.pollutant for sub in subs}) == 1 and all(sub.band for sub in ranked)
         notes = (*notes, *remarks, *([lack] if lack else []))
         known = Answer(self.name, self.title, self.version, INSUFFICIENT, notes=notes, sub_indices=tuple(subs))
         if not ranked or (lack and not alone):
@@ -262,17 +197,21 @@ class Index:
         )
 
 
-def hours_until(hourly: pl.DataFrame, pollutant: Pollutant, at: datetime) -> Hours:
-    """The 338 hourly means [µg/m³] of `pollutant` that end with the hour `at`, oldest first, NaN missing.
+def windows_until(hourly: pl.DataFrame, at: datetime) -> dict[str, Hours]:
+    """By pollutant the 338 hourly means [µg/m³] that end with the hour `at`, oldest first, NaN missing.
+
+    Pollutants without any hour among them are absent.
 
     Raises:
-        ContractError: an hour repeats.
+        ContractError: an hour of a pollutant repeats.
     """
     oldest = at - timedelta(hours=WINDOW_HOURS - 1)
-    rows = hourly.filter(pl.col("pollutant") == pollutant.value, pl.col("observed_at").is_between(oldest, at))
-    if rows["observed_at"].is_duplicated().any():
-        raise ContractError(f"an hour of {pollutant} repeats; an index is of one station")
-    hours = np.full(WINDOW_HOURS, np.nan)
-    places = rows.select((pl.col("observed_at") - oldest).dt.total_hours()).to_series().to_numpy()
-    hours[places] = rows["concentration_ugm3"].to_numpy()
-    return hours
+    place = (pl.col("observed_at") - oldest).dt.total_hours()
+    recent = hourly.filter(pl.col("observed_at").is_between(oldest, at)).with_columns(place=place)
+    if recent.select("pollutant", "place").is_duplicated().any():
+        raise ContractError("an hour of a pollutant repeats; an index is of one station")
+    windows = {}
+    for (pollutant,), rows in recent.group_by("pollutant"):
+        windows[str(pollutant)] = np.full(WINDOW_HOURS, np.nan)
+        windows[str(pollutant)][rows["place"].to_numpy()] = rows["concentration_ugm3"].to_numpy()
+    return windows

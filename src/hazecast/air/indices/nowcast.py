@@ -80,12 +80,11 @@ def _regressed(window: Hours) -> float | None:
 
 def _centred_means(window: Hours) -> Hours:
     """Means of hours t−4 … t+3; NaN with fewer than 6 of them, and where the window ends before t+3."""
+    eights = np.lib.stride_tricks.sliding_window_view(window, _BEHIND + 1 + _AHEAD)
+    present = (~np.isnan(eights)).sum(axis=1)
     means = np.full(window.size, np.nan)
-    for hour in range(_BEHIND, window.size - _AHEAD):
-        present = window[hour - _BEHIND : hour + _AHEAD + 1]
-        present = present[~np.isnan(present)]
-        if present.size >= _LEAST_OF_8:
-            means[hour] = present.mean()
+    enough = np.where(present < _LEAST_OF_8, np.nan, present)
+    means[_BEHIND:-_AHEAD] = np.nansum(eights, axis=1) / enough
     return means
 
 
