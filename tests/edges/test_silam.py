@@ -1,0 +1,89 @@
+"""SILAM by WFS: its run as it was issued, its failures as they are."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from servers.base import Cut, Instead, Late, Reply, Reset
+from servers.silam import SilamServer, exception, level, with_nan
+
+from hazecast.errors import SourceRefused, SourceUnavailable
+from hazecast.sources.http import HttpClient, Patience
+from hazecast.sources.silam import SilamForecast
+
+NOW = datetime(2026, 3, 10, 11, 20, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+POINTS = pl.DataFrame({"station_id": ["fmi-100662", "delhi"], "latitude": [60.19, 28.6], "longitude": [24.95, 77.2]})
+QUICK = Patience(connect_seconds=5, read_seconds=5, answer_seconds=10, attempts=2, backoff_seconds=0.001)
+HASTY = Patience(connect_seconds=5, read_seconds=0.3, answer_seconds=10, attempts=2, backoff_seconds=0.001)
+
+
+@pytest.fixture
+def server() -> Iterator[SilamServer]:
+    with SilamServer(NOW) as running:
+        yield running
+
+
+def fetch(server: SilamServer, *, now: datetime = NOW, patience: Patience = QUICK) -> pl.DataFrame:
+    with HttpClient(patience=patience) as client:
+        return SilamForecast(client, url=server.base_url).fetch_background(POINTS, now=now)
+
+
+def test_the_run_is_kept_by_its_issue_for_stations_in_europe(server: SilamServer):
+    rows = fetch(server)
+    assert rows["station_id"].unique().to_list() == ["fmi-100662"]
+    assert rows["issued_at"].unique().to_list() == [NOW.replace(hour=0, minute=0)]
+    assert rows["available_at"].unique().to_list() == [NOW]
+    assert rows["source"].unique().to_list() == ["silam"]
+    assert (rows["valid_at"].min(), rows["valid_at"].max()) == (
+        NOW.replace(minute=0),
+        NOW.replace(hour=0, minute=0) + 95 * HOUR,
+    )
+    assert set(rows["pollutant"]) == {"pm25", "pm10", "no2", "o3", "so2"}
+    assert len(server.asked) == 1
+
+
+def test_an_hour_is_the_mean_of_its_two_ends(server: SilamServer):
+    rows = fetch(server).filter(pl.col("pollutant") == "o3", pl.col("valid_at") == NOW.replace(minute=0))
+    ends = [level("O3Concentration", NOW.replace(hour=hour)) for hour in (11, 12)]
+    assert rows["concentration_ugm3"].to_list() == [sum(ends) / 2]
+
+
+def test_a_missing_value_is_a_missing_hour(server: SilamServer):
+    whole = fetch(server).filter(pl.col("pollutant") == "pm25").height
+    midnight = NOW + timedelta(days=1)
+    server.breaks(with_nan())
+    hurt = fetch(server).filter(pl.col("pollutant") == "pm25")
+    assert hurt.height == whole - 2
+    assert midnight.replace(hour=0, minute=0) not in hurt["valid_at"]
+
+
+def test_a_replayed_clock_knows_nothing(server: SilamServer):
+    assert fetch(server, now=NOW - timedelta(days=30)).is_empty()
+
+
+FAILURES = {
+    "exception with 400": (Instead(exception("Unknown parameter")), SourceRefused, "400 Unknown parameter"),
+    "exception with 200": (Instead(exception("No data", status=200)), SourceRefused, "SILAM: No data"),
+    "503": (Instead(Reply.of_text("busy", status=503)), SourceUnavailable, "HTTP 503 busy"),
+    "not XML": (Instead(Reply.of_text("<html>")), SourceUnavailable, "not XML"),
+    "cut off": (Cut(), SourceUnavailable, "no answer"),
+    "reset": (Reset(), SourceUnavailable, "no answer"),
+    "too slow": (Late(0.8), SourceUnavailable, "ReadTimeout"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_is_told(failure: str, server: SilamServer):
+    fault, error, told = FAILURES[failure]
+    server.breaks(fault)
+    with pytest.raises(error, match=told):
+        fetch(server, patience=HASTY if failure == "too slow" else QUICK)
+
+
+def test_an_empty_collection_is_nothing(server: SilamServer):
+    server.breaks(
+        Instead(Reply.of_text('<wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs/2.0"/>', kind="text/xml"))
+    )
+    assert fetch(server).is_empty()
