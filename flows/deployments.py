@@ -8,6 +8,7 @@ import argparse
 import inspect
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from prefect.schedules import Cron
 from prefect.workers.process import ProcessWorker
 from upkeep import upkeep
 
+from hazecast.errors import HazecastError
 from hazecast.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 120.0
 TRAINING_QUEUE, FORECASTING_QUEUE = "training", "forecasting"
 # One training at a time on all workers together; a prediction never waits behind one.
 QUEUE_LIMITS = {TRAINING_QUEUE: 1, FORECASTING_QUEUE: 2}
@@ -53,6 +56,7 @@ def deploy(settings: Settings) -> list[str]:
     """Create or update the work pool, its queues and every deployment; the names of the deployments."""
     pool = settings.prefect_pool
     with get_client(sync_client=True) as client:
+        _await_server(client)
         _ensure_pool(client, pool)
         for queue, limit in QUEUE_LIMITS.items():
             _ensure_queue(client, pool, queue, limit)
@@ -75,6 +79,21 @@ def work(settings: Settings) -> None:
     os.environ["PREFECT_WORKER_WEBSERVER_HOST"] = settings.host
     worker = ("worker", "start", "--pool", settings.prefect_pool, "--type", "process", "--with-healthcheck")
     os.execv(sys.executable, (sys.executable, "-m", "prefect", *worker))
+
+
+def _await_server(client: SyncPrefectClient) -> None:
+    """A server started beside us may need a while.
+
+    Raises:
+        HazecastError: it does not answer within two minutes.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while (problem := client.api_healthcheck()) is not None:
+        if time.monotonic() > deadline:
+            raise HazecastError(
+                f"the Prefect API at {client.api_url} does not answer: {problem}; check PREFECT_API_URL"
+            )
+        time.sleep(1)
 
 
 def _ensure_pool(client: SyncPrefectClient, pool: str) -> None:

@@ -118,6 +118,11 @@ def environment_of(parts: Wiring) -> dict[str, str]:
         "HAZECAST_PLACE": settings.place_name,
         "HAZECAST_API_URL": f"http://{settings.host}:{settings.api_port}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PREFECT_API_URL": settings.prefect_api_url or f"http://{settings.host}:{settings.prefect_port}/api",
+        "PREFECT_HOME": str(settings.home.resolve() / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
     }
     if settings.data is not None:
         environment["HAZECAST_DATA"] = str(settings.data.resolve())

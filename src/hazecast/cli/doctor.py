@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hazecast.air.clock import hours_between
 from hazecast.air.tables import Forecasts, Observations
-from hazecast.cli.stack import require_free_ports
+from hazecast.cli.stack import require_free_ports, services
 from hazecast.errors import HazecastError
 from hazecast.wiring import Wiring
 
@@ -61,9 +61,9 @@ def _home(parts: Wiring) -> str:
 
 
 def _ports(parts: Wiring) -> str:
-    require_free_ports(parts.settings)
-    settings = parts.settings
-    return f"{settings.mlflow_port}, {settings.api_port} and {settings.dashboard_port} are free"
+    local = services(parts.settings)
+    require_free_ports(local, parts.settings.host)
+    return f"{', '.join(str(service.port) for service in local)} are free"
 
 
 def _source(parts: Wiring) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.tables import LEAD_BLOCKS, Forecasts, Observations, Quality, Runs, Scores, newest
 from hazecast.cli.doctor import Finding
-from hazecast.cli.stack import services
+from hazecast.cli.stack import Service
 from hazecast.wiring import Wiring
 
 SIMULATED = "[bold black on yellow] SIMULATED [/] the data below are simulated by Hazecast; they measure nothing real"
@@ -37,11 +37,11 @@ def labels(parts: Wiring, console: Console) -> None:
         )
 
 
-def addresses(parts: Wiring, console: Console) -> None:
+def addresses(parts: Wiring, local: tuple[Service, ...], console: Console) -> None:
     """Where everything answers, and a first look at the forecast."""
     forecast_table(parts, console)
-    for service in services(parts.settings):
-        console.print(f"  {service.name:<10} {service.url}")
+    for service in local:
+        console.print(f"  {service.name:<10} {service.url}{'' if service.essential else '  (ready within a minute)'}")
     console.print("\nCtrl-C stops everything.")
 
 

@@ -1,4 +1,4 @@
-"""The local stack: MLflow, API and dashboard as child processes that live and die with `hazecast up`."""
+"""The local stack: MLflow, API, dashboard, Prefect and a worker as processes that live and die with `hazecast up`."""
 
 import os
 import signal
@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -20,11 +20,18 @@ from hazecast.settings import Settings, variable_of
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 _DASHBOARD = Path(__file__).parents[1] / "dashboard" / "app.py"
+_LEASH = Path(__file__).with_name("leash.py")
+_DEPLOYMENTS = Path(__file__).parents[3] / "flows" / "deployments.py"
+
+Children = dict[str, subprocess.Popen[bytes]]
 
 
 @dataclass(frozen=True)
 class Service:
-    """One child process: how to start it, where it answers when it is well."""
+    """One child process: how to start it, where it answers when it is well.
+
+    `essential`: nobody sees a forecast without it. The others come up in the background, and their end is told.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -32,91 +39,125 @@ class Service:
     health_path: str
     port_setting: str
     port: int
+    essential: bool = True
 
 
-def services(settings: Settings) -> tuple[Service, ...]:
-    """What runs locally, in starting order; MLflow only where no other server is configured."""
-    python, host = sys.executable, settings.host
-    mlflow_options = ["--backend-store-uri", settings.tracking_uri, "--workers", "1", "--host", host]
-    streamlit_options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.address", host]
-
-    def service(name: str, setting: str, health_path: str, *command: str) -> Service:
-        port = int(getattr(settings, setting))
-        return Service(name, (python, *command), f"http://{_reachable(host)}:{port}", health_path, setting, port)
-
-    mlflow = ("-m", "mlflow", "server", *mlflow_options, "--port", str(settings.mlflow_port))
-    dashboard = ("-m", "streamlit", "run", str(_DASHBOARD), *streamlit_options)
-    local = (service("MLflow", "mlflow_port", "/health", *mlflow),) if not settings.has_mlflow_server else ()
+def services(settings: Settings, *, prefect: bool = True) -> tuple[Service, ...]:
+    """What runs locally, in starting order; MLflow and Prefect only where no other server is configured."""
+    host = settings.host
+    dashboard = ("-m", "streamlit", "run", str(_DASHBOARD), "--server.headless", "true", "--server.address", host)
+    shown = ("--browser.gatherUsageStats", "false", "--server.port", str(settings.dashboard_port))
     return (
-        *local,
-        service("API", "api_port", "/api/v1/health", "-m", "hazecast.cli", "serve"),
-        service(
-            "Dashboard", "dashboard_port", "/_stcore/health", *dashboard, "--server.port", str(settings.dashboard_port)
-        ),
+        *([] if settings.has_mlflow_server else [_mlflow(settings)]),
+        _service(settings, "API", "/api/v1/health", "-m", "hazecast.cli", "serve"),
+        _service(settings, "Dashboard", "/_stcore/health", *dashboard, *shown),
+        *(_orchestration(settings) if prefect else []),
     )
 
 
-def require_free_ports(settings: Settings) -> None:
+def _mlflow(settings: Settings) -> Service:
+    options = ("--backend-store-uri", settings.tracking_uri, "--workers", "1", "--host", settings.host)
+    return _service(
+        settings, "MLflow", "/health", "-m", "mlflow", "server", *options, "--port", str(settings.mlflow_port)
+    )
+
+
+def _orchestration(settings: Settings) -> list[Service]:
+    """A Prefect server, and a worker with the schedules; only the worker where another server is configured."""
+    if not _DEPLOYMENTS.exists():
+        raise SettingsError(f"{_DEPLOYMENTS.parent} is not there, which holds the flows; start with --no-prefect")
+    address = ("--host", settings.host, "--port", str(settings.prefect_port))
+    server = _service(settings, "Prefect", "/api/health", "-m", "prefect", "server", "start", *address)
+    worker = _service(settings, "Worker", "/health", str(_DEPLOYMENTS), "--work")
+    needed = [worker] if settings.prefect_api_url else [server, worker]
+    return [replace(service, essential=False) for service in needed]
+
+
+def _service(settings: Settings, name: str, health_path: str, *command: str) -> Service:
+    setting = f"{name.lower()}_port"
+    port = int(getattr(settings, setting))
+    url = f"http://{_reachable(settings.host)}:{port}"
+    return Service(name, (sys.executable, *command), url, health_path, setting, port)
+
+
+def require_free_ports(local: tuple[Service, ...], host: str) -> None:
     """Raise before anything is started if a port is taken.
 
     Raises:
         SettingsError: names the service, the port and the setting that changes it.
     """
-    for service in services(settings):
+    for service in local:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((settings.host, service.port))
+                probe.bind((host, service.port))
             except OSError as err:
                 variable = variable_of(service.port_setting)
                 raise SettingsError(
-                    f"port {service.port} for {service.name} on {settings.host} is not free ({err.strerror}); stop "
+                    f"port {service.port} for {service.name} on {host} is not free ({err.strerror}); stop "
                     f"what uses it or choose another port: {variable}={service.port + 1000}"
                 ) from err
 
 
 @contextmanager
-def running(
-    settings: Settings, environment: Mapping[str, str], logs: Path
-) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """All services, up and healthy inside the body, stopped after it whatever happens.
+def running(local: tuple[Service, ...], environment: Mapping[str, str], logs: Path) -> Iterator[Children]:
+    """All services started and the essential ones healthy inside the body; stopped after it whatever happens.
+
+    Even if this process is killed: a leash outlives it for as long as that takes.
 
     Raises:
         SettingsError: a service did not start; names its log file.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    children: dict[str, subprocess.Popen[bytes]] = {}
+    # Prefect's server does not make its own home.
+    Path(environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    children: Children = {}
     previous = signal.signal(signal.SIGTERM, _interrupt)
+    leash = subprocess.Popen([sys.executable, str(_LEASH)], stdin=subprocess.PIPE, start_new_session=True)
     try:
-        for service in services(settings):
-            children[service.name] = _start(service, environment, logs)
-        for service in services(settings):
+        essential = [service for service in local if service.essential]
+        for service in essential:
+            children[service.name] = _start(service, environment, logs, leash)
+        for service in essential:
             _await_health(service, children[service.name], logs)
+        for service in local:
+            if not service.essential:
+                children[service.name] = _start(service, environment, logs, leash)
         yield children
     finally:
         _stop(children)
+        leash.communicate()
         signal.signal(signal.SIGTERM, previous)
 
 
-def wait(children: Mapping[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    """Wait until somebody interrupts.
+def wait(local: tuple[Service, ...], children: Children, logs: Path, *, complain: Callable[[str], None]) -> None:
+    """Wait until somebody interrupts; the end of a service that is not essential is complained of, once.
 
     Raises:
-        SettingsError: a child died by itself; names its log file.
+        SettingsError: an essential service died by itself; names its log file.
     """
+    watched = {service.name: service.essential for service in local}
     while True:
-        for name, child in children.items():
-            if child.poll() is not None:
-                raise SettingsError(f"{name} stopped with code {child.returncode}; see {_log_of(name, logs)}")
+        for name in [name for name in watched if children[name].poll() is not None]:
+            words = f"{name} stopped with code {children[name].returncode}; see {_log_of(name, logs)}"
+            if watched.pop(name):
+                raise SettingsError(words)
+            complain(words)
         time.sleep(0.5)
 
 
-def _start(service: Service, environment: Mapping[str, str], logs: Path) -> subprocess.Popen[bytes]:
+def _start(
+    service: Service, environment: Mapping[str, str], logs: Path, leash: subprocess.Popen[bytes]
+) -> subprocess.Popen[bytes]:
     with _log_of(service.name, logs).open("wb") as log:
         # A session of its own: Ctrl-C reaches us alone, and we stop the child and all it started.
-        return subprocess.Popen(
+        child = subprocess.Popen(
             service.command, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
         )
+    assert leash.stdin is not None
+    leash.stdin.write(f"{child.pid}\n".encode())
+    leash.stdin.flush()
+    return child
 
 
 def _await_health(service: Service, child: subprocess.Popen[bytes], logs: Path) -> None:
