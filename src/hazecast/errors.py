@@ -10,6 +10,7 @@ HazecastError
 ├── SourceError
 │   ├── SourceUnavailable the outside world is absent: try again later
 │   └── SourceRefused     will fail again until somebody changes something (malformed file, wrong key)
+├── DeliveryError         an alert did not reach its channel; it stays owed
 ├── StoreError            tables cannot be read or written; the message names the table and the remedy
 └── RegistryError
     └── NoChampion        no model has earned the alias yet
@@ -65,6 +66,10 @@ class SourceUnavailable(SourceError):
 
 class SourceRefused(SourceError):
     """The source will not deliver until something is changed."""
+
+
+class DeliveryError(HazecastError):
+    """An alert did not reach its channel."""
 
 
 class StoreError(HazecastError):

@@ -12,6 +12,7 @@ VERDICTS: tuple[str, ...] = ("ok", "unknown", "warning", "critical")
 CHECKS: tuple[str, ...] = (
     "skill",
     "coverage",
+    "drift",
     "forecast_age",
     "fallback",
     "source",

@@ -1,0 +1,38 @@
+"""Monitoring: is the model still good, are the inputs what they were, does everything arrive? Verdicts with reasons."""
+
+from hazecast.monitoring.drift import drift, drift_findings, reference_windows
+from hazecast.monitoring.findings import Finding, as_health, worst
+from hazecast.monitoring.incidents import Incident, advance
+from hazecast.monitoring.model import WINDOW_DAYS, model_health
+from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
+from hazecast.monitoring.pipeline import forecast_findings, run_findings
+from hazecast.monitoring.retrain import RetrainDecision, decide
+from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
+from hazecast.monitoring.sensors import sensor_findings
+from hazecast.monitoring.signals import Signal, exceedance_signals, health_signals
+
+__all__ = [
+    "BASELINE_DAYS",
+    "WINDOW_DAYS",
+    "ExceedanceRule",
+    "Finding",
+    "HealthRule",
+    "Incident",
+    "RetrainDecision",
+    "Rules",
+    "Signal",
+    "advance",
+    "as_health",
+    "decide",
+    "drift",
+    "drift_findings",
+    "exceedance_signals",
+    "forecast_findings",
+    "health_signals",
+    "model_health",
+    "neighbour_findings",
+    "reference_windows",
+    "run_findings",
+    "sensor_findings",
+    "worst",
+]

@@ -1,0 +1,119 @@
+"""Incidents: from a first sign to its end, told once when it opens, sparingly while it lasts, once when it is over."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hazecast.monitoring.signals import Signal
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A row of `air.verdicts.Alerts`; `event` counts what there was to tell: 0 nothing, 1 opened, …"""
+
+    incident_id: str
+    rule: str
+    subject: str
+    audience: str
+    state: str
+    severity: str
+    event: int
+    summary: str
+    reason: str
+    bad_since: datetime
+    clear_since: datetime | None
+    opened_at: datetime | None
+    told_at: datetime | None
+    resolved_at: datetime | None
+    seen_at: datetime
+
+    @property
+    def word(self) -> str:
+        """What its newest event is called: opened, updated or resolved."""
+        if self.state == "resolved":
+            return "resolved"
+        return "opened" if self.event == 1 else "updated"
+
+
+def advance(incident: Incident | None, signal: Signal, *, audience: str, now: datetime) -> Incident | None:
+    """The incident of a subject after one more look; its `event` has grown where there is something to tell.
+
+    A second look at the same time, or one at an earlier time, changes nothing.
+
+    Args:
+        incident: the newest incident of this rule and subject; None when there was none.
+        signal: what is seen now.
+        audience: operators or public.
+        now: UTC.
+
+    Returns:
+        The incident to store; None while all is well.
+    """
+    if incident is not None and incident.seen_at >= now:
+        return incident
+    if incident is None or incident.state == "resolved":
+        return _begin(incident, signal, audience, now) if signal.level == "bad" else incident
+    if signal.level == "bad":
+        return _go_on(replace(incident, clear_since=None, seen_at=now), signal, now)
+    if signal.level == "between":
+        return replace(incident, clear_since=None, reason=signal.reason, seen_at=now)
+    return _clear(replace(incident, clear_since=incident.clear_since or now, seen_at=now), signal, now)
+
+
+def _begin(earlier: Incident | None, signal: Signal, audience: str, now: datetime) -> Incident:
+    if earlier is not None and _came_back(earlier, signal, now):
+        back = replace(earlier, state="open", clear_since=None, resolved_at=None, seen_at=now)
+        return _tell(back, signal, now)
+    begun = Incident(
+        incident_id=f"{signal.rule.name}/{signal.subject}/{now:%Y%m%dT%H%M}",
+        rule=signal.rule.name,
+        subject=signal.subject,
+        audience=audience,
+        state="pending",
+        severity=signal.severity,
+        event=0,
+        summary=signal.summary,
+        reason=signal.reason,
+        bad_since=now,
+        clear_since=None,
+        opened_at=None,
+        told_at=None,
+        resolved_at=None,
+        seen_at=now,
+    )
+    return _go_on(begun, signal, now)
+
+
+def _came_back(earlier: Incident, signal: Signal, now: datetime) -> bool:
+    cool_down = timedelta(hours=signal.rule.cool_down_hours)
+    return earlier.event > 0 and earlier.resolved_at is not None and now - earlier.resolved_at < cool_down
+
+
+def _go_on(incident: Incident, signal: Signal, now: datetime) -> Incident:
+    if incident.state == "pending":
+        if now - incident.bad_since < timedelta(hours=signal.rule.open_after_hours):
+            return incident
+        return _tell(replace(incident, state="open", opened_at=now), signal, now)
+    has_worsened = (incident.severity, signal.severity) == ("warning", "critical")
+    is_news = incident.summary != signal.summary and _has_cooled_down(incident, signal, now)
+    if has_worsened or is_news:
+        return _tell(incident, signal, now)
+    return replace(incident, reason=signal.reason)
+
+
+def _has_cooled_down(incident: Incident, signal: Signal, now: datetime) -> bool:
+    return incident.told_at is None or now - incident.told_at >= timedelta(hours=signal.rule.cool_down_hours)
+
+
+def _clear(incident: Incident, signal: Signal, now: datetime) -> Incident:
+    assert incident.clear_since is not None
+    if incident.state == "pending":
+        return replace(incident, state="resolved", resolved_at=now)
+    if now - incident.clear_since < timedelta(hours=signal.rule.close_after_hours):
+        return incident
+    over = replace(incident, state="resolved", resolved_at=now, event=incident.event + 1, told_at=now)
+    return replace(over, reason=signal.reason)
+
+
+def _tell(incident: Incident, signal: Signal, now: datetime) -> Incident:
+    told = replace(incident, event=incident.event + 1, told_at=now, severity=signal.severity)
+    return replace(told, summary=signal.summary, reason=signal.reason)

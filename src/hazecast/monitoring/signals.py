@@ -1,0 +1,135 @@
+"""Signals: what the newest verdicts and forecasts say to each rule, one per subject."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.tables import QUANTILES
+from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rule
+from hazecast.scoring import p_exceed
+
+Level = Literal["bad", "between", "clear"]
+
+_DAY_MEAN_HOURS = 18
+_SERIES = ("station_id", "pollutant")
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One subject as one rule sees it now.
+
+    Attributes:
+        rule: the rule.
+        subject: what it is about: "pm25 25-48", a station, "station pm25".
+        level: bad, clear, or between: nothing changes.
+        severity: warning or critical.
+        summary: what people are told; a change of it is worth an update.
+        reason: the numbers behind it, as they are now.
+    """
+
+    rule: Rule
+    subject: str
+    level: Level
+    severity: str
+    summary: str
+    reason: str
+
+
+def health_signals(rule: HealthRule, health: pl.DataFrame) -> list[Signal]:
+    """What one monitoring run says to a rule; an unknown verdict is neither bad nor clear.
+
+    Args:
+        rule: which checks it looks at.
+        health: `air.verdicts.Health` of one run.
+    """
+    return [
+        Signal(
+            rule=rule,
+            subject=f"{row['check']}: {row['subject']}",
+            level=_level(row["verdict"], rule),
+            severity="critical" if row["verdict"] == "critical" else "warning",
+            summary=f"{rule.label}: {row['check'].replace('_', ' ')}, {row['subject']}",
+            reason=row["reason"],
+        )
+        for row in health.filter(pl.col("check").is_in(rule.checks)).iter_rows(named=True)
+    ]
+
+
+def _level(verdict: str, rule: HealthRule) -> Level:
+    if verdict in rule.severities:
+        return "bad"
+    return "between" if verdict == "unknown" else "clear"
+
+
+def exceedance_signals(rule: ExceedanceRule, forecasts: pl.DataFrame, stations: pl.DataFrame) -> list[Signal]:
+    """What the newest forecast says to a rule, per station and pollutant.
+
+    Args:
+        rule: value, measure and thresholds.
+        forecasts: `air.tables.Forecasts` of one issue.
+        stations: `air.tables.Stations`; their clocks make the days.
+    """
+    values = {pollutant.value: value for pollutant, value in rule.above_ugm3.items()}
+    mine = forecasts.filter(pl.col("pollutant").is_in(values.keys())).join(
+        stations.select("station_id", "name", "timezone"), on="station_id"
+    )
+    if mine.is_empty():
+        return []
+    days = _days(rule, _with_local_day(mine, values))
+    signals = []
+    for _, rows in days.group_by(_SERIES, maintain_order=True):
+        signals.append(_exceedance(rule, rows.sort("day").head(rule.days_ahead)))
+    return signals
+
+
+def _with_local_day(rows: pl.DataFrame, values: dict[str, float]) -> pl.DataFrame:
+    above = rows["pollutant"].replace_strict(values, return_dtype=pl.Float64)
+    chance = pl.Series("chance", p_exceed(rows.select(QUANTILES).to_numpy(), above.to_numpy()), dtype=pl.Float64)
+    dated = [
+        part.with_columns(day=pl.col("valid_at").dt.convert_time_zone(str(zone)).dt.date())
+        for (zone,), part in rows.with_columns(chance, above.alias("above")).group_by("timezone", maintain_order=True)
+    ]
+    return pl.concat(dated)
+
+
+def _days(rule: ExceedanceRule, rows: pl.DataFrame) -> pl.DataFrame:
+    measured = {
+        "probability": pl.col("chance").max(),
+        "day_maximum": pl.col("q50").max() / pl.col("above").first(),
+        "day_mean": pl.when(pl.len() >= _DAY_MEAN_HOURS).then(pl.col("q50").mean() / pl.col("above").first()),
+    }
+    days = rows.group_by(*_SERIES, "day", maintain_order=True).agg(
+        pl.col("name", "above", "issued_at").first(), value=measured[rule.by], chance=pl.col("chance").max()
+    )
+    return days.drop_nulls("value").sort(*_SERIES, "day")
+
+
+def _exceedance(rule: ExceedanceRule, days: pl.DataFrame) -> Signal:
+    worst = days.row(int(np.argmax(days["value"].to_numpy())), named=True)
+    bad = days.filter(pl.col("value") >= rule.open_at)
+    level: Level = "bad" if bad.height else "clear" if worst["value"] < rule.close_at else "between"
+    label = PLAUSIBLE[Pollutant(worst["pollutant"])].label
+    summary = f"{rule.label}: {label} at {worst['name']}"
+    if bad.height:
+        summary += f", expected until {bad['day'][-1]:%Y-%m-%d}"
+    return Signal(
+        rule=rule,
+        subject=f"{worst['station_id']} {worst['pollutant']}",
+        level=level,
+        severity=rule.severity,
+        summary=summary,
+        reason=_in_words(rule, worst),
+    )
+
+
+def _in_words(rule: ExceedanceRule, day: dict[str, object]) -> str:
+    value, above = float(str(day["value"])), float(str(day["above"]))
+    said = {
+        "probability": f"an hour above {above:g} µg/m³ has a chance of up to {value:.0%}",
+        "day_maximum": f"highest hour {value * above:.0f} µg/m³, above {above:g} with a chance of {day['chance']:.0%}",
+        "day_mean": f"day mean {value * above:.0f} µg/m³, the value is {above:g}",
+    }[rule.by]
+    return f"{day['day']}: {said} (forecast of {day['issued_at']:%Y-%m-%d %H:%M} UTC)"
