@@ -74,11 +74,17 @@ EU_EAQI_2017 = Index(
     authority=_AUTHORITY,
     bands=_BANDS[:5],
     scales={
-        Pollutant.PM10: {"24h": Steps(Unit.UGM3, (20, 35, 50, 100))},
-        Pollutant.O3: _hourly_bands(80, 120, 180, 240),
-        Pollutant.NO2: _hourly_bands(40, 100, 200, 400),
+        Pollutant.PM25: _bounded("24h", 10, 20, 25, 50, 800),
+        Pollutant.PM10: _bounded("24h", 20, 35, 50, 100, 1200),
+        Pollutant.O3: _bounded("1h", 80, 120, 180, 240, 600),
+        Pollutant.NO2: _bounded("1h", 40, 100, 200, 400, 1000),
     },
-    hourly={Pollutant.PM10: _ONE_DAY, Pollutant.O3: _ONE_HOUR, Pollutant.NO2: _ONE_HOUR},
+    hourly={
+        Pollutant.PM25: _ONE_DAY,
+        Pollutant.PM10: _ONE_DAY,
+        Pollutant.O3: _ONE_HOUR,
+        Pollutant.NO2: _ONE_HOUR,
+    },
     has_value=False,
-    notes=("the bands of PM2.5 and SO2 in this scheme could not be verified and are left out",),
+    notes=("bands from secondary sources; those of SO₂ could not be found and are left out",),
 )
