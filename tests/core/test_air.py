@@ -101,7 +101,7 @@ def test_observed_and_forecast_weather_of_one_hour_have_different_keys():
 
 
 def test_stations_may_lack_coordinates_but_not_have_wrong_ones():
-    station = {"station_id": "a", "name": "A", "timezone": "UTC", "source": "test", "attribution": ""}
+    station = {"station_id": "a", "name": "A", "timezone": "UTC", "source": "test", "attribution": "", "licence": ""}
     schema = Stations.create_empty().schema
     conform(Stations, pl.DataFrame([station | {"latitude": None, "longitude": None}], schema=schema))
     with pytest.raises(ContractError, match="latitude"):

@@ -29,15 +29,15 @@ def utc(text: str) -> datetime:
 
 def test_stations_without_name_place_or_zone_are_filled_in_as_documented(folder: Path):
     assert FilesSource(folder).fetch_stations().rows() == [
-        ("a/1", "Old Town", 48.1, 11.5, "Europe/Berlin", "files", "my_city"),
-        ("b", "b", None, None, "UTC", "files", "my_city"),
+        ("a/1", "Old Town", 48.1, 11.5, "Europe/Berlin", "files", "my_city", "not stated"),
+        ("b", "b", None, None, "UTC", "files", "my_city", "not stated"),
     ]
 
 
 def test_only_station_id_is_needed_and_an_attribution_is_kept(folder: Path):
-    (folder / "stations.csv").write_text("station_id,attribution\n46250047,City of X (CC BY 4.0)\n")
+    (folder / "stations.csv").write_text("station_id,attribution,licence\n46250047,City of X,CC BY 4.0\n")
     assert FilesSource(folder).fetch_stations().rows() == [
-        ("46250047", "46250047", None, None, "UTC", "files", "City of X (CC BY 4.0)")
+        ("46250047", "46250047", None, None, "UTC", "files", "City of X", "CC BY 4.0")
     ]
 
 

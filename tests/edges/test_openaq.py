@@ -105,14 +105,16 @@ def test_stations_are_fixed_reference_instruments_with_owner_provider_and_licenc
             "longitude": 85.336206,
             "timezone": "Asia/Kathmandu",
             "source": "openaq",
-            "attribution": "Bureau of Clean Air, AirNow, via OpenAQ; US Public Domain",
+            "attribution": "Bureau of Clean Air, AirNow, via OpenAQ; licence US Public Domain",
+            "licence": "US Public Domain",
         }
     ]
 
 
 def test_a_licence_that_is_not_stated_is_not_invented(server, client):
-    credit = source_at(server, client, Listed(("235",))).fetch_stations()["attribution"].to_list()
-    assert credit == ["Unknown Governmental Organization, AirNow, via OpenAQ; licence not stated"]
+    station = source_at(server, client, Listed(("235",))).fetch_stations().row(0, named=True)
+    assert station["attribution"] == "Unknown Governmental Organization, AirNow, via OpenAQ; licence not stated"
+    assert station["licence"] == "not stated"
 
 
 def test_low_cost_sensors_come_when_listed_by_id(server, client):

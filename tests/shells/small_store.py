@@ -25,9 +25,18 @@ STEPS = {"q05": -1.6, "q10": -1.3, "q25": -0.7, "q50": 0.0, "q75": 0.7, "q90": 1
 
 def stations() -> pl.DataFrame:
     rows = [
-        (HARBOUR, "Simulated Harbour", 60.16, 24.95, "Europe/Helsinki", "simulated", "Simulated; not real"),
-        (DONGSI, "Dongsi", None, None, "Asia/Shanghai", "files", "Somebody, CC BY 4.0"),
-        (EMPTY, "Nothing yet", 1.0, 2.0, "UTC", "files", "Nobody"),
+        (
+            HARBOUR,
+            "Simulated Harbour",
+            60.16,
+            24.95,
+            "Europe/Helsinki",
+            "simulated",
+            "Simulated; not real",
+            "Apache-2.0",
+        ),
+        (DONGSI, "Dongsi", None, None, "Asia/Shanghai", "files", "Somebody, CC BY 4.0", "CC BY 4.0"),
+        (EMPTY, "Nothing yet", 1.0, 2.0, "UTC", "files", "Nobody", "not stated"),
     ]
     return Stations.validate(pl.DataFrame(rows, schema=Stations.create_empty().schema, orient="row"))
 

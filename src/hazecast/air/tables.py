@@ -34,7 +34,10 @@ WEATHER_VARIABLES: tuple[str, ...] = (
 
 
 class Stations(dy.Schema):
-    """Fixed monitoring sites. Coordinates are WGS84 [degrees], null where unknown; `timezone` is an IANA name."""
+    """Fixed monitoring sites. Coordinates are WGS84 [degrees], null where unknown; `timezone` is an IANA name.
+
+    `attribution` is the credit to show with every value, `licence` the terms they may be used on ("not stated").
+    """
 
     station_id = dy.String(primary_key=True, min_length=1)
     name = dy.String()
@@ -43,6 +46,7 @@ class Stations(dy.Schema):
     timezone = dy.String()
     source = dy.String()
     attribution = dy.String()
+    licence = dy.String()
 
 
 class FetchedObservations(dy.Schema):

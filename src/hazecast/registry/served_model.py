@@ -58,7 +58,7 @@ def _stations(observed: pl.DataFrame) -> pl.DataFrame:
     named = observed.select("station_id").unique().sort("station_id")
     unknown = {"name": pl.col("station_id"), "timezone": pl.lit("UTC"), "source": pl.lit("request")}
     nowhere = {name: pl.lit(None, pl.Float64) for name in ("latitude", "longitude")}
-    described = named.with_columns(**unknown, **nowhere, attribution=pl.lit(""))
+    described = named.with_columns(**unknown, **nowhere, attribution=pl.lit(""), licence=pl.lit(""))
     return described.select(Stations.create_empty().columns)
 
 

@@ -52,6 +52,7 @@ class FilesSource:
                 "longitude": _degrees(sheet, "longitude", limit=180),
                 "timezone": timezone,
                 "attribution": sheet.words("attribution", default=self._folder.resolve().name),
+                "licence": sheet.words("licence", default="not stated"),
             }
         )
         return conform(Stations, stations.with_columns(source=pl.lit(self.name)))

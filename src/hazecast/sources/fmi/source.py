@@ -14,7 +14,8 @@ from hazecast.sources.fmi.wfs import FMI, NO_ROWS, FmiStation, read_coverage, re
 from hazecast.sources.http import HttpClient, Request
 
 BASE_URL = "https://opendata.fmi.fi/wfs"
-ATTRIBUTION = "Municipalities and the Finnish Meteorological Institute, FMI open data, CC BY 4.0"
+LICENCE = "CC BY 4.0"
+ATTRIBUTION = f"Municipalities and the Finnish Meteorological Institute, FMI open data, {LICENCE}"
 TIMEZONE = "Europe/Helsinki"
 AIR_QUALITY, AUTOMATIC_WEATHER = "151", "121"  # networks of the registry
 LONGEST = timedelta(hours=168)
@@ -79,7 +80,7 @@ class FmiSource:
             }
             for station in self._stations()
         ]
-        described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION}
+        described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION, "licence": LICENCE}
         return conform(
             Stations, pl.DataFrame(rows).with_columns(pl.lit(word).alias(key) for key, word in described.items())
         )

@@ -40,7 +40,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Location:
-    """A station as OpenAQ knows it, with its instruments; `credit` names owner, provider and licence."""
+    """A station as OpenAQ knows it, with its instruments; `credit` names owner and provider, as the terms ask."""
 
     location_id: int
     name: str
@@ -48,6 +48,7 @@ class Location:
     longitude: float
     timezone: str
     credit: str
+    licence: str
     is_reference: bool
     sensors: tuple[Sensor, ...]
     first: datetime | None
@@ -138,6 +139,7 @@ def _location(item: Any) -> Location | None:
         longitude=float(item["coordinates"]["longitude"]),
         timezone=item["timezone"],
         credit=_credit(item),
+        licence=", ".join(dict.fromkeys(licence["name"] for licence in _licences(item))) or "not stated",
         is_reference=item["isMonitor"],
         sensors=sensors,
         first=_moment(item.get("datetimeFirst")),
@@ -145,13 +147,15 @@ def _location(item: Any) -> Location | None:
     )
 
 
+def _licences(item: Any) -> list[Any]:
+    """Those in force."""
+    return [licence for licence in item.get("licenses") or [] if licence.get("dateTo") is None]
+
+
 def _credit(item: Any) -> str:
-    """Owner, provider, OpenAQ and licence: the terms ask for all of them."""
-    licences = [licence for licence in item.get("licenses") or [] if licence.get("dateTo") is None]
-    owners = [(licence.get("attribution") or {}).get("name") for licence in licences] or [item["owner"]["name"]]
-    names = " and ".join(dict.fromkeys(filter(None, owners))) or item["owner"]["name"]
-    terms = ", ".join(dict.fromkeys(licence["name"] for licence in licences)) or "licence not stated"
-    return f"{names}, {item['provider']['name']}, via OpenAQ; {terms}"
+    named = [(licence.get("attribution") or {}).get("name") for licence in _licences(item)]
+    owners = [name for name in named if name] or [item["owner"]["name"]]
+    return ", ".join(dict.fromkeys([*owners, item["provider"]["name"]]))
 
 
 def _measurement(item: Any) -> dict[str, Any]:

@@ -75,7 +75,8 @@ class OpenAQSource:
                 "longitude": location.longitude,
                 "timezone": location.timezone,
                 "source": self.name,
-                "attribution": location.credit,
+                "attribution": f"{location.credit}, via OpenAQ; licence {location.licence}",
+                "licence": location.licence,
             }
             for location in self._locations()
         ]

@@ -17,6 +17,7 @@ from hazecast.sources.simulated.noise import Floats, Hours, normal, stream
 from hazecast.sources.simulated.weather import CityWeather, actual_weather, forecast_weather, saturation_hpa
 
 ATTRIBUTION = "Simulated by Hazecast; not real measurements"
+LICENCE = "Apache-2.0"
 RUN_EVERY_HOURS = 12
 RUN_LENGTH_HOURS = 96
 RUN_KNOWN_AFTER = 4 * HOUR
@@ -63,7 +64,7 @@ class SimulatedSource:
                 "longitude": [site.longitude for site in self._sites],
             }
         )
-        described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION}
+        described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION, "licence": LICENCE}
         return conform(Stations, stations.with_columns(pl.lit(word).alias(key) for key, word in described.items()))
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
