@@ -65,6 +65,11 @@ def test_eight_hours_need_six_and_a_day_eighteen():
     assert daily_means(hourly([5.0] * 15), "UTC", needs_share=16 / 24).is_empty()
 
 
+def test_a_window_of_five_hours_is_no_8_hour_mean():
+    values = [0.0] * 24 + [0.0] * 20 + [None] * 3 + [80.0]
+    assert daily_max_8h_means(hourly(values), "UTC")["max_8h_ugm3"].to_list() == [0.0, 0.0]
+
+
 def test_a_mean_may_end_in_a_missing_hour():
     means = running_means(hourly([1.0] * 7 + [None] + [1.0]), hours=8, needs=6)
     assert means["observed_at"].dt.hour().to_list() == [5, 6, 7, 8]
