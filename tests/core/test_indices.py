@@ -298,6 +298,11 @@ def test_our_ozone_is_read_at_our_temperature():
     assert answer.concentration == pytest.approx((0.85 * 100 + 4.5) / 1000, abs=1e-5)
 
 
+def test_noise_below_zero_is_clean_air():
+    answer = INDICES["eu-eaqi"].from_hourly(hourly(no2=[-2.0]), AT)
+    assert (answer.band, answer.concentration) == ("Good", 0.0)
+
+
 def test_two_stations_make_no_index():
     hours = pl.concat([hourly(pm25=[1.0]), hourly(pm25=[2.0])])
     with pytest.raises(ContractError, match="one station"):
