@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
+    create_markdown_artifact,
     create_table_artifact,
 )
 
 from hazecast.air.tables import Quality
 from hazecast.pipeline import Pipeline
+from hazecast.steps.monitor import Report, in_words
 from hazecast.steps.plots import skill_figures
 from hazecast.steps.validate import Verdict
 
@@ -48,6 +50,16 @@ def show_forecast(pipeline: Pipeline, rows: pl.DataFrame) -> None:
     create_table_artifact(wide.to_dicts(), key="forecast", description=about)
     settings = pipeline.parts.settings
     create_link_artifact(f"http://{settings.host}:{settings.api_port}/docs", key="forecast-api", link_text="the API")
+
+
+def show_report(report: Report) -> None:
+    """Every verdict of the monitoring that is not fine, the drift of every series, and what follows for training."""
+    words = in_words(report)
+    create_table_artifact(report.findings.drop("checked_at").to_dicts(), key="health", description=words)
+    create_table_artifact(report.drift.drop("checked_at").to_dicts(), key="drift", description=words)
+    reasons = "\n".join(f"- {reason}" for reason in report.retrain.reasons)
+    verdict = "justified" if report.retrain.justified else "not justified"
+    create_markdown_artifact(f"# Retraining is {verdict}\n\n{reasons}\n", key="retraining", description=words)
 
 
 def _as_url(figure: Figure) -> str:

@@ -10,10 +10,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import quiet  # noqa: F401 - settings that must be there before Prefect is
-from artifacts import show_forecast, show_quality, show_verdict
+from artifacts import show_forecast, show_quality, show_report, show_verdict
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.deployments import run_deployment
+from prefect.runtime import deployment
 from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
 
@@ -24,6 +26,7 @@ from hazecast.settings import load_settings
 from hazecast.steps import Progress
 from hazecast.steps.check import Checked
 from hazecast.steps.collect import Batch
+from hazecast.steps.monitor import Report
 from hazecast.steps.train import Candidate
 from hazecast.steps.validate import Verdict
 from hazecast.wiring import Wiring
@@ -100,6 +103,27 @@ def model_health_check(pipeline: Pipeline) -> str:
     return f"{pipeline.verify().n_hours:,} hours scored"
 
 
+@step("Data Drift Detection", minutes=30)
+def data_drift_detection(pipeline: Pipeline) -> Report:
+    """Skill, coverage, drift, freshness, silent and faulty sensors: verdicts with reasons, and alerts."""
+    report = pipeline.monitor()
+    show_report(report)
+    return report
+
+
+@step("Auto-retrain Trigger", minutes=5)
+def auto_retrain_trigger(pipeline: Pipeline, report: Report) -> str:
+    """Ask for a training where the report justifies one: from the worker, or here where there is none."""
+    if not report.retrain.justified:
+        return "no retraining needed"
+    reasons = "; ".join(report.retrain.reasons)
+    if not deployment.id:
+        return f"retraining: {reasons}"
+    once_a_day = f"retrain-{pipeline.parts.settings.place_name}-{pipeline.now:%Y-%m-%d}"
+    run_deployment("Training Pipeline/training", timeout=0, as_subflow=False, idempotency_key=once_a_day)
+    return f"asked the worker to retrain: {reasons}"
+
+
 def run_name(flow_name: str) -> Callable[[], str]:
     """Readable names for runs: "training beijing 2026-11-24 06:00 UTC"."""
 
@@ -144,7 +168,12 @@ def prediction() -> State[Any]:
 def monitoring() -> State[Any]:
     """Verify, look for drift and faults, retrain if that is justified."""
     pipeline = opened()
-    return Completed(message=model_health_check(pipeline))
+    model_health_check(pipeline)
+    report = data_drift_detection(pipeline)
+    outcome = auto_retrain_trigger(pipeline, report)
+    if report.retrain.justified and not deployment.id:
+        training()
+    return Completed(message=outcome)
 
 
 @flow(name="Full Pipeline", flow_run_name=run_name("full"))

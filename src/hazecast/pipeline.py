@@ -18,6 +18,7 @@ from hazecast.steps.check import Checked, check
 from hazecast.steps.collect import Batch, collect, first_hour
 from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
 from hazecast.steps.lock import only_one
+from hazecast.steps.monitor import Report, in_words, monitor
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
@@ -139,6 +140,20 @@ class Pipeline:
             notes.summary = f"{verified.n_hours:,} hours scored"
         return verified
 
+    def monitor(self) -> Report:
+        """Judge model, inputs, sensors and pipeline, and whether to train anew; `verify` before."""
+        parts = self.parts
+        with self._step("monitor") as (notes, report):
+            found = monitor(
+                parts.store,
+                parts.registry.champion_version(),
+                now=self.now,
+                stale_after_hours=parts.settings.stale_after_hours,
+                progress=report,
+            )
+            notes.summary = in_words(found)
+        return found
+
     def training(self) -> Verdict:
         """Collect, check, train, validate."""
         self.check(self.collect())
@@ -154,13 +169,25 @@ class Pipeline:
             self.check(batch)
         return self.forecast()
 
-    def full(self) -> pl.DataFrame:
-        """Train, then forecast; with too little history the climatology forecasts."""
+    def monitoring(self) -> Report:
+        """Verify, monitor, and train anew where that is justified."""
+        self.verify()
+        report = self.monitor()
+        if report.retrain.justified:
+            self._training_if_possible()
+        return report
+
+    def full(self) -> Report:
+        """Train, forecast, monitor; with too little history the climatology forecasts."""
+        self._training_if_possible()
+        self.forecast()
+        return self.monitoring()
+
+    def _training_if_possible(self) -> None:
         try:
             self.training()
         except (TooLittleHistory, AlreadyRunning) as err:
             log.warning("not trained", reason=str(err))
-        return self.forecast()
 
     def _backfill(self, since: datetime | None) -> None:
         parts, until = self.parts, floor_hour(self.now)
