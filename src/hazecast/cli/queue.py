@@ -1,0 +1,61 @@
+"""How much work waits for the Prefect workers, as a number that an autoscaler can read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import httpx
+
+from hazecast.errors import SettingsError
+from hazecast.settings import Settings
+
+METRIC_NAMESPACE = "Hazecast"
+_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """Runs of one work pool: due but not begun, and running."""
+
+    pool: str
+    waiting: int
+    running: int
+
+    def as_json(self, *, now: datetime) -> str:
+        """One line that is plain JSON and, printed to a CloudWatch log, two metrics by pool.
+
+        Source: CloudWatch embedded metric format.
+        """
+        metrics = [{"Name": name, "Unit": "Count"} for name in ("waiting", "running")]
+        directive = {"Namespace": METRIC_NAMESPACE, "Dimensions": [["pool"]], "Metrics": metrics}
+        aws = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+        return json.dumps({**asdict(self), "_aws": aws})
+
+
+def queue_depth(settings: Settings, *, now: datetime | None = None) -> QueueDepth:
+    """Ask the Prefect API.
+
+    Raises:
+        SettingsError: it does not answer, or refuses the key.
+    """
+    api = settings.prefect_api_url or f"http://{settings.host}:{settings.prefect_port}/api"
+    key = settings.prefect_api_key.get_secret_value()
+    due = {"before_": (now or datetime.now(UTC)).isoformat()}
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(base_url=api, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+            scheduled = _count(client, settings.prefect_pool, "SCHEDULED", {"expected_start_time": due})
+            pending = _count(client, settings.prefect_pool, "PENDING", {})
+            running = _count(client, settings.prefect_pool, "RUNNING", {})
+    except httpx.HTTPError as err:
+        raise SettingsError(f"the Prefect API at {api} does not answer: {err}; check PREFECT_API_URL") from err
+    return QueueDepth(settings.prefect_pool, scheduled + pending, running)
+
+
+def _count(client: httpx.Client, pool: str, state: str, more: Mapping[str, object]) -> int:
+    asked = {
+        "flow_runs": {"state": {"type": {"any_": [state]}}, **more},
+        "work_pools": {"name": {"any_": [pool]}},
+    }
+    return int(client.post("flow_runs/count", json=asked).raise_for_status().json())
