@@ -15,7 +15,7 @@ from hazecast.sources.http import Budget, HttpClient, Patience, Request, Service
 from hazecast.sources.http.pace import Pace
 
 QUICK = Patience(connect_seconds=1, read_seconds=0.3, answer_seconds=0.6, attempts=3, backoff_seconds=0.001)
-SERVICE = Service("airbase", remedy="set HAZECAST_AIRBASE_KEY")
+SERVICE = Service("airbase", remedy="check the area", key_remedy="set HAZECAST_AIRBASE_KEY")
 
 
 class Clock:
@@ -100,14 +100,18 @@ def test_gives_up_after_its_tries_and_says_so(client: HttpClient, server: Echo):
 
 
 def test_nobody_listens(client: HttpClient, unused_port: int):
-    with pytest.raises(SourceUnavailable, match=r"airbase: no answer \(ConnectError"):
+    with pytest.raises(SourceUnavailable, match=r"airbase: no answer: no connection \("):
         client.get(SERVICE, Request(f"http://127.0.0.1:{unused_port}/"), read_json)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
-def test_does_not_ask_again_what_is_refused(client: HttpClient, server: Echo, status: int):
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [(401, "set HAZECAST_AIRBASE_KEY"), (403, "set HAZECAST_AIRBASE_KEY")]
+    + [(status, "check the area") for status in (400, 404, 410, 422)],
+)
+def test_does_not_ask_again_what_is_refused(client: HttpClient, server: Echo, status: int, remedy: str):
     server.breaks(Instead(Reply.of_text("no", status=status)))
-    with pytest.raises(SourceRefused, match=rf"airbase: HTTP {status} no .*HAZECAST_AIRBASE_KEY"):
+    with pytest.raises(SourceRefused, match=rf"airbase: HTTP {status} no \(.*; {remedy}"):
         ask(client, server)
     assert len(server.asked) == 1
 
@@ -130,7 +134,7 @@ def test_never_shows_a_key(client: HttpClient, server: Echo):
     with pytest.raises(SourceRefused) as raised:
         client.get(SERVICE, request, read_json)
     assert "s3cret" not in str(raised.value)
-    assert "apikey=***&q=1" in str(raised.value).replace("%2A", "*")
+    assert "apikey=***&q=1" in str(raised.value)
 
 
 def test_an_endless_answer_is_refused(client: HttpClient, server: Echo):

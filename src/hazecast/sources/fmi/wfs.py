@@ -47,7 +47,7 @@ FMI = Service(
     name="fmi",
     budgets=(Budget(600, 300), Budget(20_000, 86_400)),
     reason=exception_text,
-    remedy="check the stations and the base URL of the source fmi",
+    remedy="check the area and the address HAZECAST_FMI_URL",
 )
 
 
@@ -123,7 +123,10 @@ def _place(latitude: float, longitude: float) -> tuple[float, float]:
 
 def _numbers(text: str | None, *, columns: int) -> NDArray[np.float64]:
     """The numbers in `text` as rows of `columns`; "NaN" is a number too."""
+    written = (text or "").split()
+    if not columns or len(written) % columns:
+        raise BrokenAnswer(f"{len(written)} numbers do not fill rows of {columns}")
     try:
-        return np.array((text or "").split(), dtype=np.float64).reshape(-1, columns)
+        return np.array(written, dtype=np.float64).reshape(-1, columns)
     except ValueError as err:
         raise BrokenAnswer(f"a list of numbers is not one: {err}") from err

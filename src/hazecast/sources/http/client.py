@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeVar
+from weakref import finalize
 
 import httpx
 import stamina
@@ -58,6 +59,7 @@ class HttpClient:
             headers={"User-Agent": f"hazecast/{__version__}"},
             timeout=httpx.Timeout(self._patience.read_seconds, connect=self._patience.connect_seconds),
         )
+        finalize(self, self._http.close)
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +128,7 @@ class HttpClient:
             problem = request.without_secrets(str(err))
             raise SourceRefused(f"{service.name}: cannot ask {request.address}: {problem}; {service.remedy}") from err
         except httpx.RequestError as err:
-            raise _Unanswered(f"{service.name}: no answer ({type(err).__name__}: {err})") from err
+            raise _Unanswered(f"{service.name}: {_in_words(err)}") from err
 
     def _body(self, service: Service, request: Request, response: httpx.Response) -> bytes:
         started, body = time.monotonic(), bytearray()
@@ -163,9 +165,18 @@ class HttpClient:
         return self._paces[service.name]
 
 
+def _in_words(err: httpx.RequestError) -> str:
+    match err:
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            return f"no answer: no connection ({err})"
+        case httpx.TimeoutException():
+            return "no answer in time"
+        case httpx.TransportError():
+            return "no answer: the connection broke off"
+    return f"no answer: what came cannot be read ({err})"
+
+
 def _remedy(service: Service, answer: Answer) -> str:
     if answer.status in _MOVED:
         return f"it has moved to {answer.headers.get('location', 'an unknown place')}; change the base URL"
-    if answer.status in _NO_KEY:
-        return f"it wants another key: {service.remedy}"
-    return service.remedy
+    return service.key_remedy if service.key_remedy and answer.status in _NO_KEY else service.remedy

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import orjson
@@ -57,7 +58,7 @@ class Request:
     def address(self) -> str:
         """The full URL, fit to be shown: secrets are replaced."""
         shown = {name: "***" if name.lower() in _SECRET_NAMES else value for name, value in self.params.items()}
-        return str(httpx.URL(self.url, params=shown)) if shown else self.url
+        return unquote(str(httpx.URL(self.url, params=shown))) if shown else self.url
 
     def without_secrets(self, text: str) -> str:
         """`text` with this request's secrets replaced, should a service repeat them."""
@@ -115,7 +116,8 @@ class Service:
         answers: statuses that are answers, not errors.
         cached: whether it offers ETag or Last-Modified, so that unchanged answers need not be sent again.
         max_bytes: larger answers are refused [bytes].
-        remedy: what to do when it refuses, for instance about keys.
+        remedy: what to do when it refuses a request.
+        key_remedy: what to do when it refuses the key; empty: it takes none.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Service:
     cached: bool = False
     max_bytes: int = 64 * MEBIBYTE
     remedy: str = "check the configuration of this source"
+    key_remedy: str = ""
 
 
 def read_json(answer: Answer) -> Any:

@@ -79,7 +79,8 @@ OPENAQ = Service(
     budgets=(Budget(60, 60), Budget(2000, 3600)),
     reopens=reopens,
     reason=reason,
-    remedy=WHERE_TO_GET_A_KEY,
+    remedy="check the area and the address HAZECAST_OPENAQ_URL",
+    key_remedy=WHERE_TO_GET_A_KEY,
 )
 
 

@@ -30,7 +30,7 @@ ARCHIVE = Service(
     name="openaq-archive",
     answers=frozenset({200, NOT_THERE}),
     cached=True,
-    remedy="check the archive URL of the source openaq",
+    remedy="check the address HAZECAST_OPENAQ_ARCHIVE_URL",
 )
 
 
@@ -62,7 +62,7 @@ def _read_day(answer: Answer) -> pl.DataFrame:
         ends_at = pl.col("datetime").str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us")
         ended = rows.with_columns(ends_at=ends_at).sort("sensors_id", "ends_at", maintain_order=True)
     except (OSError, EOFError, zlib.error, PolarsError) as err:
-        raise BrokenAnswer(f"not a day of the archive ({type(err).__name__}: {err})") from err
+        raise BrokenAnswer(f"not a day of the archive ({str(err).splitlines()[0]})") from err
     return ended.select(
         station_id="location_id",
         sensor_id="sensors_id",

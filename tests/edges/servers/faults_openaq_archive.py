@@ -1,0 +1,52 @@
+"""The archive's failures: a month ago, five days collected."""
+
+from datetime import timedelta
+
+from hazecast.sources.http import HttpClient
+from hazecast.steps.check import check
+from hazecast.steps.collect import Batch
+from hazecast.store import Store
+from servers.base import Altered, Asked, ContractServer, Instead, Reply
+from servers.faults import Break, Provider, common
+from servers.faults_openaq import NOW, source_at
+from servers.openaq import OpenAQServer
+
+SINCE = NOW - timedelta(days=30)
+UNTIL = SINCE + timedelta(days=5)
+
+
+def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+    source = source_at(server, client)
+    observed = source.fetch_observations(since=SINCE, until=UNTIL)
+    weather = source.fetch_weather(since=SINCE, until=UNTIL)
+    check(Batch(source.fetch_stations(), observed, weather, SINCE, UNTIL), store, now=NOW)
+    return ()
+
+
+def day_file(asked: Asked) -> bool:
+    return asked.path.startswith("/records")
+
+
+def one_day(asked: Asked) -> bool:
+    return f"{SINCE + timedelta(days=2):%Y%m%d}" in asked.path
+
+
+def on(when: object, fault: object) -> Break:
+    return lambda server: server.breaks(fault, when=when)
+
+
+PROVIDER = Provider(
+    title="OpenAQ: archive of daily files",
+    now=NOW,
+    server=lambda now: OpenAQServer(now=now),
+    address="https://openaq-data-archive.s3.amazonaws.com",
+    ask=ask,
+    failures={
+        **common(day_file),
+        "a day without a file (HTTP 404)": on(one_day, Instead(Reply.of_text("NoSuchKey", status=404))),
+        "access denied (HTTP 403)": on(day_file, Instead(Reply.of_text("AccessDenied", status=403))),
+        "a file cut and complete by its length": on(one_day, Altered(lambda body: body[: len(body) // 2])),
+        "a file that is no gzip": on(one_day, Altered(lambda body: b"location_id,sensors_id\n")),
+        "a file with other columns": on(one_day, Altered(lambda body: Reply.of_gzip("a,b\n1,2\n").body)),
+    },
+)
