@@ -12,7 +12,7 @@ from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.errors import AlreadyRunning, HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
 from hazecast.steps import Progress, silent
-from hazecast.steps.backfill import backfill, outstanding_weeks
+from hazecast.steps.backfill import backfill, outstanding_stretches
 from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
 from hazecast.steps.collect import Batch, collect, first_hour
@@ -64,8 +64,8 @@ class Pipeline:
     def collect(self, *, since: datetime | None = None) -> Batch:
         """Fetch what is new; nothing of it is stored yet.
 
-        At a live place, and from `since` on where it is given, weeks of history that are missing are fetched, checked
-        and stored first, one by one.
+        At a live place, and from `since` on where it is given, history that is missing is fetched, checked and stored
+        first, four weeks at a time.
 
         Raises:
             SourceError: the source did not deliver.
@@ -193,10 +193,10 @@ class Pipeline:
         parts, until = self.parts, floor_hour(self.now)
         days = parts.settings.history_days
         start = since or first_hour(parts.source, parts.store, until=until, history_days=days)
-        weeks = outstanding_weeks(parts.store, since=start, now=self.now)
-        if weeks:
+        stretches = outstanding_stretches(parts.store, since=start, now=self.now)
+        if stretches:
             with self._step("backfill") as (notes, report):
-                notes.summary = backfill(parts.source, parts.store, weeks, now=self.now, progress=report)
+                notes.summary = backfill(parts.source, parts.store, stretches, now=self.now, progress=report)
 
     def _archive_background(self) -> None:
         parts = self.parts

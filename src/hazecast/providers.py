@@ -52,9 +52,12 @@ class Providers:
             spots = [Spot(**point.model_dump()) for point in chosen.points]
             return OpenMeteoSource(self.open_meteo, spots=spots, timezone=place.timezone, pollutants=pollutants)
         if isinstance(chosen, FmiObservations):
-            url = self._settings.fmi_url
-            return FmiSource(self._client, area=_area(chosen), pollutants=pollutants, base_url=url)
+            return self.fmi(_area(chosen), pollutants)
         return self.openaq(_area(chosen), pollutants)
+
+    def fmi(self, area: Area, pollutants: list[str]) -> Source:
+        """Finnish stations in `area`."""
+        return FmiSource(self._client, area=area, pollutants=pollutants, base_url=self._settings.fmi_url)
 
     def openaq(self, area: Area, pollutants: list[str]) -> Source:
         """OpenAQ's stations in `area`; without a key it refuses when first asked."""

@@ -201,7 +201,7 @@ FAILURES = {
     "broken in mid-stream": (broken_in_midstream(), SourceUnavailable, "streaming data: timeoutReached"),
     "cut off": (Cut(), SourceUnavailable, "no answer"),
     "reset": (Reset(), SourceUnavailable, "no answer"),
-    "too slow": (Late(0.8), SourceUnavailable, "ReadTimeout"),
+    "too slow": (Late(0.8), SourceUnavailable, "no answer"),
     "unequal arrays": (unequal(), SourceUnavailable, "arrays of unequal length"),
     "an error with HTTP 200": (Instead(refused("Timeout", status=200)), SourceUnavailable, "broken answer: Timeout"),
     "other units": (

@@ -1,4 +1,4 @@
-"""Backfill week by week, weather that is out of reach, and the archive of physics models."""
+"""Backfill four weeks at a time, weather that is out of reach, and the archive of physics models."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,15 +8,15 @@ import pytest
 from hazecast.air.tables import Backfilled, Background, Observations, Quality, Weather
 from hazecast.errors import SourceError, SourceUnavailable
 from hazecast.sources.simulated import SimulatedSource
-from hazecast.steps.backfill import backfill, outstanding_weeks
+from hazecast.steps.backfill import backfill, outstanding_stretches
 from hazecast.steps.background import archive_background
 from hazecast.steps.check import check
 from hazecast.steps.collect import collect
 from hazecast.store import Store
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
-WEEK = timedelta(days=7)
-NOW = MONDAY + 4 * WEEK + timedelta(days=2, hours=5)
+STRETCH = timedelta(days=28)
+NOW = MONDAY + 4 * STRETCH + timedelta(days=2, hours=5)
 
 
 class Town(SimulatedSource):
@@ -40,7 +40,7 @@ class Town(SimulatedSource):
 
 
 def fill(town: Town, store: Store, *, since: datetime = MONDAY) -> str:
-    return backfill(town, store, outstanding_weeks(store, since=since, now=NOW), now=NOW)
+    return backfill(town, store, outstanding_stretches(store, since=since, now=NOW), now=NOW)
 
 
 def stored(store: Store, table) -> pl.DataFrame:
@@ -48,51 +48,51 @@ def stored(store: Store, table) -> pl.DataFrame:
     return rows.sort(rows.columns)
 
 
-def test_weeks_begin_on_monday_and_end_where_hours_are_final(store: Store):
-    weeks = outstanding_weeks(store, since=MONDAY + timedelta(days=3), now=NOW)
-    assert weeks == [(MONDAY + timedelta(days=3), MONDAY + WEEK)] + [
-        (MONDAY + n * WEEK, MONDAY + (n + 1) * WEEK) for n in (1, 2)
+def test_stretches_end_on_mondays_and_end_where_hours_are_final(store: Store):
+    stretches = outstanding_stretches(store, since=MONDAY + timedelta(days=3), now=NOW)
+    assert stretches == [(MONDAY + timedelta(days=3), MONDAY + STRETCH)] + [
+        (MONDAY + n * STRETCH, MONDAY + (n + 1) * STRETCH) for n in (1, 2)
     ]
-    assert NOW - timedelta(hours=72) < MONDAY + 4 * WEEK
+    assert NOW - timedelta(hours=72) < MONDAY + 4 * STRETCH
 
 
 def test_what_is_stored_is_not_fetched_again(store: Store):
     town = Town()
-    assert fill(town, store) == "3 of 3 weeks stored"
-    assert store.read(Backfilled)["n_observations"].to_list() == [6 * 168] * 3
+    assert fill(town, store) == "3 of 3 stretches of four weeks stored"
+    assert store.read(Backfilled)["n_observations"].to_list() == [6 * 672] * 3
     fill(town, store)
     assert len(town.asked) == 3
 
 
 def test_after_a_failure_it_resumes_and_ends_with_the_same_rows(store: Store, tmp_path):
     with pytest.raises(SourceUnavailable, match="burns"):
-        fill(Town(fails_at=MONDAY + WEEK), store)
+        fill(Town(fails_at=MONDAY + STRETCH), store)
     assert store.read(Backfilled).height == 1
     town = Town()
     fill(town, store)
-    assert town.asked[0][0] == MONDAY + WEEK
+    assert town.asked[0][0] == MONDAY + STRETCH
     whole = Store(str(tmp_path / "whole"))
     fill(Town(), whole)
     for table in (Observations, Weather):
         assert stored(store, table).equals(stored(whole, table))
 
 
-def test_a_week_without_observations_is_passed_over_and_told_of(store: Store):
-    told = fill(Town(silent_until=MONDAY + WEEK), store)
-    assert told.startswith("2 of 3 weeks stored; passed over: ")
+def test_a_stretch_without_observations_is_passed_over_and_told_of(store: Store):
+    told = fill(Town(silent_until=MONDAY + STRETCH), store)
+    assert told.startswith("2 of 3 stretches of four weeks stored; passed over: ")
     assert "nothing was observed" in told
-    assert store.newest(Observations, "observed_at") == MONDAY + 3 * WEEK - timedelta(hours=1)
+    assert store.newest(Observations, "observed_at") == MONDAY + 3 * STRETCH - timedelta(hours=1)
 
 
-def test_each_week_keeps_its_report(store: Store):
+def test_each_stretch_keeps_its_report(store: Store):
     fill(Town(), store)
     assert store.read(Quality)["window_start"].n_unique() == 3
 
 
 def test_older_history_can_be_added_later(store: Store):
-    fill(Town(), store, since=MONDAY + 2 * WEEK)
+    fill(Town(), store, since=MONDAY + 2 * STRETCH)
     fill(Town(), store)
-    assert stored(store, Observations).height == 3 * 6 * 168
+    assert stored(store, Observations).height == 3 * 6 * 672
 
 
 def test_without_weather_the_observations_are_taken_in_and_the_weather_later(store: Store):
@@ -112,7 +112,7 @@ def test_without_weather_the_observations_are_taken_in_and_the_weather_later(sto
     assert last.weather["valid_at"].min() < NOW
 
 
-def test_a_backfill_does_not_leave_weeks_without_weather(store: Store):
+def test_a_backfill_does_not_leave_stretches_without_weather(store: Store):
     town = Town()
     town.weather_is_out = True
     with pytest.raises(SourceUnavailable, match="no wind"):
@@ -151,7 +151,7 @@ def test_the_background_is_archived_by_issue_and_a_dead_model_costs_nothing(stor
     models = [Physics("cams_global", MONDAY, -1.0), Physics("silam", MONDAY, 5.0)]
     told = archive_background(models, store, now=NOW)
     assert told == "cams_global not kept: cams_global is out of reach; silam 1 hours"
-    archive_background([Physics("silam", MONDAY, 9.0), Physics("silam", MONDAY + WEEK, 7.0)], store, now=NOW)
+    archive_background([Physics("silam", MONDAY, 9.0), Physics("silam", MONDAY + STRETCH, 7.0)], store, now=NOW)
     assert store.read(Background).sort("issued_at")["concentration_ugm3"].to_list() == [5.0, 7.0]
 
 

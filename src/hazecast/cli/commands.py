@@ -14,12 +14,16 @@ from rich.console import Console
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
 from hazecast.api.app import create_app
-from hazecast.cli import backtest, index, show, stack
+from hazecast.cli import backtest, index, registry, show, stack
 from hazecast.cli.doctor import diagnose
+from hazecast.cli.live import ask_providers
 from hazecast.cli.pipeline import pipeline_on
+from hazecast.cli.places import discover_place, show_places
+from hazecast.cli.queue import queue_depth
 from hazecast.errors import HazecastError, SettingsError
 from hazecast.logs import configure_logs
 from hazecast.settings import load_settings
+from hazecast.sources.area import Circle
 from hazecast.wiring import Wiring, environment_of
 
 app = typer.Typer(
@@ -45,9 +49,14 @@ Now = Annotated[str | None, typer.Option(help="Act as if it were this UTC time: 
 Place = Annotated[
     str | None, typer.Option(help="A place of `hazecast places`.", show_default="HAZECAST_PLACE", metavar="NAME")
 ]
+Latitude = Annotated[float, typer.Option("--lat", min=-90, max=90, help="Degrees north.")]
+Longitude = Annotated[float, typer.Option("--lon", min=-180, max=180, help="Degrees east.")]
+RadiusKm = Annotated[float, typer.Option(min=0.1, max=25, help="How far around, in km.")]
+Out = Annotated[Path | None, typer.Option(help="Write it here, such as config/oslo.yaml.", metavar="FILE")]
 Since = Annotated[
     str | None, typer.Option(help="Collect history from this UTC day on: 2024-01-01. Resumes.", metavar="DAY")
 ]
+Live = Annotated[bool, typer.Option("--live", help="Ask every service of the place one small question.")]
 P = ParamSpec("P")
 
 
@@ -56,6 +65,7 @@ class Flow(StrEnum):
 
     TRAINING = "training"
     PREDICTION = "prediction"
+    MONITORING = "monitoring"
     FULL = "full"
 
 
@@ -110,9 +120,8 @@ def up(
 @app.command()
 @_explains
 def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Run a sequence: training (collect, train), prediction (collect, forecast) or full (all)."""
-    pipeline = pipeline_on(console, _wire(source, data, now, place))
-    {Flow.TRAINING: pipeline.training, Flow.PREDICTION: pipeline.prediction, Flow.FULL: pipeline.full}[flow]()
+    """Run a sequence: training, prediction, monitoring or full (all three)."""
+    getattr(pipeline_on(console, _wire(source, data, now, place)), flow.value)()
 
 
 @app.command()
@@ -122,7 +131,7 @@ def collect(
 ) -> None:
     """Fetch what is new from the source, flag what is doubtful, store it.
 
-    History comes week by week, each week checked and stored before the next: interrupt it when you like, the same
+    History comes four weeks at a time, each checked and stored before the next: interrupt it when you like, the same
     command goes on where it stopped. The last 72 hours are fetched again each time, since networks revise them.
     """
     pipeline = pipeline_on(console, _wire(source, data, now, place))
@@ -153,16 +162,39 @@ def status(source: Source = None, data: Data = None, now: Now = None, place: Pla
     show.status(_wire(source, data, now, place), console)
 
 
+@app.command()
+@_explains
+def places() -> None:
+    """List the places that can be chosen, where their data come from and which keys they need."""
+    show_places(load_settings(), console)
+
+
+@app.command()
+@_explains
+def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.0, out: Out = None) -> None:
+    """Look for stations around a point and show or write the place file for them.
+
+    FMI is asked in Finland, OpenAQ everywhere (with HAZECAST_OPENAQ_API_KEY); where neither has a station, CAMS model
+    data at the point stand in and are labelled so.
+    """
+    area = Circle(latitude, longitude, radius_km)
+    discover_place(_wire(None, None, None).providers, area, out, console)
+
+
 app.add_typer(backtest.group(_explains), name="backtest")
+registry.add_to(app, _wire, _explains)
 app.command()(index.index)
 
 
 @app.command()
 @_explains
-def doctor(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Check this machine and these settings, and say how to mend what is wrong."""
+def doctor(source: Source = None, data: Data = None, now: Now = None, place: Place = None, live: Live = False) -> None:
+    """Check this machine and these settings, and say how to mend what is wrong.
+
+    With --live every service of the place is asked one small question instead; that needs the network.
+    """
     parts = _wire(source, data, now, place)
-    if not show.findings(diagnose(parts), console):
+    if not show.findings(ask_providers(parts) if live else diagnose(parts), console):
         raise typer.Exit(1)
 
 
@@ -186,6 +218,16 @@ def _day(text: str) -> datetime:
         return datetime.combine(date.fromisoformat(text), time(tzinfo=UTC))
     except ValueError as err:
         raise SettingsError(f"--since {text!r} is not a day such as 2024-01-01") from err
+
+
+@app.command("queue-depth")
+@_explains
+def queue_depth_command(
+    number: Annotated[bool, typer.Option("--number", help="Only the number of runs that wait.")] = False,
+) -> None:
+    """Say how many runs wait for the Prefect workers: one line of JSON that CloudWatch reads as a metric."""
+    depth = queue_depth(load_settings())
+    typer.echo(str(depth.waiting) if number else depth.as_json(now=datetime.now(UTC)))
 
 
 @app.command()

@@ -34,10 +34,11 @@ def diagnose(parts: Wiring) -> list[Finding]:
         "registry": _registry,
         "forecast": _forecast,
     }
-    return [_look(what, check, parts) for what, check in checks.items()]
+    return [look(what, check, parts) for what, check in checks.items()]
 
 
-def _look(what: str, check: Callable[[Wiring], str], parts: Wiring) -> Finding:
+def look(what: str, check: Callable[[Wiring], str], parts: Wiring) -> Finding:
+    """What `check` found; an error is a finding too."""
     try:
         return Finding(what, good=True, found=check(parts))
     except (HazecastError, OSError) as err:
@@ -67,6 +68,8 @@ def _ports(parts: Wiring) -> str:
 
 
 def _source(parts: Wiring) -> str:
+    if parts.place is not None:
+        return f"{parts.place.title}: {parts.place.observations.source}; --live asks its services"
     stations = parts.source.fetch_stations()
     return f"{parts.source.name} offers {stations.height} stations"
 

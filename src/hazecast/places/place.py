@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hazecast.air.indices import INDICES
 from hazecast.air.pollutants import Pollutant
 
 BackgroundName = Literal["cams_europe", "cams_global", "silam"]
@@ -126,6 +127,13 @@ class Place(_Part):
     def _known_zone(cls, name: str) -> str:
         if name not in _zones():
             raise ValueError(f"{name!r} is not an IANA zone such as Europe/Helsinki")
+        return name
+
+    @field_validator("index")
+    @classmethod
+    def _known_index(cls, name: str) -> str:
+        if name not in INDICES:
+            raise ValueError(f"{name!r} is not one of {', '.join(INDICES)}")
         return name
 
     @property

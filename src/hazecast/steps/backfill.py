@@ -1,4 +1,4 @@
-"""Backfill: history week by week, each week checked and stored before the next is fetched."""
+"""Backfill: history four weeks at a time, each stretch checked and stored before the next is fetched."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,41 +14,42 @@ from hazecast.steps.check import check
 from hazecast.steps.collect import REVISED_HOURS, fetch_observed, with_weather
 from hazecast.store import Store
 
-WEEK = timedelta(days=7)
+# Longer would lose more when interrupted; shorter would cost more requests for what reaches beyond a stretch.
+STRETCH = timedelta(days=28)
 _A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
-Weeks = list[tuple[datetime, datetime]]
+Stretches = list[tuple[datetime, datetime]]
 
 
-def outstanding_weeks(store: Store, *, since: datetime, now: datetime) -> Weeks:
-    """Weeks from `since` on that are over and final but not stored yet, as [start, end), oldest first.
+def outstanding_stretches(store: Store, *, since: datetime, now: datetime) -> Stretches:
+    """Stretches from `since` on that are over and final but not stored yet, as [start, end), oldest first.
 
-    Weeks begin on Monday 00 UTC, the first at `since`; the hours after the last are left to `collect`.
+    They end every fourth Monday at 00 UTC, the first begins at `since`; the hours after the last are left to `collect`.
     """
     final = floor_hour(now) - timedelta(hours=REVISED_HOURS)
     stored = set(store.read(Backfilled).select("window_start", "window_end").iter_rows())
-    return [week for week in _weeks(floor_hour(since), final) if week not in stored]
+    return [stretch for stretch in _stretches(floor_hour(since), final) if stretch not in stored]
 
 
-def backfill(source: Source, store: Store, weeks: Weeks, *, now: datetime, progress: Progress = silent) -> str:
-    """Fetch, check and store `weeks` one after the other; a week that is not worth storing is passed over.
+def backfill(source: Source, store: Store, stretches: Stretches, *, now: datetime, progress: Progress = silent) -> str:
+    """Fetch, check and store `stretches` one after the other; one that is not worth storing is passed over.
 
-    Killed at any moment, it leaves readable tables, and the weeks it finished are outstanding no more.
+    Killed at any moment, it leaves readable tables, and the stretches it finished are outstanding no more.
 
     Returns:
         What was done, as a line for people.
 
     Raises:
-        SourceError: the source did not deliver; the weeks before are stored.
+        SourceError: the source did not deliver; the stretches before are stored.
     """
     refused: list[str] = []
-    for number, (start, end) in enumerate(weeks):
-        progress(f"week {number + 1} of {len(weeks)}: {start:%Y-%m-%d}", number / len(weeks))
+    for number, (start, end) in enumerate(stretches):
+        progress(f"{start:%Y-%m-%d} to {end:%Y-%m-%d}, {number + 1} of {len(stretches)}", number / len(stretches))
         try:
             _take_in(source, store, start, end, now=now)
         except QualityError as err:
             refused.append(str(err))
-    stored = f"{len(weeks) - len(refused)} of {len(weeks)} weeks stored"
+    stored = f"{len(stretches) - len(refused)} of {len(stretches)} stretches of four weeks stored"
     progress(stored, 1.0)
     return f"{stored}; passed over: {refused[0]}" if refused else stored
 
@@ -60,7 +61,7 @@ def _take_in(source: Source, store: Store, start: datetime, end: datetime, *, no
     store.upsert(Backfilled, pl.DataFrame([done], schema=Backfilled.create_empty().schema))
 
 
-def _weeks(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    while (end := since + WEEK - (since - _A_MONDAY) % WEEK) <= until:
+def _stretches(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while (end := since + STRETCH - (since - _A_MONDAY) % STRETCH) <= until:
         yield since, end
         since = end

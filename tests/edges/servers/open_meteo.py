@@ -85,27 +85,34 @@ class OpenMeteoServer(ContractServer):
         if asked.params.get("models") == "seamless_nonsense":
             return refused("Cannot initialize MultiDomains from invalid String value seamless_nonsense for key models")
 
-        def value(name: str, at: datetime, latitude: float) -> float | None:
-            base, _, day = name.partition("_previous_day")
-            init = min(floor(at - timedelta(days=int(day or 0)), 6), self.run())
-            if day and floor(at - timedelta(days=int(day)), 6) > self.run():
-                return None
-            return weather_at(base, at, init, latitude)
+        newest = self.run()
 
-        return self._hourly(asked, value, lambda name: WEATHER_UNITS.get(name.partition("_previous_day")[0]))
+        def series(name: str, hours: list[datetime], latitude: float) -> list[float | None]:
+            base, _, days = name.partition("_previous_day")
+            earlier, value = timedelta(days=int(days or 0)), WEATHER[base]
+            inits = (floor(at - earlier, 6) for at in hours)
+            return [
+                None if days and init > newest else value(at, min(init, newest), latitude)
+                for at, init in zip(hours, inits, strict=True)
+            ]
+
+        return self._hourly(asked, series, lambda name: WEATHER_UNITS.get(name.partition("_previous_day")[0]))
 
     def _air(self, asked: Asked) -> Reply:
         domain = asked.params.get("domains", "auto")
         every, length = CAMS_RUNS.get(domain, CAMS_RUNS["cams_global"])
         end = self.run(every_hours=every, out_after=CAMS_OUT_AFTER) + timedelta(hours=length)
 
-        def value(name: str, at: datetime, latitude: float) -> float | None:
-            return None if at > end else air_at(name, at, latitude)
+        def series(name: str, hours: list[datetime], latitude: float) -> list[float | None]:
+            return [None if at > end else air_at(name, at, latitude) for at in hours]
 
-        return self._hourly(asked, value, lambda name: GREEK_UNIT if name in AIR_VARIABLES else None)
+        return self._hourly(asked, series, lambda name: GREEK_UNIT if name in AIR_VARIABLES else None)
 
     def _hourly(
-        self, asked: Asked, value: Callable[[str, datetime, float], float | None], unit: Callable[[str], str | None]
+        self,
+        asked: Asked,
+        series: Callable[[str, list[datetime], float], list[float | None]],
+        unit: Callable[[str], str | None],
     ) -> Reply:
         latitudes, longitudes = (
             [float(number) for number in asked.params[name].split(",")] for name in ("latitude", "longitude")
@@ -128,7 +135,7 @@ class OpenMeteoServer(ContractServer):
             )
         places = []
         for number, (latitude, longitude) in enumerate(zip(latitudes, longitudes, strict=True)):
-            columns = {name: [value(name, at, latitude) for at in hours] for name in names}
+            columns = {name: series(name, hours, latitude) for name in names}
             place = {
                 "latitude": round(latitude * 4) / 4 + 0.000001,
                 "longitude": round(longitude * 4) / 4,
@@ -160,19 +167,15 @@ def floor(moment: datetime, hours: int) -> datetime:
     return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, UTC)
 
 
-def weather_at(name: str, at: datetime, init: datetime, latitude: float) -> float:
-    hour = at.timestamp() / 3600
-    lead = (at - init).total_seconds() / 3600
-    day, year = math.sin(hour * math.pi / 12), math.sin(hour * math.pi / 4383)
-    return {
-        "temperature_2m": lead,
-        "pressure_msl": round(1013 + 8 * year + day, 1),
-        "dew_point_2m": round(4 + 5 * year - latitude / 30, 1),
-        "precipitation": float(at.hour),
-        "wind_direction_10m": (at.hour * 15 + 200) % 360,
-        "wind_speed_10m": round(4 + 2 * day, 1),
-        "relative_humidity_2m": round(70 - 15 * day, 0),
-    }[name]
+WEATHER: dict[str, Callable[[datetime, datetime, float], float]] = {
+    "temperature_2m": lambda at, init, latitude: (at - init).total_seconds() / 3600,
+    "pressure_msl": lambda at, init, latitude: round(1013 + 8 * math.sin(at.timestamp() / 3600 * math.pi / 4383), 1),
+    "dew_point_2m": lambda at, init, latitude: round(4 - latitude / 30 + at.day / 10, 1),
+    "precipitation": lambda at, init, latitude: float(at.hour),
+    "wind_direction_10m": lambda at, init, latitude: (at.hour * 15 + 200) % 360,
+    "wind_speed_10m": lambda at, init, latitude: round(4 + at.hour / 12, 1),
+    "relative_humidity_2m": lambda at, init, latitude: 50 + at.hour,
+}
 
 
 def air_at(name: str, at: datetime, latitude: float) -> float:

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from servers.base import Altered, Asked, ContractServer, Reply
+from servers.base import Altered, Asked, Reply
+from servers.fmi import FmiServer
 
 QUERY = "fmi::forecast::silam::airquality::surface::point::timevaluepair"
 OUT_AFTER = timedelta(hours=7)
@@ -33,50 +34,46 @@ def level(parameter: str, at: datetime) -> float:
     return LEVELS[parameter] + at.hour
 
 
-class SilamServer(ContractServer):
+def issue_at(now: datetime) -> datetime:
+    return (now - OUT_AFTER).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def forecast(asked: Asked, now: datetime) -> Reply:
     """Once a day at 00 UTC a run of four days, out at seven; answers from the start asked for."""
-
-    def __init__(self, now: datetime) -> None:
-        super().__init__()
-        self.now = now
-        self.route("/wfs", self._feature)
-
-    @property
-    def base_url(self) -> str:
-        return f"{self.url}/wfs"
-
-    @property
-    def issued_at(self) -> datetime:
-        return (self.now - OUT_AFTER).replace(hour=0, minute=0, second=0, microsecond=0)
-
-    def _feature(self, asked: Asked) -> Reply:
-        if asked.params.get("storedquery_id") != QUERY:
-            return exception(f"No handlers for stored query '{asked.params.get('storedquery_id')}' found!")
-        start, end = (datetime.fromisoformat(asked.params[name]) for name in ("starttime", "endtime"))
-        first, last = max(start, self.issued_at), min(end, self.issued_at + LENGTH)
-        hours = [first + timedelta(hours=hour) for hour in range(int((last - first).total_seconds() // 3600) + 1)]
-        members = "".join(self._series(name, hours) for name in asked.params["parameters"].split(","))
-        return Reply.of_text(
-            f"""<?xml version="1.0" encoding="UTF-8"?>
+    issued_at = issue_at(now)
+    start, end = (datetime.fromisoformat(asked.params[name]) for name in ("starttime", "endtime"))
+    first, last = max(start, issued_at), min(end, issued_at + LENGTH)
+    hours = [first + timedelta(hours=hour) for hour in range(int((last - first).total_seconds() // 3600) + 1)]
+    members = "".join(_series(name, hours, issued_at) for name in asked.params["parameters"].split(","))
+    return Reply.of_text(
+        f"""<?xml version="1.0" encoding="UTF-8"?>
 <wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs/2.0" xmlns:om="http://www.opengis.net/om/2.0"
   xmlns:omso="http://inspire.ec.europa.eu/schemas/omso/3.0" xmlns:gml="http://www.opengis.net/gml/3.2"
   xmlns:wml2="http://www.opengis.net/waterml/2.0" xmlns:xlink="http://www.w3.org/1999/xlink">{members}
 </wfs:FeatureCollection>""",
-            kind="text/xml",
-        )
+        kind="text/xml",
+    )
 
-    def _series(self, parameter: str, hours: list[datetime]) -> str:
-        points = "".join(
-            f"<wml2:point><wml2:MeasurementTVP><wml2:time>{at:%Y-%m-%dT%H:%M:%SZ}</wml2:time>"
-            f"<wml2:value>{level(parameter, at):.1f}</wml2:value></wml2:MeasurementTVP></wml2:point>"
-            for at in hours
-        )
-        return f"""
+
+def _series(parameter: str, hours: list[datetime], issued_at: datetime) -> str:
+    points = "".join(
+        f"<wml2:point><wml2:MeasurementTVP><wml2:time>{at:%Y-%m-%dT%H:%M:%SZ}</wml2:time>"
+        f"<wml2:value>{level(parameter, at):.1f}</wml2:value></wml2:MeasurementTVP></wml2:point>"
+        for at in hours
+    )
+    return f"""
 <wfs:member><omso:PointTimeSeriesObservation gml:id="series-{parameter}">
   <om:phenomenonTime><gml:TimePeriod gml:id="period-{parameter}"/></om:phenomenonTime>
   <om:resultTime><gml:TimeInstant gml:id="issued-{parameter}">
-    <gml:timePosition>{self.issued_at:%Y-%m-%dT%H:%M:%SZ}</gml:timePosition></gml:TimeInstant></om:resultTime>
+    <gml:timePosition>{issued_at:%Y-%m-%dT%H:%M:%SZ}</gml:timePosition></gml:TimeInstant></om:resultTime>
   <om:observedProperty
     xlink:href="https://opendata.fmi.fi/meta?observableProperty=forecast&amp;param={parameter}&amp;language=eng"/>
   <om:result><wml2:MeasurementTimeseries gml:id="mts-{parameter}">{points}</wml2:MeasurementTimeseries></om:result>
 </omso:PointTimeSeriesObservation></wfs:member>"""
+
+
+class SilamServer(FmiServer):
+    """FMI's one address: observations, and SILAM by its own stored query."""
+
+    def feature(self, asked: Asked) -> Reply:
+        return forecast(asked, self.now) if asked.params.get("storedquery_id") == QUERY else super().feature(asked)

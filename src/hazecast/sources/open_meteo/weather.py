@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.air.clock import HOUR
-from hazecast.air.tables import WEATHER_VARIABLES, Weather, conform
+from hazecast.air.tables import WEATHER_VARIABLES, Weather
 from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Question, Run
 
 # Runs start at 00, 06, 12 and 18 UTC and come out within nine hours.
@@ -64,7 +64,7 @@ class OpenMeteoWeather:
         # History has no live forecast: the newest run was issued after it.
         if since <= newest.issued_at < until:
             parts.append(self._live_run(points, newest))
-        return conform(Weather, pl.concat(parts))
+        return pl.concat(parts)
 
     def _by_day_of_prediction(self, points: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
         """station_id, at, day and our variables; day 0 is the shortest forecast, day n was made n days earlier."""

@@ -1,0 +1,60 @@
+"""`hazecast places` and `hazecast discover`: which places there are, and a new one from what is offered somewhere."""
+
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hazecast.discover import discover
+from hazecast.errors import SettingsError
+from hazecast.places import Place, write_place
+from hazecast.providers import Providers, known_places
+from hazecast.settings import Settings
+from hazecast.sources.area import Circle
+
+OBSERVERS = {"fmi": "FMI", "openaq": "OpenAQ", "open_meteo": "CAMS model data"}
+UNNAMED = "here"
+
+
+def show_places(settings: Settings, console: Console) -> None:
+    """One row per place: where its data come from and what they need."""
+    table = Table()
+    for column in ("place", "title", "observations", "background", "index", "needs"):
+        table.add_column(column, no_wrap=column in ("place", "background", "index"))
+    for place in known_places(settings):
+        background = "\n".join(place.background) or "–"
+        observed = OBSERVERS[place.observations.source]
+        table.add_row(place.place, escape(place.title), observed, background, place.index, _needs(place, settings))
+    console.print(table)
+    console.print("OpenAQ key: free at explore.openaq.org, put it into HAZECAST_OPENAQ_API_KEY")
+    console.print("choose one with --place NAME or HAZECAST_PLACE; without, simulated data are used, offline")
+    console.print(f"files of your own in {settings.config} come first; docs/places.md shows what they say")
+
+
+def discover_place(providers: Providers, area: Circle, out: Path | None, console: Console) -> None:
+    """Show what `area` offers as a place file, or write it to `out`.
+
+    Raises:
+        SettingsError: `out` is there already or is not named like a place.
+        SourceError: Open-Meteo does not answer.
+    """
+    if out is not None and out.suffix != ".yaml":
+        raise SettingsError(f"--out {out}: place files end in .yaml")
+    found = discover(providers, area, name=out.stem if out else UNNAMED)
+    for line in found.told:
+        console.print(escape(line), soft_wrap=True)
+    if out is None:
+        said = found.place.model_dump(mode="json", exclude_none=True)
+        console.print(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), markup=False, highlight=False)
+        return
+    write_place(found.place, out)
+    console.print(f"wrote {out}; collect with: hazecast collect --place {found.place.place}", soft_wrap=True)
+
+
+def _needs(place: Place, settings: Settings) -> str:
+    if not place.needs_openaq_key:
+        return "nothing"
+    is_set = bool(settings.openaq_api_key.get_secret_value())
+    return "OpenAQ key [green](set)[/green]" if is_set else "OpenAQ key [red](not set)[/red]"

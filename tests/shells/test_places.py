@@ -1,0 +1,191 @@
+"""`hazecast places`, `discover`, `doctor --live` and `collect --place`, against the services as documented."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from servers.base import Instead, Reply
+from servers.open_meteo import OpenMeteoServer
+from servers.openaq import KEY, OpenAQServer
+from servers.silam import SilamServer
+from typer.testing import CliRunner, Result
+
+from hazecast.air.tables import Background, Observations, Stations, Weather
+from hazecast.cli import app
+from hazecast.discover import index_of
+from hazecast.places import read_place
+from hazecast.store import Store
+
+NOW = datetime(2026, 3, 10, 11, tzinfo=UTC)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture
+def fmi() -> Iterator[SilamServer]:
+    with SilamServer(now=NOW) as server:
+        yield server
+
+
+@pytest.fixture
+def open_meteo() -> Iterator[OpenMeteoServer]:
+    with OpenMeteoServer(NOW) as server:
+        yield server
+
+
+@pytest.fixture
+def openaq() -> Iterator[OpenAQServer]:
+    with OpenAQServer(now=NOW) as server:
+        yield server
+
+
+@pytest.fixture
+def hazecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fmi: SilamServer, open_meteo: OpenMeteoServer):
+    for name, value in {
+        "HAZECAST_HOME": str(tmp_path / "home"),
+        "HAZECAST_NOW": NOW.isoformat(),
+        "HAZECAST_HISTORY_DAYS": "40",
+        "HAZECAST_FMI_URL": fmi.base_url,
+        "HAZECAST_OPEN_METEO_URL": open_meteo.url,
+        "HAZECAST_OPENAQ_URL": "http://127.0.0.1:9",
+        "COLUMNS": "160",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hazecast.cli.commands.console.width", 160, raising=False)
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(app, list(arguments))
+
+    return call
+
+
+def said(result: Result) -> str:
+    return ANSI.sub("", result.output)
+
+
+def test_places_say_what_they_are_made_of_and_what_they_need(hazecast, monkeypatch: pytest.MonkeyPatch):
+    text = said(hazecast("places"))
+    assert re.search(r"helsinki .*FMI .*fi-hsy .*nothing", text)
+    assert re.search(r"beijing .*CAMS model data", text)
+    assert re.search(r"delhi .*OpenAQ .*OpenAQ key \(not set\)", text)
+    monkeypatch.setenv("HAZECAST_OPENAQ_API_KEY", "mine")
+    assert re.search(r"delhi .*OpenAQ key \(set\)", said(hazecast("places")))
+
+
+def test_an_unknown_place_lists_those_there_are(hazecast):
+    result = hazecast("status", "--place", "atlantis")
+    assert result.exit_code == 1
+    assert "unknown place 'atlantis'; known: beijing, delhi, helsinki" in said(result)
+
+
+def test_collecting_helsinki_stores_what_four_services_say(hazecast, tmp_path: Path):
+    result = hazecast("collect", "--place", "helsinki")
+    assert result.exit_code == 0, said(result)
+    store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
+    assert set(store.read(Observations)["source"]) == {"fmi"}
+    assert store.newest(Observations, "observed_at") == NOW - timedelta(hours=1)
+    assert store.read(Observations)["observed_at"].min() == NOW - timedelta(days=40)
+    kinds = set(store.read(Weather)["source"])
+    assert {"fmi", "open_meteo:ecmwf_ifs025:live", "open_meteo:ecmwf_ifs025:previous_runs"} <= kinds
+    assert set(store.read(Background)["source"]) == {"cams_europe", "cams_global", "silam"}
+
+
+def test_a_place_without_stations_is_labelled_model_data(hazecast, tmp_path: Path):
+    assert hazecast("collect", "--place", "beijing").exit_code == 0
+    store = Store(str(tmp_path / "home" / "tables" / "beijing"))
+    assert set(store.read(Stations)["source"]) == {"cams_model"} == set(store.read(Observations)["source"])
+    assert "CAMS model data" in said(hazecast("places"))
+
+
+def test_a_background_that_is_down_does_not_fail_a_collection(hazecast, open_meteo: OpenMeteoServer, tmp_path: Path):
+    down = Instead(Reply.of_json({"error": True, "reason": "No data is available for this location"}, status=400))
+    open_meteo.breaks(down, when=lambda asked: asked.path == "/v1/air-quality")
+    result = hazecast("collect", "--place", "helsinki")
+    assert result.exit_code == 0
+    store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
+    assert set(store.read(Background)["source"]) == {"silam"}
+    assert "cams_europe not kept: Open-Meteo: HTTP 400 No data is available" in said(
+        hazecast("status", "--place", "helsinki")
+    )
+
+
+def test_a_place_that_needs_a_key_says_so_when_it_collects_and_not_before(hazecast):
+    assert hazecast("status", "--place", "delhi").exit_code == 0
+    result = hazecast("collect", "--place", "delhi")
+    assert result.exit_code == 1
+    assert "HAZECAST_OPENAQ_API_KEY" in said(result)
+
+
+def test_a_wrong_day_is_named(hazecast):
+    result = hazecast("collect", "--place", "helsinki", "--since", "yesterday")
+    assert result.exit_code == 1
+    assert "--since 'yesterday' is not a day such as 2024-01-01" in said(result)
+
+
+def test_doctor_asks_every_service(hazecast, open_meteo: OpenMeteoServer):
+    result = hazecast("doctor", "--live", "--place", "helsinki")
+    assert result.exit_code == 0, said(result)
+    for what in ("stations", "observations", "weather", "cams_europe", "cams_global", "silam"):
+        assert re.search(rf"✓ {what} ", said(result)), said(result)
+    busy = Reply.of_json({"error": True, "reason": "No data is available for this location"}, status=400)
+    open_meteo.breaks(Instead(busy), when=lambda asked: asked.params.get("domains") == "cams_europe")
+    result = hazecast("doctor", "--live", "--place", "helsinki")
+    assert result.exit_code == 1
+    assert re.search(r"✗ cams_europe .*No data is available", said(result))
+    assert re.search(r"✓ silam ", said(result))
+
+
+def test_doctor_live_needs_a_place(hazecast):
+    result = hazecast("doctor", "--live")
+    assert result.exit_code == 1
+    assert "--place" in said(result)
+
+
+def test_discover_in_finland_finds_stations_and_writes_a_place_that_works(hazecast, tmp_path: Path):
+    out = tmp_path / "config" / "uusimaa.yaml"
+    out.parent.mkdir()
+    result = hazecast("discover", "--lat", "60.18", "--lon", "24.95", "--radius-km", "5", "--out", str(out))
+    assert result.exit_code == 0, said(result)
+    place = read_place(out)
+    assert place.observations.stations == ("100662", "100742")
+    assert (place.timezone, place.index, place.background[2]) == ("Europe/Helsinki", "fi-hsy", "silam")
+    assert hazecast("collect", "--place", "uusimaa").exit_code == 0
+
+
+def test_discover_with_a_key_finds_openaq(hazecast, openaq: OpenAQServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HAZECAST_OPENAQ_URL", f"{openaq.url}/v3")
+    monkeypatch.setenv("HAZECAST_OPENAQ_API_KEY", KEY)
+    text = said(hazecast("discover", "--lat", "34.06", "--lon", "-118.23", "--radius-km", "10"))
+    assert "OpenAQ: 1 stations" in text
+    assert "- 7936" in text
+
+
+def test_discover_where_nobody_measures_offers_model_data_and_says_so(hazecast):
+    text = said(hazecast("discover", "--lat", "-49.35", "--lon", "70.22"))
+    assert "CAMS model data at the centre stand in" in text
+    assert "title: Here (model data)" in text
+
+
+def test_discover_overwrites_nothing(hazecast, tmp_path: Path):
+    out = tmp_path / "mine.yaml"
+    out.write_text("keep me")
+    result = hazecast("discover", "--lat", "60.18", "--lon", "24.95", "--out", str(out))
+    assert result.exit_code == 1
+    assert out.read_text() == "keep me"
+
+
+@pytest.mark.parametrize(
+    ("timezone", "index"),
+    [
+        ("Europe/Helsinki", "fi-hsy"),
+        ("Europe/Oslo", "eu-eaqi"),
+        ("America/Toronto", "ca-aqhi"),
+        ("America/Denver", "us-epa"),
+        ("Asia/Kolkata", "in-naqi"),
+        ("Africa/Nairobi", "us-epa"),
+    ],
+)
+def test_the_index_is_the_countrys_own(timezone: str, index: str):
+    assert index_of(timezone) == index
