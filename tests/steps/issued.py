@@ -41,12 +41,15 @@ def forecasts(
     issues: Sequence[datetime],
     *,
     version: str = "1",
-    error: float = 0.3,
-    spread: float = 0.3,
+    error: float = 0.5,
+    spread: float = 0.4,
     bias: float = 1.0,
     seed: int = 1,
 ) -> pl.DataFrame:
-    """Forecasts of skill: the true value times lognormal noise of width `error`, with intervals `spread` wide."""
+    """Forecasts between the truth (`error` 0) and the seasonal naive (1), with some noise and intervals `spread` wide.
+
+    Like those of a model they are bad when the naive forecast is, so that their relative error is steady.
+    """
     frames = [_issue(truth, moment, seed=seed, error=error) for moment in issues]
     rows = pl.concat(frames).sort("station_id", "pollutant", "issued_at", "valid_at")
     middle = rows["guess_ugm3"].to_numpy() * bias
@@ -68,16 +71,23 @@ def forecasts(
 
 def _issue(truth: pl.DataFrame, issued_at: datetime, *, seed: int, error: float) -> pl.DataFrame:
     ahead = truth.filter(pl.col("observed_at").is_between(issued_at, issued_at + 3 * DAY, closed="left"))
-    ahead = ahead.sort("station_id", "pollutant", "observed_at")
-    rng = np.random.default_rng([seed, int(issued_at.timestamp()) // 3600])
-    noise = np.exp(error * rng.normal(size=ahead.height))
-    return ahead.select(
+    lead = ((pl.col("observed_at") - issued_at).dt.total_hours() + 1).cast(pl.Int32)
+    rows = ahead.with_columns(lead_hours=lead).with_columns(
+        day_before=pl.col("observed_at") - pl.duration(hours=24 * ((pl.col("lead_hours").cast(pl.Int64) + 23) // 24))
+    )
+    naive = truth.select("station_id", "pollutant", day_before="observed_at", naive="concentration_ugm3")
+    rows = rows.join(naive, on=["station_id", "pollutant", "day_before"], how="left")
+    rows = rows.sort("station_id", "pollutant", "observed_at")
+    noise = 0.15 * np.random.default_rng([seed, int(issued_at.timestamp()) // 3600]).normal(size=rows.height)
+    true = pl.col("concentration_ugm3").clip(1.0).log()
+    guess = true + error * (pl.coalesce("naive", "concentration_ugm3").clip(1.0).log() - true) + pl.Series(noise)
+    return rows.select(
         "station_id",
         "pollutant",
         issued_at=pl.lit(issued_at).cast(UTC_TIME),
         valid_at="observed_at",
-        lead_hours=((pl.col("observed_at") - issued_at).dt.total_hours() + 1).cast(pl.Int32),
-        guess_ugm3=pl.col("concentration_ugm3").clip(0.1) * pl.Series(noise),
+        lead_hours="lead_hours",
+        guess_ugm3=guess.exp(),
     )
 
 

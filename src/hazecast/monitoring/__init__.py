@@ -3,7 +3,7 @@
 from hazecast.monitoring.drift import drift, drift_findings, reference_windows
 from hazecast.monitoring.findings import Finding, as_health, worst
 from hazecast.monitoring.incidents import Incident, advance
-from hazecast.monitoring.model import WINDOW_DAYS, model_health
+from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
 from hazecast.monitoring.pipeline import forecast_findings, run_findings
 from hazecast.monitoring.retrain import RetrainDecision, decide
@@ -13,7 +13,7 @@ from hazecast.monitoring.signals import Signal, exceedance_signals, health_signa
 
 __all__ = [
     "BASELINE_DAYS",
-    "WINDOW_DAYS",
+    "COVERAGE_DAYS",
     "ExceedanceRule",
     "Finding",
     "HealthRule",

@@ -20,7 +20,7 @@ _YEAR = timedelta(days=365.25)
 _BINS = 10
 # An index above this is customarily called a shift; above this many times the usual it is called one here.
 _SHIFTED_PSI = 0.25
-_BEYOND_USUAL = 1.5
+_BEYOND_USUAL = 2.0
 _GROSS = 2.0
 _MIN_RECENT_SHARE, _MIN_REFERENCE_DAYS = 0.5, 40
 _SHARE_OF_STATIONS = 0.5
@@ -36,7 +36,7 @@ def reference_windows(now: datetime) -> list[tuple[datetime, datetime]]:
 def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     """Compare the last 28 days of each series with the same season of up to three earlier years.
 
-    A series has drifted when its index is above 0.25 and above 1.5 times the largest index that any 28 days of the
+    A series has drifted when its index is above 0.25 and above twice the largest index that any 28 days of the
     reference show against the rest of it: weather alone makes weeks differ.
 
     Args:
@@ -61,7 +61,7 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
 
 
 def drift_findings(drifts: pl.DataFrame, variables: Iterable[str]) -> list[Finding]:
-    """Per pollutant: has it drifted at half of its stations or more? One station alone is a matter of its sensor."""
+    """Per pollutant: has it drifted at most of its stations? One station alone is a matter of its sensor."""
     findings = []
     for variable in variables:
         known = drifts.filter(pl.col("variable") == variable, pl.col("verdict") != "unknown")
@@ -72,7 +72,7 @@ def drift_findings(drifts: pl.DataFrame, variables: Iterable[str]) -> list[Findi
             continue
         drifted = known.filter(pl.col("verdict") != "ok")
         share = drifted.height / known.height
-        verdict = "warning" if share >= _SHARE_OF_STATIONS else "ok"
+        verdict = "warning" if share > _SHARE_OF_STATIONS else "ok"
         reason = f"{drifted.height} of {known.height} stations are unlike the same season before"
         findings.append(Finding("drift", variable, verdict, reason, value=share, expected=_SHARE_OF_STATIONS))
     return findings

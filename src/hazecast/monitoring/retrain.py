@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.monitoring.findings import Finding
 
 COOL_DOWN_DAYS = 7
-# One block of leads may be unlucky; a model that has grown worse is worse at several.
-_BLOCKS = 2
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ def decide(
 ) -> RetrainDecision:
     """Decide by the findings of one monitoring run.
 
-    Error: the champion's skill or coverage is off for two lead blocks of a pollutant. Drift alone counts only where the
-    forecasts of that pollutant cannot be judged: good forecasts of unusual air need no new model. Within 7 days of a
-    training nothing is justified, so that its effect can be seen.
+    First the champion's skill and coverage. Drift alone counts only where the forecasts of that pollutant cannot be
+    judged: good forecasts of unusual air need no new model. Within 7 days of a training nothing is justified, so that
+    its effect can be seen.
 
     Args:
         findings: "skill", "coverage" and "drift" are looked at.
@@ -66,9 +65,9 @@ def _by_blocks(findings: Sequence[Finding], check: str, words: str) -> list[str]
     for finding in bad:
         blocks.setdefault(finding.subject.split()[0], []).append(finding)
     return [
-        f"{pollutant} {words} at {len(found)} lead blocks, most at {found[-1].subject.split()[1]} h: {found[-1].reason}"
+        f"{pollutant} {words} at {len(found)} of {len(LEAD_BLOCKS)} lead blocks, most at "
+        f"{found[-1].subject.split()[1]} h: {found[-1].reason}"
         for pollutant, found in blocks.items()
-        if len(found) >= _BLOCKS
     ]
 
 

@@ -71,9 +71,7 @@ def monitor(
     progress("sensors", 0.0)
     since = now - timedelta(days=monitoring.BASELINE_DAYS + 7)
     known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
-    sensors = [
-        *monitoring.neighbour_findings(known, now=now),
-    ]
+    sensors = [*monitoring.sensor_findings(known, now=now), *monitoring.neighbour_findings(known, now=now)]
     progress("drift", 0.3)
     drifts, drifted = _drift(store, now)
     progress("model", 0.7)
@@ -106,7 +104,7 @@ def _doubted(sensors: Sequence[Finding]) -> pl.DataFrame:
 def _model(store: Store, champion: str | None, now: datetime, *, doubted: pl.DataFrame) -> list[Finding]:
     if champion is None:
         return []
-    since = now - timedelta(days=monitoring.WINDOW_DAYS + 4)
+    since = now - timedelta(days=monitoring.COVERAGE_DAYS + 4)
     mine = (pl.col("issued_on") >= since) & (pl.col("issued_on") <= now) & (pl.col("model_version") == champion)
     rows = store.read(Verification, mine).join(doubted, on=["station_id", "pollutant"], how="anti")
     reference = store.read(Scores, pl.col("model") == f"version-{champion}")
