@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.base import Altered, Asked, ContractServer, Cut, Dripping, Instead, Late, Reply, Reset
 
-from hazecast.errors import SourceRefused, SourceUnavailable
+from hazecast.errors import SourceError, SourceRefused, SourceUnavailable
 from hazecast.sources.http import Budget, HttpClient, Patience, Request, Service, read_json, retry_after
 from hazecast.sources.http.pace import Pace
 
@@ -99,6 +99,12 @@ def test_gives_up_after_its_tries_and_says_so(client: HttpClient, server: Echo):
     assert len(server.asked) == 3
 
 
+def test_each_new_try_is_told(client: HttpClient, server: Echo, caplog: pytest.LogCaptureFixture):
+    server.breaks(Instead(Reply.of_text("busy", status=503)), times=1)
+    ask(client, server)
+    assert caplog.messages == ["airbase: HTTP 503 busy; trying again in 0.0 s"]
+
+
 def test_nobody_listens(client: HttpClient, unused_port: int):
     with pytest.raises(SourceUnavailable, match=r"airbase: no answer: no connection \("):
         client.get(SERVICE, Request(f"http://127.0.0.1:{unused_port}/"), read_json)
@@ -128,13 +134,15 @@ def test_an_address_that_is_none_is_refused(client: HttpClient, url: str):
         client.get(SERVICE, Request(url), read_json)
 
 
-def test_never_shows_a_key(client: HttpClient, server: Echo):
-    server.breaks(Instead(Reply.of_text("key s3cret is wrong", status=401)))
+@pytest.mark.parametrize("status", [401, 503, 200], ids=["refused", "unavailable", "broken"])
+def test_never_shows_a_key(client: HttpClient, server: Echo, caplog: pytest.LogCaptureFixture, status: int):
+    server.breaks(Instead(Reply.of_text("key s3cret is wrong", status=status)))
     request = Request(server.url + "/echo", {"apikey": "s3cret", "q": "1"}, {"X-API-Key": "s3cret"})
-    with pytest.raises(SourceRefused) as raised:
+    with pytest.raises(SourceError) as raised:
         client.get(SERVICE, request, read_json)
-    assert "s3cret" not in str(raised.value)
+    assert "key *** is wrong" in str(raised.value)
     assert "apikey=***&q=1" in str(raised.value)
+    assert "s3cret" not in str(raised.value) + caplog.text
 
 
 def test_an_endless_answer_is_refused(client: HttpClient, server: Echo):

@@ -1,5 +1,6 @@
 """The one place where the network is asked, and asked again."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from weakref import finalize
 
 import httpx
 import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from hazecast import __version__
 from hazecast.errors import SourceRefused, SourceUnavailable
@@ -24,6 +26,8 @@ _NO_KEY = {401, 403}
 _OUR_FAULT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 
 Content = TypeVar("Content")
+
+log = logging.getLogger(__name__)
 
 
 class _Unanswered(Exception):
@@ -55,6 +59,7 @@ class HttpClient:
         self._patience, self._clock, self._sleep = patience or Patience(), clock, sleep
         self._cache_folder = cache_folder
         self._paces: dict[str, Pace] = {}
+        set_on_retry_hooks([_tell])
         self._http = httpx.Client(
             headers={"User-Agent": f"hazecast/{__version__}"},
             timeout=httpx.Timeout(self._patience.read_seconds, connect=self._patience.connect_seconds),
@@ -96,9 +101,8 @@ class HttpClient:
                 with attempt:
                     return self._try(service, request, read)
         except _Unanswered as err:
-            problem = request.without_secrets(str(err))
             raise SourceUnavailable(
-                f"{problem}, {tries} times in a row ({request.address}); try again later"
+                f"{err}, {tries} times in a row ({request.address}); try again later"
             ) from err.__cause__
         raise AssertionError("unreachable: the last failed try raises")
 
@@ -113,7 +117,7 @@ class HttpClient:
         try:
             content = read(answer)
         except BrokenAnswer as err:
-            raise _Unanswered(f"{service.name}: broken answer: {err}") from err
+            raise _Unanswered(request.without_secrets(f"{service.name}: broken answer: {err}")) from err
         if cache:
             cache.keep(request, answer)
         return content
@@ -163,6 +167,10 @@ class HttpClient:
                 service, longest_seconds=self._patience.reopening_seconds, clock=self._clock, sleep=self._sleep
             )
         return self._paces[service.name]
+
+
+def _tell(retry: RetryDetails) -> None:
+    log.warning("%s; trying again in %.1f s", retry.caused_by, retry.wait_for)
 
 
 def _in_words(err: httpx.RequestError) -> str:
