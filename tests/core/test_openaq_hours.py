@@ -90,6 +90,10 @@ def test_an_hour_of_sentinels_keeps_one_as_it_was():
     assert hourly_means(raw([-999.0], pollutant="o3", units="ppm"))["concentration_ugm3"].to_list() == [-999.0]
 
 
+def test_the_mean_of_a_day_is_not_that_of_its_first_hour():
+    assert hourly_means(raw([40.0, 50.0], step_minutes=24 * 60)).is_empty()
+
+
 def test_a_correction_of_the_same_period_wins():
     twice = pl.concat([raw([5.0]), raw([7.0])])
     assert hourly_means(twice)["concentration_ugm3"].to_list() == [7.0]

@@ -201,6 +201,15 @@ def test_a_change_of_the_clock_neither_drops_nor_doubles_an_hour(server, client,
     assert observed.select("pollutant", "observed_at").is_unique().all()
 
 
+def test_daily_means_in_the_archive_are_not_taken_for_hours(server, client):
+    daily = Station(12, "Filters", 1.0, 1.0, "UTC", (Sensor(120, "pm10", "µg/m³", 30.0),), step=24 * 60)
+    server.stations = (daily,)
+    since = datetime(2026, 1, 5, tzinfo=UTC)
+    observed = source_at(server, client, daily).fetch_observations(since=since, until=since + timedelta(days=20))
+    assert sum(asked.path.startswith("/records") for asked in server.asked) == 21
+    assert observed.is_empty()
+
+
 def test_the_seam_between_archive_and_api_has_no_gap(server, client):
     since, until = datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 3, 1, 11, tzinfo=UTC)
     observed = source_at(server, client, KATHMANDU).fetch_observations(since=since, until=until)

@@ -169,8 +169,8 @@ class HttpClient:
         return self._paces[service.name]
 
 
-def _tell(retry: RetryDetails) -> None:
-    log.warning("%s; trying again in %.1f s", retry.caused_by, retry.wait_for)
+def _tell(details: RetryDetails) -> None:
+    log.warning("%s; trying again in %.1f s", details.caused_by, details.wait_for)
 
 
 def _in_words(err: httpx.RequestError) -> str:

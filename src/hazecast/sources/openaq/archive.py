@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from polars.exceptions import PolarsError
 
+from hazecast.air.clock import HOUR
 from hazecast.sources.http import Answer, BrokenAnswer, HttpClient, Request, Service
 from hazecast.sources.openaq.api import RAW, Location
 
 NOT_THERE = 404
 # 72 h after a local day's end, which is up to 38 h after its start in UTC.
 COMPLETE_AFTER = timedelta(days=5)
-LONGEST_PERIOD = timedelta(hours=1)
+# Values half a day apart are daily means; closer ones are taken for hourly means with gaps, or parts of an hour.
+HALF_A_DAY = timedelta(hours=12)
 _COLUMNS = {
     "location_id": pl.String,
     "sensors_id": pl.Int64,
@@ -45,8 +47,9 @@ class OpenAQArchive:
         """Raw values (columns `RAW`) of all local days that touch [since, until]; a day without a file has none."""
         zone = ZoneInfo(location.timezone)
         first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
-        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-        return pl.concat([pl.DataFrame(schema=RAW), *(self._day(location, day) for day in days)])
+        days = [self._day(location, first + timedelta(days=number)) for number in range((last - first).days + 1)]
+        rows = pl.concat(days).sort("sensor_id", "ends_at", maintain_order=True)
+        return rows.with_columns(starts_at=pl.col("ends_at") - _period()).select(RAW.names())
 
     def _day(self, location: Location, day: date) -> pl.DataFrame:
         number = location.location_id
@@ -56,26 +59,24 @@ class OpenAQArchive:
 
 def _read_day(answer: Answer) -> pl.DataFrame:
     if answer.status == NOT_THERE:
-        return pl.DataFrame(schema=RAW)
+        return pl.DataFrame(schema=RAW).drop("starts_at")
     try:
         rows = pl.read_csv(io.BytesIO(gzip.decompress(answer.body)), schema_overrides=_COLUMNS, columns=list(_COLUMNS))
-        ends_at = pl.col("datetime").str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us")
-        ended = rows.with_columns(ends_at=ends_at).sort("sensors_id", "ends_at", maintain_order=True)
+        ends_at = rows["datetime"].str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us")
     except (OSError, EOFError, zlib.error, PolarsError) as err:
         raise BrokenAnswer(f"not a day of the archive ({str(err).splitlines()[0]})") from err
-    return ended.select(
+    return rows.select(
         station_id="location_id",
         sensor_id="sensors_id",
         parameter="parameter",
         units="units",
-        starts_at=pl.col("ends_at") - _period(),
-        ends_at="ends_at",
+        ends_at=ends_at,
         value="value",
     )
 
 
 def _period() -> pl.Expr:
-    """How long a sensor averages, which a file does not say: as far apart as its values are, an hour at most."""
-    steps = pl.col("ends_at").diff()
-    usual = steps.filter(steps > timedelta(0)).median().over("sensors_id")
-    return pl.min_horizontal(usual.fill_null(LONGEST_PERIOD), pl.lit(LONGEST_PERIOD))
+    """How long a sensor averages, which the files do not say: as its values are apart, an hour unless it is daily."""
+    step = pl.col("ends_at").diff()
+    usual = step.filter(step > timedelta(0)).median().over("sensor_id").fill_null(HOUR)
+    return pl.when(usual < HALF_A_DAY).then(pl.min_horizontal(usual, pl.lit(HOUR))).otherwise(usual)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.units import MOLAR_MASS_GMOL, US_REFERENCE_C, Unit, ugm3_per
 from hazecast.quality.rules import SENTINELS
@@ -23,7 +24,7 @@ def unit_of(pollutant: str, written: str) -> Unit | None:
 
 
 def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
-    """Means [µg/m³] over whole UTC hours from raw values of an hour or less.
+    """Means [µg/m³] over whole UTC hours from raw values of an hour or less; longer means are left out.
 
     A period belongs to the hour it starts in: where local hours are not UTC hours (+05:45), a mean over 22:15-23:15 is
     that of 22:00. An hour needs 45 minutes of values. Sentinels are never averaged or converted; an hour that has
@@ -36,9 +37,10 @@ def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per (station_id, pollutant, observed_at): concentration_ugm3, and ends_at of its last period.
     """
-    measured = raw.drop_nulls("value").unique(["sensor_id", "starts_at"], keep="last", maintain_order=True)
-    is_sentinel = pl.col("value").is_in(list(SENTINELS))
     length = pl.col("ends_at") - pl.col("starts_at")
+    measured = raw.drop_nulls("value").filter(length <= HOUR)
+    measured = measured.unique(["sensor_id", "starts_at"], keep="last", maintain_order=True)
+    is_sentinel = pl.col("value").is_in(list(SENTINELS))
     hours = (
         measured.with_columns(ugm3=pl.when(~is_sentinel).then(pl.col("value") * _factor()))
         .group_by("station_id", "pollutant", "sensor_id", observed_at=pl.col("starts_at").dt.truncate("1h"))
