@@ -24,6 +24,7 @@ from prefect.workers.process import ProcessWorker
 from upkeep import upkeep
 
 from hazecast.errors import HazecastError
+from hazecast.schedule import FULL, MONITORING, PREDICTION, TRAINING
 from hazecast.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,10 +45,10 @@ class Plan:
 
 
 PLANS = (
-    Plan("training", training, "0 2 * * 0", TRAINING_QUEUE),
-    Plan("prediction", prediction, "0 6 * * *", FORECASTING_QUEUE),
-    Plan("monitoring", monitoring, "0 */6 * * *", FORECASTING_QUEUE),
-    Plan("full", full, "0 0 * * 6", TRAINING_QUEUE),
+    Plan("training", training, TRAINING.cron, TRAINING_QUEUE),
+    Plan("prediction", prediction, PREDICTION.cron, FORECASTING_QUEUE),
+    Plan("monitoring", monitoring, MONITORING.cron, FORECASTING_QUEUE),
+    Plan("full", full, FULL.cron, TRAINING_QUEUE),
     Plan("upkeep", upkeep, "30 * * * *", FORECASTING_QUEUE),
 )
 

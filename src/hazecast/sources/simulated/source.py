@@ -34,6 +34,7 @@ class SimulatedSource:
     Args:
         seed: which world.
         n_stations: how many stations it has.
+        pollutants: which of them its stations measure.
         faults: what goes wrong with the readings, applied in this order.
 
     Raises:
@@ -43,7 +44,15 @@ class SimulatedSource:
     name = "simulated"
     simulated = True
 
-    def __init__(self, *, seed: int = 0, n_stations: int = 6, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        n_stations: int = 6,
+        pollutants: Sequence[str] = POLLUTANTS,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        self._pollutants = tuple(pollutants)
         self._seed, self._sites, self._faults = seed, sites(n_stations), tuple(faults)
         known = [site.station_id for site in self._sites]
         for fault in self._faults:
@@ -73,7 +82,7 @@ class SimulatedSource:
         if hours.size == 0:
             return FetchedObservations.create_empty()
         readings = self._readings(hours)
-        series = [(site.station_id, pollutant) for site in self._sites for pollutant in POLLUTANTS]
+        series = [(site.station_id, pollutant) for site in self._sites for pollutant in self._pollutants]
         observed_at = _moments(np.tile(hours, len(series)))
         rows = pl.DataFrame(
             {

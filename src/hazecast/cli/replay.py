@@ -1,0 +1,110 @@
+"""`hazecast replay`: years of operation in minutes."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hazecast.air.clock import parse_utc
+from hazecast.errors import SettingsError
+from hazecast.replay import Account, Drive, ReplayedWorld, Scenario, account_for, drive, page, read_scenario
+from hazecast.replay.drive import ReplayWiring
+from hazecast.replay.page import when_noticed
+from hazecast.settings import Settings
+from hazecast.sources import Source
+from hazecast.sources.simulated import SimulatedSource
+from hazecast.wiring import Wiring
+
+Wire = Callable[..., Wiring]
+Explains = Callable[[Callable[..., None]], Callable[..., None]]
+
+console = Console()
+
+From = Annotated[str, typer.Option("--from", help="Start of the replay, UTC: 2026-03-01T00:00Z.", metavar="TIME")]
+To = Annotated[str, typer.Option("--to", help="Its end.", metavar="TIME")]
+ScenarioFile = Annotated[
+    Path | None,
+    typer.Option("--scenario", help="What goes wrong (docs/replay.md); nothing by default.", metavar="FILE"),
+]
+SourceName = Annotated[str | None, typer.Option(help="simulated or files.", show_default="HAZECAST_SOURCE")]
+DataFolder = Annotated[Path | None, typer.Option(help="Dataset folder to replay.", metavar="DIR")]
+
+
+def add_to(app: typer.Typer, wire: Wire, explains: Explains) -> None:
+    """Add the command to `app`; `wire` and `explains` as for `registry.add_to`."""
+
+    @app.command()
+    @explains
+    def replay(
+        since: From, until: To, scenario: ScenarioFile = None, source: SourceName = None, data: DataFolder = None
+    ) -> None:
+        """Drive the pipelines through past or simulated time: train weekly, predict daily, monitor every 6 hours.
+
+        Everything happens in a folder of its own under HAZECAST_HOME/replays; what is stored there by an earlier replay
+        of the same name is replaced. At the end: an account in the terminal and as a page.
+        """
+        plan = read_scenario(scenario) if scenario else Scenario()
+        start, end = _moment(since), _moment(until)
+        name = f"{scenario.stem if scenario else 'plain'}-{start:%Y%m%d}-{end:%Y%m%d}"
+        parts = _parts(wire(source, data, since), plan, start, name)
+        driven = _drive(parts, start, end)
+        found = account_for(parts, plan, driven)
+        written = parts.settings.home / "report.html"
+        written.write_text(page(found, place=parts.settings.place_name, simulated=parts.world.simulated))
+        show_account(found)
+        console.print(f"\nthe whole account: {written}", soft_wrap=True)
+
+
+def show_account(account: Account) -> None:
+    """The account on a terminal."""
+    for story in account.stories:
+        console.print(f"\n[bold]{escape(story.trouble.label)}[/bold]  {story.since:%Y-%m-%d} to {story.until:%Y-%m-%d}")
+        words = f": {escape(story.noticed.words)}" if story.noticed else ""
+        console.print(f"  noticed    {when_noticed(story.noticed)}{words}", soft_wrap=True, highlight=False)
+        for line in story.done:
+            console.print(f"  done       {escape(line)}", soft_wrap=True, highlight=False)
+        console.print(f"  users saw  {escape(story.seen)}", soft_wrap=True, highlight=False)
+    console.print()
+    for entry in account.ledger:
+        mark = "[green]✓[/green]" if entry.holds else "[bold red]✗[/bold red]"
+        console.print(f"{mark} {escape(entry.what)}: {entry.numbers}", soft_wrap=True, highlight=False)
+
+
+def _drive(parts: ReplayWiring, start: datetime, end: datetime) -> Drive:
+    columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("training on the history", total=1.0)
+        return drive(
+            parts,
+            since=start,
+            until=end,
+            progress=lambda line, share: bar.update(task, description=line, completed=share),
+        )
+
+
+def _parts(live: Wiring, plan: Scenario, start: datetime, name: str) -> ReplayWiring:
+    home = live.settings.home.resolve() / "replays" / name
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    apart = {"home": home, "use_s3": False, "mlflow_tracking_uri": "", "history_days": plan.history_days}
+    settings: Settings = live.settings.model_copy(update={**apart, "validation_days": plan.validation_days})
+    return ReplayWiring(settings, ReplayedWorld(_source(live, plan), plan.troubles, start=start))
+
+
+def _source(live: Wiring, plan: Scenario) -> Source:
+    if live.settings.source == "files":
+        return live.source
+    return SimulatedSource(n_stations=plan.city.stations, pollutants=plan.city.pollutants)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_utc(text)
+    except ValueError as err:
+        raise SettingsError(str(err)) from err

@@ -1,0 +1,128 @@
+"""A scenario: which simulated city, and what goes wrong in it and when; written as YAML (docs/replay.md)."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hazecast.air.pollutants import Pollutant
+from hazecast.errors import SettingsError
+from hazecast.sources.simulated import Fault, Gap, RegimeChange, SensorDrift
+
+Kind = Literal["sensor_failing", "sensor_drifting", "source_outage", "regime_change", "poisoned_batch"]
+
+LABELS: dict[Kind, str] = {
+    "sensor_failing": "a sensor fails",
+    "sensor_drifting": "a sensor drifts",
+    "source_outage": "the source is out of reach",
+    "regime_change": "the air itself changes",
+    "poisoned_batch": "a poisoned batch arrives",
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trouble(_Part):
+    """Something that goes wrong.
+
+    Attributes:
+        kind: sensor_failing (delivers nothing), sensor_drifting (its zero creeps away by `per_day_ugm3`), source_outage
+            (nothing can be fetched, all of it can later), regime_change (true concentrations times `factor`),
+            poisoned_batch (all that is fetched meanwhile is times `factor`, also older hours).
+        from_day: days from the start of the replay to its beginning [d].
+        for_days: how long it lasts [d].
+        station: which station, for the two kinds of sensors.
+        pollutant: which sensor of it; for a regime change None means all.
+        per_day_ugm3: drift [µg/m³ per day].
+        factor: of the concentrations.
+    """
+
+    kind: Kind
+    from_day: float = Field(ge=0)
+    for_days: float = Field(gt=0)
+    station: str | None = None
+    pollutant: Pollutant | None = None
+    per_day_ugm3: float | None = None
+    factor: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "Trouble":
+        needed = {
+            "sensor_failing": ("station", "pollutant"),
+            "sensor_drifting": ("station", "pollutant", "per_day_ugm3"),
+            "source_outage": (),
+            "regime_change": ("factor",),
+            "poisoned_batch": ("factor",),
+        }[self.kind]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"{self.kind} needs {', '.join(missing)}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What happens, for people."""
+        where = f" ({self.station} {self.pollutant})" if self.station else ""
+        return LABELS[self.kind] + where
+
+    def span(self, start: datetime) -> tuple[datetime, datetime]:
+        """When it begins and ends in a replay from `start`."""
+        since = start + timedelta(days=self.from_day)
+        return since, since + timedelta(days=self.for_days)
+
+    def fault(self, start: datetime) -> Fault | None:
+        """What it does to the instruments or the air; None where it only hits what is fetched meanwhile."""
+        since, until = self.span(start)
+        if self.kind == "sensor_failing":
+            return Gap(station_id=self.station, pollutant=self.pollutant, since=since, until=until)
+        if self.kind == "sensor_drifting":
+            drift = self.per_day_ugm3 or 0.0
+            where = {"station_id": self.station, "pollutant": self.pollutant}
+            return SensorDrift(**where, since=since, until=until, per_day_ugm3=drift)  # type: ignore[arg-type]
+        if self.kind == "regime_change":
+            return RegimeChange(pollutant=self.pollutant, since=since, until=until, factor=self.factor or 1.0)
+        return None
+
+
+class City(_Part):
+    """The simulated city: how many stations, which pollutants."""
+
+    stations: int = Field(default=6, ge=1)
+    pollutants: tuple[Pollutant, ...] = tuple(Pollutant)
+
+
+class Scenario(_Part):
+    """What a replay goes through.
+
+    Attributes:
+        name: what people read.
+        city: of the simulated source; a dataset folder has its own stations.
+        history_days: collected before the replay starts, from the simulated source [d].
+        validation_days: on which candidates are judged [d].
+        troubles: what goes wrong.
+    """
+
+    name: str = "nothing goes wrong"
+    city: City = City()
+    history_days: int = Field(default=180, ge=40)
+    validation_days: int = Field(default=28, ge=5)
+    troubles: tuple[Trouble, ...] = ()
+
+
+def read_scenario(path: Path) -> Scenario:
+    """The scenario in a YAML file.
+
+    Raises:
+        SettingsError: it cannot be read or makes no sense; the message says where.
+    """
+    try:
+        return Scenario.model_validate(yaml.safe_load(path.read_text()))
+    except (OSError, yaml.YAMLError) as err:
+        raise SettingsError(f"the scenario {path} cannot be read: {err}") from err
+    except ValidationError as err:
+        told = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in err.errors())
+        raise SettingsError(f"the scenario {path} makes no sense: {told}") from err
