@@ -142,6 +142,11 @@ def channels(
     ]
 
 
+def addresses_in(text: str) -> list[str]:
+    """The addresses of a comma-separated list; a comma inside an address is written %2C."""
+    return [address for address in (part.strip() for part in text.split(",")) if address]
+
+
 def _name(url: str) -> str:
     """Scheme and a short fingerprint: tells channels apart without telling their passwords."""
     return f"{urlsplit(url).scheme}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"

@@ -12,6 +12,7 @@ from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.errors import AlreadyRunning, HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
 from hazecast.steps import Progress, silent
+from hazecast.steps.alert import Alerted, alert
 from hazecast.steps.backfill import backfill, outstanding_stretches
 from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
@@ -153,6 +154,18 @@ class Pipeline:
             )
             notes.summary = in_words(found)
         return found
+
+    def alert(self) -> Alerted:
+        """Tell whom it concerns what the newest verdicts and forecast say; under a replayed clock nobody is told."""
+        parts = self.parts
+        is_replayed = self._given_now is not None or parts.replayed_now is not None
+        with self._step("alert") as (notes, report):
+            told = alert(parts.store, parts.alert_rules, () if is_replayed else parts.alert_channels, now=self.now)
+            notes.summary = f"{len(told.messages)} messages, {len(told.failed)} not delivered"
+            report(notes.summary, 1.0)
+        for channel, reason in told.failed.items():
+            log.warning("an alert is still owed", channel=channel, reason=reason)
+        return told
 
     def training(self) -> Verdict:
         """Collect, check, train, validate."""

@@ -62,6 +62,18 @@ class Settings(BaseSettings):
         "https://openaq-data-archive.s3.amazonaws.com", description="Address of OpenAQ's public archive."
     )
     validation_days: int = Field(28, ge=5, description="Days at the end of the history a new model is judged on [d].")
+    alert_urls: SecretStr = Field(
+        SecretStr(""), description="Apprise addresses that tell operators, comma-separated: mailto://…, slack://…"
+    )
+    public_alert_urls: SecretStr = Field(
+        SecretStr(""), description="Apprise addresses that tell the public of predicted exceedances, comma-separated."
+    )
+    alert_webhooks: SecretStr = Field(
+        SecretStr(""), description="Addresses of programs that are told of every incident, comma-separated."
+    )
+    alert_webhook_secret: SecretStr = Field(
+        SecretStr(""), description="What webhooks are signed with. Empty: they are not."
+    )
     log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
 
     use_s3: bool = Field(False, validation_alias="USE_S3", description="Keep tables in S3 instead of under home.")

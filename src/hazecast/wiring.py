@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazecast import __version__
+from hazecast.alerts import Channel, addresses_in, channels
+from hazecast.monitoring import Rules
 from hazecast.places import Place
-from hazecast.providers import Providers, chosen_place
+from hazecast.providers import Providers, chosen_place, place_folders
 from hazecast.settings import Settings
 from hazecast.sources import BackgroundModel, Source
 from hazecast.sources.files import FilesSource
 from hazecast.sources.http import HttpClient
 from hazecast.sources.simulated import SimulatedSource
+from hazecast.steps.rules import read_rules
 from hazecast.store import Store
 
 if TYPE_CHECKING:
@@ -67,6 +70,20 @@ class Wiring:
 
         artifacts = None if self.settings.has_mlflow_server else (self.settings.home.resolve() / "models").as_uri()
         return Registry(self.settings.tracking_uri, place=self.settings.place_name, artifacts_root=artifacts)
+
+    @cached_property
+    def alert_rules(self) -> Rules:
+        """What is worth telling whom: one's own `alerts.yaml`, else the one shipped."""
+        return read_rules(place_folders(self.settings))
+
+    @cached_property
+    def alert_channels(self) -> list[Channel]:
+        """Whom to tell."""
+        settings = self.settings
+        addresses = (settings.alert_urls, settings.public_alert_urls, settings.alert_webhooks)
+        operators, public, webhooks = (addresses_in(secret.get_secret_value()) for secret in addresses)
+        secret = settings.alert_webhook_secret.get_secret_value()
+        return channels(operator_urls=operators, public_urls=public, webhooks=webhooks, secret=secret)
 
     @cached_property
     def replayed_now(self) -> datetime | None:

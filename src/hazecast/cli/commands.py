@@ -14,7 +14,7 @@ from rich.console import Console
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
 from hazecast.api.app import create_app
-from hazecast.cli import backtest, index, registry, show, stack
+from hazecast.cli import backtest, index, registry, show, stack, watch
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.live import ask_providers
 from hazecast.cli.pipeline import pipeline_on
@@ -24,6 +24,7 @@ from hazecast.errors import HazecastError, SettingsError
 from hazecast.logs import configure_logs
 from hazecast.settings import load_settings
 from hazecast.sources.area import Circle
+from hazecast.steps.alert import alert
 from hazecast.wiring import Wiring, environment_of
 
 app = typer.Typer(
@@ -57,6 +58,8 @@ Since = Annotated[
     str | None, typer.Option(help="Collect history from this UTC day on: 2024-01-01. Resumes.", metavar="DAY")
 ]
 Live = Annotated[bool, typer.Option("--live", help="Ask every service of the place one small question.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show who would be told what; store and send nothing.")]
+Trial = Annotated[bool, typer.Option("--trial", help="Send every channel a message that says it is a trial.")]
 P = ParamSpec("P")
 
 
@@ -153,6 +156,44 @@ def forecast(source: Source = None, data: Data = None, now: Now = None, place: P
     parts = _wire(source, data, now, place)
     pipeline_on(console, parts).forecast()
     show.forecast_table(parts, console)
+
+
+@app.command()
+@_explains
+def verify(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
+    """Score every issued forecast whose hours have been observed since, and show how good the last month was."""
+    parts = _wire(source, data, now, place)
+    pipeline_on(console, parts).verify()
+    watch.verification(parts, console)
+
+
+@app.command()
+@_explains
+def monitor(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
+    """Judge model, inputs, sensors and pipeline, and whether to train anew; `verify` first (docs/monitoring.md)."""
+    watch.monitoring(pipeline_on(console, _wire(source, data, now, place)).monitor(), console)
+
+
+@app.command()
+@_explains
+def alerts(
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+    dry_run: DryRun = False,
+    trial: Trial = False,
+) -> None:
+    """Tell operators and the public what the newest verdicts and forecast say, each incident once (docs/alerts.md)."""
+    parts = _wire(source, data, now, place)
+    if trial:
+        watch.try_channels(parts, console)
+        return
+    if dry_run:
+        told = alert(parts.store, parts.alert_rules, parts.alert_channels, now=parts.now(), dry_run=True)
+    else:
+        told = pipeline_on(console, parts).alert()
+    watch.alerts(told, parts, console, dry_run=dry_run)
 
 
 @app.command()

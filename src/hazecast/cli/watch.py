@@ -1,0 +1,123 @@
+"""Watching: what became of the forecasts, what monitoring found, who is told."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hazecast.air.clock import hours_between
+from hazecast.air.tables import LEAD_BLOCKS
+from hazecast.air.verdicts import ModelQuality, Verification
+from hazecast.alerts import Message
+from hazecast.errors import DeliveryError, SettingsError
+from hazecast.monitoring import Incident
+from hazecast.scoring import mqi, summarize
+from hazecast.steps.alert import Alerted
+from hazecast.steps.monitor import Report
+from hazecast.wiring import Wiring
+
+_COLOURS = {"ok": "green", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
+_DAYS_SHOWN = 30
+
+
+def verification(parts: Wiring, console: Console) -> None:
+    """How the forecasts issued in the last 30 days fared, by model version, pollutant and lead."""
+    since = parts.now() - timedelta(days=_DAYS_SHOWN)
+    rows = parts.store.read(Verification, pl.col("issued_on") >= since)
+    scored = rows.filter(pl.col("n") > 0)
+    if scored.is_empty():
+        console.print(f"no forecast of the last {_DAYS_SHOWN} days has been observed yet")
+        return
+    console.print(_skill_table(scored))
+    quality = parts.store.read(ModelQuality, pl.col("issued_on") >= since)
+    indicators = mqi(quality.filter(pl.col("n") > 0), ("pollutant", "lead_day"))
+    for pollutant, lead_day, _, value in indicators.iter_rows():
+        console.print(f"FAIRMODE indicator of {pollutant}, day {lead_day}: {value:.2f} (≤ 1 is the objective)")
+
+
+def _skill_table(scored: pl.DataFrame) -> Table:
+    blocks = [f"{first}-{last}" for first, last in LEAD_BLOCKS]
+    found = summarize(scored, ("model_version", "pollutant", "lead_block"))
+    table = Table(title=f"forecasts issued in the last {_DAYS_SHOWN} days, as observed since", title_justify="left")
+    columns = ("version", "pollutant", "lead [h]", "hours", "MAE", "bias", "rMAE", "vs persistence", "vs background")
+    for column in (*columns, "in 80 %", "POD", "FAR", "CSI"):
+        table.add_column(column, justify="left" if column in columns[:3] else "right")
+    order = pl.col("lead_block").cast(pl.Enum(blocks))
+    for row in found.sort("model_version", "pollutant", order).iter_rows(named=True):
+        numbers = ("mae", "bias", "rmae", "rmae_persistence", "rmae_background", "coverage_80")
+        events = ("pod_eu", "far_eu", "csi_eu")
+        cells = [_number(row[name]) for name in (*numbers, *events)]
+        table.add_row(row["model_version"], row["pollutant"], row["lead_block"], f"{row['n']:,}", *cells)
+    table.caption = (
+        "MAE, bias in µg/m³; rMAE below 1: better than the seasonal naive; POD, FAR, CSI: hours above the EU value"
+    )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def monitoring(report: Report, console: Console) -> None:
+    """The verdicts somebody should act on, a count of the others, and whether to train anew."""
+    counts = (
+        report.health.group_by("check", "verdict").len().pivot("verdict", index="check", values="len").sort("check")
+    )
+    table = Table("check", *_COLOURS)
+    for row in counts.iter_rows(named=True):
+        table.add_row(row["check"], *(str(row.get(verdict) or "–") for verdict in _COLOURS))
+    console.print(table)
+    for row in report.findings.iter_rows(named=True):
+        colour = _COLOURS[row["verdict"]]
+        line = f"[{colour}]{row['verdict']}[/] {row['check']}, {escape(row['subject'])}: {escape(row['reason'])}"
+        console.print(line, soft_wrap=True)
+    mark = "[bold yellow]retrain[/]" if report.retrain.justified else "[green]no retraining[/]"
+    console.print(f"{mark}: {escape('; '.join(report.retrain.reasons))}", soft_wrap=True)
+
+
+def alerts(told: Alerted, parts: Wiring, console: Console, *, dry_run: bool) -> None:
+    """Who was told what (or would be), and which incidents are open.
+
+    Raises:
+        DeliveryError: a channel did not take its message; it stays owed and is tried again at the next look.
+    """
+    for channel, message in told.messages:
+        verb = "would be told" if dry_run else "not reached" if channel in told.failed else "told"
+        console.print(f"[bold]{channel}[/bold] {verb}: {escape(message.title)}\n{escape(message.body)}", soft_wrap=True)
+    _open(told.incidents, parts.now(), console)
+    if parts.replayed_now is not None and not dry_run:
+        console.print("[yellow]nobody is told[/]: the clock is replayed")
+    elif not parts.alert_channels:
+        console.print("[yellow]nobody is told[/]: set HAZECAST_ALERT_URLS or HAZECAST_ALERT_WEBHOOKS (docs/alerts.md)")
+    if told.failed:
+        raise DeliveryError("; ".join(told.failed.values()))
+
+
+def _open(incidents: tuple[Incident, ...], now: datetime, console: Console) -> None:
+    alive = [one for one in incidents if one.state in ("open", "pending")]
+    for one in sorted(alive, key=lambda one: (one.audience, one.state, one.summary)):
+        age_hours = hours_between(one.bad_since, now)
+        colour = _COLOURS[one.severity]
+        line = f"[{colour}]{one.state}[/] {one.audience}: {escape(one.summary)}, for {age_hours:.0f} h"
+        console.print(line, escape(one.reason), sep="\n  ", soft_wrap=True)
+    if not alive:
+        console.print("no incident is open")
+
+
+def try_channels(parts: Wiring, console: Console) -> None:
+    """Send every channel a message that says it is a trial.
+
+    Raises:
+        SettingsError: no channel is set.
+        DeliveryError: one did not take it.
+    """
+    if not parts.alert_channels:
+        raise SettingsError(
+            "no channel is set: HAZECAST_ALERT_URLS, HAZECAST_PUBLIC_ALERT_URLS, HAZECAST_ALERT_WEBHOOKS"
+        )
+    for channel in parts.alert_channels:
+        text = f"A trial message from {parts.settings.place_name}: alerts reach this channel."
+        channel.send(Message(f"trial-{channel.name}", channel.audiences[0], "Hazecast: trial", text, True, ()))
+        console.print(f"[green]✓[/green] {channel.name}")
