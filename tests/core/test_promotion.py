@@ -1,0 +1,106 @@
+"""Promotion is earned: every clause of the rule, on forecasts whose quality is known."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hazecast.air.tables import HORIZON_HOURS, QUANTILE_LEVELS, QUANTILES
+from hazecast.errors import TooLittleHistory
+from hazecast.models.promotion import judge
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+STEP_HOURS = 29
+Z = (-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645)
+
+
+def paired(error: float, *, issues: int = 25, width: float = 1.0, bad_station: float = 1.0) -> pl.DataFrame:
+    """Rows of `scoring.pair` of a forecaster whose errors are N(0, error²) and who says so, stretched by `width`."""
+    rng = np.random.default_rng(int(1000 * error))
+    n = issues * 10 * HORIZON_HOURS
+    station = np.tile(np.repeat(np.arange(10), HORIZON_HOURS), issues)
+    spread = error * np.where(station == 0, bad_station, 1.0)
+    truth = np.random.default_rng(0).normal(20, 6, n)
+    median = truth - spread * rng.normal(size=n)
+    quantiles = {name: np.maximum(median + width * error * z, 0) for name, z in zip(QUANTILES, Z, strict=True)}
+    inside = (truth >= quantiles["q10"]) & (truth <= quantiles["q90"])
+    hours = np.repeat(np.arange(issues), 10 * HORIZON_HOURS) * STEP_HOURS
+    return pl.DataFrame(
+        {
+            "station_id": [f"s{k}" for k in station],
+            "pollutant": ["pm25"] * n,
+            "issued_at": [START + timedelta(hours=int(h)) for h in hours],
+            "observed_ugm3": truth,
+            "absolute_error_ugm3": np.abs(truth - median),
+            "seasonal_naive_ugm3": truth + np.random.default_rng(1).normal(0, 8, n),
+            "coverage_80": inside.astype(float),
+            **quantiles,
+        }
+    )
+
+
+BASELINES = {"persistence": paired(9.0), "seasonal_naive": paired(8.0), "climatology": paired(7.0)}
+
+
+def test_the_synthetic_forecaster_is_calibrated():
+    assert paired(4.0)["coverage_80"].mean() == pytest.approx(0.8, abs=0.02)
+    assert len(QUANTILE_LEVELS) == len(Z)
+
+
+def test_the_better_one_is_promoted_and_says_by_how_much():
+    found = judge(paired(4.0), {**BASELINES, "champion": paired(5.0)}, step_hours=STEP_HOURS)
+    assert found.promoted, found.reason
+    assert "beats champion" in found.reason
+    assert found.tests["passed"].all()
+    assert found.tests.filter(pl.col("rival") == "champion").height == 4
+
+
+def test_the_first_model_needs_only_the_baselines():
+    assert judge(paired(4.0), BASELINES, step_hours=STEP_HOURS).promoted
+
+
+@pytest.mark.parametrize("error", [5.0, 4.995])
+def test_as_good_as_the_champion_is_not_enough_but_it_may_challenge(error: float):
+    found = judge(paired(error), {**BASELINES, "champion": paired(5.001)}, step_hours=STEP_HOURS)
+    assert not found.promoted
+    assert found.beats_baselines
+    assert "does not beat champion" in found.reason
+
+
+def test_worse_than_persistence_may_not_even_challenge():
+    found = judge(paired(9.5), BASELINES, step_hours=STEP_HOURS)
+    assert not found.promoted
+    assert not found.beats_baselines
+    assert "is worse than climatology" in found.reason
+
+
+def test_better_errors_do_not_excuse_worse_intervals():
+    found = judge(paired(4.0, width=0.4), {**BASELINES, "champion": paired(5.0)}, step_hours=STEP_HOURS)
+    assert not found.promoted
+    assert "worse than champion in coverage gap" in found.reason
+
+
+def test_better_on_average_does_not_excuse_a_station_left_behind():
+    found = judge(paired(4.0, bad_station=3.0), {**BASELINES, "champion": paired(5.5)}, step_hours=STEP_HOURS)
+    assert not found.promoted
+    assert "worst stations" in found.reason
+
+
+def test_better_errors_do_not_excuse_worse_warnings():
+    shifted = [pl.col(name) * 0.3 for name in QUANTILES]
+    found = judge(paired(4.0).with_columns(shifted), {**BASELINES, "champion": paired(5.0)}, step_hours=STEP_HOURS)
+    assert not found.promoted
+    assert "worse than champion in Brier score" in found.reason
+
+
+def test_too_few_issues_to_tell_promote_nobody():
+    few = {name: paired(8.0, issues=5) for name in BASELINES}
+    found = judge(paired(4.0, issues=5), few, step_hours=STEP_HOURS)
+    assert not found.promoted
+    assert "too few issues to tell" in found.reason
+
+
+def test_nothing_to_score_is_said():
+    with pytest.raises(TooLittleHistory, match="nothing"):
+        judge(paired(4.0).clear(), BASELINES, step_hours=STEP_HOURS)

@@ -1,0 +1,150 @@
+"""The registry on MLflow with SQLite and files: what is kept, who is champion, and how that came about."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+from mlflow.tracking import MlflowClient
+
+from hazecast.errors import NoChampion, NotKnown, RegistryError
+from hazecast.registry import Change, Record, Registry, Training
+from hazecast.registry.audit import champions_in_turn, read_changes
+from hazecast.steps.forecast import baseline_forecaster
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def training(reason: str = "judged") -> Training:
+    return Training(
+        parameters={"seed": 1},
+        metrics={"mae.pm25.all": 3.5},
+        figures={"calibration_pm25": Figure()},
+        tables={"scores": pl.DataFrame({"mae": [3.5]})},
+        documents={"model_card": "# Model card\n"},
+        forecaster=baseline_forecaster(NOW),
+        notes={"judged": reason},
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("registry")
+
+
+@pytest.fixture(scope="module")
+def registry(home: Path) -> Registry:
+    return Registry(f"sqlite:///{home / 'mlflow.db'}", place="town", artifacts_root=(home / "models").as_uri())
+
+
+@pytest.fixture(scope="module")
+def versions(registry: Registry) -> list[str]:
+    """Three registered versions, none of them anything yet."""
+    return [registry.record(training(f"version {number}")) for number in (1, 2, 3)]
+
+
+def test_an_empty_registry_has_nothing_and_says_so(tmp_path: Path):
+    empty = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", place="nowhere")
+    assert empty.champion_version() is None
+    assert empty.challenger_version() is None
+    assert empty.versions() == []
+    assert empty.history() == []
+    with pytest.raises(NoChampion, match="hazecast run training"):
+        empty.champion()
+    with pytest.raises(NoChampion, match="roll back"):
+        empty.rollback(reason="?", by="test")
+
+
+def test_registered_is_not_promoted(registry: Registry, versions: list[str]):
+    assert versions == ["1", "2", "3"]
+    assert registry.champion_version() is None
+    assert [version.version for version in registry.versions()] == ["3", "2", "1"]
+    assert registry.versions()[0].notes["judged"] == "version 3"
+
+
+def test_a_run_keeps_card_plots_tables_and_no_pickle(registry: Registry, versions: list[str], home: Path):
+    run_id = registry.versions()[-1].run_id
+    client = MlflowClient(registry.tracking_uri)
+    assert [found.path for found in client.list_artifacts(run_id)] == ["model_card.md", "plots", "tables"]
+    written = [path for path in (home / "models").rglob("*") if path.is_file()]
+    assert len(written) > 10
+    assert [path for path in written if path.suffix in (".pkl", ".pickle", ".joblib")] == []
+
+
+def test_the_loaded_model_is_the_recorded_one(registry: Registry, versions: list[str]):
+    assert registry.load(versions[0]) == baseline_forecaster(NOW)
+
+
+def test_champions_change_with_an_audit_trail_and_back(registry: Registry, versions: list[str]):
+    for number, version in enumerate(versions):
+        registry.promote(version, reason=f"reason {number}", by="ann", at=NOW)
+    assert registry.champion_version() == "3"
+    assert registry.rollback(reason="it errs", by="bob", at=NOW) == "2"
+    assert registry.champion()[1] == "2"
+    assert registry.rollback(reason="still", by="bob", at=NOW) == "1"
+    with pytest.raises(NoChampion):
+        registry.rollback(reason="once more", by="bob", at=NOW)
+    registry.promote("3", reason="mended", by="ann", at=NOW)
+    assert registry.rollback(reason="no", by="bob", at=NOW) == "1"
+    assert [(c.action, c.version, c.replaced, c.by) for c in registry.history()] == [
+        ("promote", "1", None, "ann"),
+        ("promote", "2", "1", "ann"),
+        ("promote", "3", "2", "ann"),
+        ("rollback", "2", "3", "bob"),
+        ("rollback", "1", "2", "bob"),
+        ("promote", "3", "1", "ann"),
+        ("rollback", "1", "3", "bob"),
+    ]
+
+
+def test_promoting_what_is_not_there_changes_nothing(registry: Registry, versions: list[str]):
+    before = registry.history()
+    with pytest.raises(NotKnown, match="3, 2, 1"):
+        registry.promote("7", reason="?")
+    assert registry.history() == before
+
+
+def test_a_challenger_comes_and_goes(registry: Registry, versions: list[str]):
+    registry.challenge("2")
+    assert registry.challenger_version() == "2"
+    assert registry.versions()[1].aliases == ("challenger",)
+    registry.challenge(None)
+    registry.challenge(None)
+    assert registry.challenger_version() is None
+
+
+def test_a_trial_is_a_run_of_its_own_and_no_model(registry: Registry, versions: list[str]):
+    run_id = registry.record_trial("beijing 2016", Record(parameters={"folds": 3}, metrics={"rmae": 0.7}))
+    client = MlflowClient(registry.tracking_uri)
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.data.metrics["rmae"], run.data.params["folds"]) == ("beijing 2016", 0.7, "3")
+    assert client.get_experiment(run.info.experiment_id).name == "hazecast-town-trials"
+    assert len(registry.versions()) == 3
+
+
+def test_a_registry_out_of_reach_is_said_without_its_password(unused_port: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = Registry(f"http://user:secret@127.0.0.1:{unused_port}", place="town")
+    with pytest.raises(RegistryError) as caught:
+        away.champion_version()
+    assert f"127.0.0.1:{unused_port}" in str(caught.value)
+    assert "secret" not in str(caught.value).split("refused:")[0]
+
+
+def test_changes_survive_being_tags():
+    change = Change(NOW, "promote", "4", None, "ann", 'better: "0.7"; µg/m³')
+    key, value = change.as_tag()
+    assert read_changes({key: value, "other": "tag"}) == [change]
+    assert json.loads(value)["at"] == "2026-03-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("actions", "turn"),
+    [("", []), ("p1", ["1"]), ("p1 p2 r1", ["1"]), ("p1 p2 r1 p3", ["1", "3"]), ("p1 p2 p3 r2 r1", ["1"])],
+)
+def test_a_rollback_takes_the_last_champion_off(actions: str, turn: list[str]):
+    words = {"p": "promote", "r": "rollback"}
+    changes = [Change(NOW, words[word[0]], word[1:], None, "test", "") for word in actions.split()]
+    assert champions_in_turn(changes) == turn
