@@ -167,13 +167,22 @@ def test_an_exception_document_in_place_of_data_is_refused_in_its_words(source: 
     "change",
     [
         lambda body: body.replace(b"</gml:doubleOrNilReasonTupleList>", b" 1.0 2.0</gml:doubleOrNilReasonTupleList>"),
+        lambda body: body.replace(b"</gml:doubleOrNil", b" 1 2 3 4 5 6 7 8 9</gml:doubleOrNil"),
         lambda body: body.replace(b"NaN", b"", 1),
         lambda body: body.replace(b"NaN", b"none", 1),
         lambda body: body.replace(b"point-100662", b"point-1").replace(b"60.18739 24.95060 <", b"60.1 24.9 <"),
         lambda body: body[:-40],
         lambda body: b"<html><body>maintenance</body></html>",
     ],
-    ids=["a tuple more", "a value less", "not a number", "a position without station", "cut XML", "a web page"],
+    ids=[
+        "two values more",
+        "a row more",
+        "a value less",
+        "not a number",
+        "a position without station",
+        "cut XML",
+        "a web page",
+    ],
 )
 def test_a_broken_table_is_never_half_believed(source: FmiSource, server: FmiServer, change):
     server.breaks(Altered(change), when=lambda asked: "coverage" in asked.params["storedquery_id"])

@@ -194,6 +194,13 @@ def test_asks_only_what_has_changed(client: HttpClient, server: Echo):
     assert ask(client, server, cached, "/tagged") == {"etag": '"second"'}
 
 
+def test_only_what_was_there_is_kept(client: HttpClient, server: Echo):
+    cached = Service("archive", cached=True, answers=frozenset({200, 404}))
+    server.breaks(Instead(Reply(404, b"{}", {"ETag": server.etag})), times=1)
+    assert ask(client, server, cached, "/tagged") == {}
+    assert ask(client, server, cached, "/tagged") == {"etag": '"first"'}
+
+
 def test_a_broken_answer_is_not_kept(client: HttpClient, server: Echo):
     cached = Service("archive", cached=True)
     server.breaks(Altered(lambda body: body[:-3]), times=1)
