@@ -1,0 +1,129 @@
+"""The registry on real servers: MLflow on PostgreSQL with its artifacts in S3, killed and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from hazecast.errors import RegistryError
+from hazecast.registry import Registry, Training
+from hazecast.steps.forecast import baseline_forecaster
+
+pytestmark = [pytest.mark.system, pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")]
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class MlflowServer:
+    """An MLflow server that can be killed and started again on what it stored."""
+
+    def __init__(self, port: int, database: str, s3: tuple[str, dict[str, str]], log: Path) -> None:
+        self.address, self._log = f"http://127.0.0.1:{port}", log
+        bucket, options = s3
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
+            **{name: value for name, value in options.items() if name.startswith("AWS_")},
+            "MLFLOW_S3_ENDPOINT_URL": options["AWS_ENDPOINT_URL"],
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        where = ("--backend-store-uri", database, "--artifacts-destination", bucket, "--workers", "1")
+        self._command = (sys.executable, "-m", "mlflow", "server", *where, "--host", "127.0.0.1", "--port", str(port))
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self._log.read_text()[-2000:]
+            try:
+                if httpx.get(self.address + "/health", timeout=2, trust_env=False).is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.3)
+        raise AssertionError(self._log.read_text()[-2000:])
+
+    def kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A real PostgreSQL of its own; its address for SQLAlchemy."""
+    pgserver = pytest.importorskip("pgserver", reason="no PostgreSQL in a wheel for this Python", exc_type=ImportError)
+    server = pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[str]:
+    with postgresql(tmp_path / "postgresql") as address:
+        yield address
+
+
+@pytest.fixture
+def server(
+    database: str, s3_bucket: tuple[str, dict[str, str]], unused_port: int, tmp_path: Path
+) -> Iterator[MlflowServer]:
+    running = MlflowServer(unused_port, database, s3_bucket, tmp_path / "mlflow.log")
+    running.start()
+    yield running
+    running.kill()
+
+
+def training() -> Training:
+    notes = {"judged": "better"}
+    return Training(parameters={"seed": 1}, metrics={"mae": 1.0}, forecaster=baseline_forecaster(NOW), notes=notes)
+
+
+def test_models_survive_the_death_of_the_server(
+    server: MlflowServer, database: str, s3_bucket: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    registry = Registry(server.address, place="town")
+    assert registry.record(training()) == "1"
+    registry.promote("1", reason="first", by="test", at=NOW)
+    assert kept_in_postgresql(database) == 1
+    assert kept_in_s3(*s3_bucket) > 5
+
+    server.kill()
+    with pytest.raises(RegistryError):
+        registry.champion()
+    with pytest.raises(RegistryError):
+        registry.record(training())
+
+    server.start()
+    assert registry.champion() == (baseline_forecaster(NOW), "1")
+    assert [version.version for version in registry.versions()] == ["1"]
+    assert registry.record(training()) == "2"
+    registry.promote("2", reason="second", by="test", at=NOW)
+    assert registry.rollback(reason="back", by="test", at=NOW) == "1"
+    assert [change.action for change in registry.history()] == ["promote", "promote", "rollback"]
+
+
+def kept_in_postgresql(database: str) -> int:
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        found = connection.execute("select count(*) from model_versions").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def kept_in_s3(bucket: str, options: dict[str, str]) -> int:
+    name = bucket.removeprefix("s3://").split("/")[0]
+    listed = httpx.get(f"{options['AWS_ENDPOINT_URL']}/{name}?list-type=2", timeout=10, trust_env=False)
+    return listed.text.count("<Key>")
