@@ -1,0 +1,129 @@
+"""The measures of drift by hand and by their laws, and what the decision to retrain rests on."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from hazecast.errors import ContractError
+from hazecast.monitoring import Finding, as_health, decide, drift, worst
+from hazecast.monitoring.drift import ks, psi, reference_windows, wasserstein
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+SAMPLE = arrays(np.float64, st.integers(50, 200), elements=st.floats(0, 100))
+
+
+@given(SAMPLE)
+def test_a_sample_does_not_differ_from_itself(values: np.ndarray):
+    assert psi(values, values) == pytest.approx(0, abs=1e-9)
+    assert ks(values, values) == 0
+    assert wasserstein(values, values) == 0
+
+
+@given(SAMPLE, SAMPLE)
+def test_distances_are_never_negative(one: np.ndarray, other: np.ndarray):
+    assert psi(one, other) >= 0
+    assert 0 <= ks(one, other) <= 1
+    assert wasserstein(one, other) >= 0
+
+
+def test_a_shift_by_hand():
+    reference = np.arange(1000.0)
+    assert ks(reference + 1000, reference) == 1
+    assert ks(reference + 100, reference) == pytest.approx(0.1, abs=0.002)
+    assert wasserstein(reference + 100, reference) == pytest.approx(100 / reference.std())
+    # One bin of ten empties into the last: shares 0 and 0.2 against 0.1, smoothed by half a case.
+    low, high, tenth = 0.5 / 1005, 200.5 / 1005, 100.5 / 1005
+    expected = (low - tenth) * np.log(low / tenth) + (high - tenth) * np.log(high / tenth)
+    assert psi(reference + 100, reference) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_reference_is_the_same_season():
+    spans = reference_windows(NOW)
+    assert len(spans) == 3
+    assert spans[0][0].month == 4
+    assert (NOW - spans[0][1]).days == 335
+    assert [span[0].year for span in spans] == [2025, 2024, 2023]
+    assert max(span[1] for span in spans) < NOW - timedelta(days=300)
+
+
+def series(value_at, *, days: int = 800) -> pl.DataFrame:
+    start = NOW - timedelta(days=days)
+    hours = [start + timedelta(hours=h) for h in range(days * 24)]
+    rng = np.random.default_rng(2)
+    values = [
+        value_at(at) * float(np.exp(0.4 * noise)) for at, noise in zip(hours, rng.normal(size=len(hours)), strict=True)
+    ]
+    at = pl.Series(hours, dtype=pl.Datetime("us", "UTC"))
+    return pl.DataFrame({"station_id": "a", "variable": "pm25", "at": at, "value": values})
+
+
+def seasonal(at: datetime) -> float:
+    return 20 + 15 * np.cos(2 * np.pi * at.timetuple().tm_yday / 365)
+
+
+def test_a_season_is_not_drift():
+    (found,) = drift(series(seasonal), now=NOW).to_dicts()
+    assert found["verdict"] == "ok"
+    assert found["n"] == 28 * 24
+    everything = series(seasonal)["value"].to_numpy()
+    assert psi(everything[-28 * 24 :], everything) > 0.25  # against the whole year it would have been
+
+
+def test_a_change_of_level_is_drift_and_says_how_much():
+    changed = series(lambda at: seasonal(at) * (3 if at > NOW - timedelta(days=28) else 1))
+    (found,) = drift(changed, now=NOW).to_dicts()
+    assert found["verdict"] in ("warning", "critical")
+    assert "median 3." in found["reason"] or "median 2.9" in found["reason"]
+
+
+def test_no_earlier_year_is_unknown():
+    (found,) = drift(series(seasonal, days=200), now=NOW).to_dicts()
+    assert (found["verdict"], found["psi"]) == ("unknown", None)
+    assert "same season of earlier years" in found["reason"]
+
+
+def finding(check: str, subject: str, verdict: str = "warning") -> Finding:
+    return Finding(check, subject, verdict, "because", value=1.2, expected=0.8)
+
+
+def test_error_comes_first_and_drift_only_where_forecasts_cannot_be_judged():
+    good = finding("skill", "no2 1-6", "ok")
+    drifted = finding("drift", "no2")
+    assert not decide([good, drifted], champion="1", trained_at=None, now=NOW).justified
+    blind = finding("skill", "no2 1-6", "unknown")
+    assert decide([blind, drifted], champion="1", trained_at=None, now=NOW).justified
+    worse = [finding("skill", "pm25 1-6"), finding("skill", "pm25 7-24", "critical"), good, drifted]
+    decision = decide(worse, champion="1", trained_at=None, now=NOW)
+    assert decision.reasons == ("pm25 has lost skill at 2 of 4 lead blocks, most at 7-24 h: because",)
+    assert decision.evidence == {"skill pm25 1-6": 1.2, "skill pm25 7-24": 1.2, "drift no2": 1.2}
+
+
+@pytest.mark.parametrize(("days_ago", "justified"), [(0, False), (6.9, False), (7, True), (30, True)])
+def test_after_a_training_it_cools_down(days_ago: float, justified: bool):
+    trained_at = NOW - timedelta(days=days_ago)
+    decision = decide([finding("skill", "pm25 1-6")], champion="1", trained_at=trained_at, now=NOW)
+    assert decision.justified is justified
+
+
+def test_broken_sensors_and_late_data_are_no_reason_to_train():
+    others = [finding(check, "x pm25") for check in ("silent", "stuck", "neighbours", "source", "pipeline")]
+    decision = decide(others, champion="1", trained_at=None, now=NOW)
+    assert not decision.justified
+    assert decision.evidence == {}
+
+
+def test_one_verdict_per_check_and_subject():
+    with pytest.raises(ContractError, match="health"):
+        as_health([finding("stuck", "a pm25")] * 2, checked_at=NOW)
+    with pytest.raises(ContractError, match="health"):
+        as_health([finding("gut feeling", "a pm25")], checked_at=NOW)
+
+
+def test_the_gravest_verdict_wins():
+    assert worst(["ok", "critical", "unknown"]) == "critical"
+    assert worst([]) == "ok"
