@@ -68,6 +68,7 @@ FAILURES = {
     "exception with 200": (Instead(exception("No data", status=200)), SourceRefused, "SILAM: No data"),
     "503": (Instead(Reply.of_text("busy", status=503)), SourceUnavailable, "HTTP 503 busy"),
     "not XML": (Instead(Reply.of_text("<html>")), SourceUnavailable, "not XML"),
+    "a web page": (Instead(Reply.of_text("<html/>")), SourceUnavailable, "no WFS answer but html"),
     "cut off": (Cut(), SourceUnavailable, "no answer"),
     "reset": (Reset(), SourceUnavailable, "no answer"),
     "too slow": (Late(0.8), SourceUnavailable, "no answer"),

@@ -33,7 +33,7 @@ _SPACES = {
     "xlink": "http://www.w3.org/1999/xlink",
 }
 _HREF = f"{{{_SPACES['xlink']}}}href"
-_EXCEPTION = "ExceptionReport"
+_EXCEPTION, _COLLECTION = "ExceptionReport", "FeatureCollection"
 _TIME = pl.Datetime("us", "UTC")
 
 
@@ -102,7 +102,9 @@ def _read(answer: Answer) -> pl.DataFrame:
     except ElementTree.ParseError as err:
         raise BrokenAnswer(f"not XML: {err}") from err
     if root.tag.endswith(_EXCEPTION):
-        raise SourceRefused(f"SILAM: {_complaint(root)}; look whether FMI changed its stored query {QUERY}")
+        raise SourceRefused(f"FMI SILAM: {_complaint(root)}; look whether FMI changed its stored query {QUERY}")
+    if not root.tag.endswith(_COLLECTION):
+        raise BrokenAnswer(f"no WFS answer but {root.tag}")
     rows = [row for series in root.iterfind(".//{*}PointTimeSeriesObservation") for row in _read_series(series)]
     schema = {"pollutant": pl.String(), "issued_at": _TIME, "at": _TIME, "value": pl.Float64()}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
@@ -145,5 +147,5 @@ def _service() -> Service:
         name="FMI SILAM",
         budgets=(Budget(600, 300), Budget(20_000, 86_400)),
         reason=_reason,
-        remedy="check HAZECAST_FMI_URL; docs/sources.md says what is asked",
+        remedy="check the address HAZECAST_FMI_URL",
     )

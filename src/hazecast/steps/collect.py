@@ -7,7 +7,7 @@ import polars as pl
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import FetchedObservations, Observations, Stations, Weather, conform, newest
-from hazecast.errors import SourceError, SourceUnavailable
+from hazecast.errors import SourceError
 from hazecast.sources import Source
 from hazecast.steps import Progress, silent
 from hazecast.store import Store
@@ -39,7 +39,7 @@ def collect(source: Source, store: Store, *, now: datetime, history_days: int, p
     """Fetch every complete hour since the newest stored one, and the last 72 h again for revisions.
 
     Nothing is stored yet. A first collection takes all the source has, or `history_days` of an endless source [d].
-    Weather that is out of reach is complained of, and fetched by a later collection.
+    Weather that does not come is complained of, and fetched by a later collection.
 
     Raises:
         SourceError: the source did not deliver, or it is simulated and the place is real (or the other way round).
@@ -51,7 +51,7 @@ def collect(source: Source, store: Store, *, now: datetime, history_days: int, p
     progress("weather", 0.6)
     try:
         batch = with_weather(batch, source)
-    except SourceUnavailable as err:
+    except SourceError as err:
         batch = _without_weather(batch, str(err))
     progress(_in_words(batch), 1.0)
     return batch

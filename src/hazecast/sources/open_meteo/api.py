@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from hazecast.errors import SourceRefused
-from hazecast.sources.http import Answer, BrokenAnswer, Budget, HttpClient, Request, Service, read_json
+from hazecast.sources.http import Answer, BrokenAnswer, Budget, HttpClient, Request, Service, read_json, retry_after
 
 PUBLIC_URL = "https://{api}.open-meteo.com"
 TIME = pl.Datetime("us", "UTC")
@@ -144,7 +144,8 @@ class OpenMeteo:
             budgets=_FREE_BUDGETS if is_free else (),
             reopens=_reopens,
             reason=_reason,
-            remedy="check the place file and HAZECAST_OPEN_METEO_URL, HAZECAST_OPEN_METEO_API_KEY",
+            remedy="check the place file and the address HAZECAST_OPEN_METEO_URL",
+            key_remedy="check HAZECAST_OPEN_METEO_API_KEY",
         )
 
 
@@ -165,8 +166,9 @@ def _read_place(place: Any, station_id: str, variables: Mapping[str, str]) -> pl
         lengths = {name: len(values) for name, values in columns.items()}
     except (KeyError, TypeError) as err:
         raise BrokenAnswer(f"has no {err}: {str(place)[:100]}") from err
-    if len(set(lengths.values())) > 1:
-        raise BrokenAnswer(f"arrays of unequal length: {lengths}")
+    odd = [f"{name} has {length}" for name, length in lengths.items() if length != lengths["time"]]
+    if odd:
+        raise BrokenAnswer(f"arrays of unequal length: {odd[0]} values for {lengths['time']} times")
     _refuse_other_units(units, variables)
     try:
         frame = pl.DataFrame(columns, schema={"time": pl.Int64} | dict.fromkeys(variables, pl.Float64))
@@ -208,8 +210,9 @@ def _reason(answer: Answer) -> str:
 
 def _reopens(answer: Answer, now: datetime) -> datetime | None:
     """Limits are counted by the clock's minute, hour and UTC day; the reason says which is spent."""
-    if answer.status != _TOO_MANY:
-        return None
+    said = retry_after(answer, now)
+    if said or answer.status != _TOO_MANY:
+        return said
     reason = _reason(answer)
     for word, window in _PAUSES.items():
         if reason.startswith(word):

@@ -53,10 +53,7 @@ class OpenMeteoSource:
             "licence": LICENCE,
         }
         rows = pl.DataFrame(self._spots, schema=list(Spot._fields), orient="row")
-        known = Stations.create_empty().columns
-        return conform(
-            Stations, rows.with_columns(pl.lit(word).alias(key) for key, word in described.items() if key in known)
-        )
+        return conform(Stations, rows.with_columns(pl.lit(word).alias(key) for key, word in described.items()))
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Hourly means of the model that start in [since, until) [µg/m³]."""
