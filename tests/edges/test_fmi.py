@@ -66,6 +66,11 @@ def test_stations_may_be_listed_or_near_a_point(server: FmiServer, area):
     assert stations["name"].to_list() == ["Kuopio Kasarmipuisto"]
 
 
+def test_a_station_without_a_position_is_left_out(source: FmiSource, server: FmiServer):
+    server.breaks(Altered(lambda body: body.replace(b"<gml:pos>60.187390 24.950600</gml:pos>", b"")), times=1)
+    assert source.fetch_stations()["station_id"].to_list() == ["fmi-100742"]
+
+
 def test_an_area_without_stations_is_refused(server: FmiServer):
     with HttpClient() as client, pytest.raises(SourceRefused, match="no air-quality station in Listed"):
         FmiSource(client, area=Listed(("1",)), base_url=server.base_url).fetch_stations()

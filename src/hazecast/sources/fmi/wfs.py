@@ -52,13 +52,14 @@ FMI = Service(
 
 
 def read_stations(answer: Answer) -> list[FmiStation]:
-    """The stations of an answer to `fmi::ef::stations`.
+    """The stations of an answer to `fmi::ef::stations`; some of the registry have no position and are left out.
 
     Raises:
         BrokenAnswer: not a complete WFS document.
         SourceRefused: an exception document.
     """
-    return [_station(facility) for facility in _document(answer).iter(f"{_EF}EnvironmentalMonitoringFacility")]
+    facilities = _document(answer).iter(f"{_EF}EnvironmentalMonitoringFacility")
+    return [_station(facility) for facility in facilities if facility.findtext(f".//{_GML}pos")]
 
 
 def read_coverage(answer: Answer) -> pl.DataFrame:
@@ -85,11 +86,11 @@ def _document(answer: Answer) -> ElementTree.Element:
 
 
 def _station(facility: ElementTree.Element) -> FmiStation:
-    fmisid, position = facility.findtext(f"{_GML}identifier"), facility.findtext(f".//{_GML}pos")
+    fmisid = facility.findtext(f"{_GML}identifier")
     named = [name.text for name in facility.iter(f"{_GML}name") if name.get("codeSpace", "").endswith("code/name")]
-    if not fmisid or not position:
-        raise BrokenAnswer("a station without id or position")
-    latitude, longitude = _numbers(position, columns=2)[0]
+    if not fmisid:
+        raise BrokenAnswer("a station without an id")
+    latitude, longitude = _numbers(facility.findtext(f".//{_GML}pos"), columns=2)[0]
     return FmiStation(fmisid.strip(), (named[0] if named else None) or fmisid, float(latitude), float(longitude))
 
 
