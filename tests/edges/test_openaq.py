@@ -122,6 +122,14 @@ def test_low_cost_sensors_come_when_listed_by_id(server, client):
     assert stations["station_id"].to_list() == ["openaq-1236017", "openaq-3459"]
 
 
+@pytest.mark.parametrize("coordinates", [b"null", b'{"latitude": null, "longitude": null}'])
+def test_a_station_that_lies_nowhere_is_left_out(server, client, coordinates: bytes):
+    placed = b'{"latitude": 27.738703, "longitude": 85.336206}'
+    server.breaks(Altered(lambda body: body.replace(placed, coordinates)))
+    with pytest.raises(SourceRefused, match="no reference station"):
+        source_at(server, client, KATHMANDU).fetch_stations()
+
+
 def test_a_box_is_asked_for_west_first(server, client):
     stations = source_at(server, client, Box(west=-119, south=33, east=-117, north=35)).fetch_stations()
     assert stations["station_id"].to_list() == ["openaq-7936"]

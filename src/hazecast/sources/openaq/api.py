@@ -93,7 +93,7 @@ class OpenAQApi:
     key: str
 
     def locations(self, params: Mapping[str, str]) -> list[Location]:
-        """All locations that match `params`; those that move are left out."""
+        """All locations that match `params`; those that move or lie nowhere are left out."""
         return [found for found in self._pages("/locations", params, _location) if found is not None]
 
     def location(self, location_id: str) -> list[Location]:
@@ -130,14 +130,15 @@ def _results(answer: Answer, parse: Callable[[Any], Item]) -> list[Item]:
 
 
 def _location(item: Any) -> Location | None:
-    if item["isMobile"]:
+    where = item["coordinates"] or {}
+    if item["isMobile"] or where.get("latitude") is None or item["timezone"] is None:
         return None
     sensors = tuple(Sensor(s["id"], s["parameter"]["name"], s["parameter"]["units"]) for s in item["sensors"])
     return Location(
         location_id=item["id"],
         name=item["name"] or item.get("locality") or f"OpenAQ {item['id']}",
-        latitude=float(item["coordinates"]["latitude"]),
-        longitude=float(item["coordinates"]["longitude"]),
+        latitude=float(where["latitude"]),
+        longitude=float(where["longitude"]),
         timezone=item["timezone"],
         credit=_credit(item),
         licence=", ".join(dict.fromkeys(licence["name"] for licence in _licences(item))) or "not stated",
