@@ -1,0 +1,112 @@
+data "aws_caller_identity" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  name   = var.environment == "prod" ? "air-pollution" : "air-pollution-${var.environment}"
+  domain = "${local.name}.internal"
+  tags   = { Project = "hazecast", Environment = var.environment, ManagedBy = "terraform" }
+
+  cluster_name = var.environment == "prod" ? "air-pollution-prediction-cluster" : "air-pollution-prediction-cluster-${var.environment}"
+  # Names, so that every policy can be read in the plan.
+  bucket_names = { for purpose in ["mlflow-artifacts", "training-data", "model-artifacts", "logs"] : purpose => "${local.name}-${purpose}-${data.aws_caller_identity.current.account_id}" }
+}
+
+module "key" {
+  source = "./modules/key"
+
+  name = local.name
+}
+
+module "replica_key" {
+  source    = "./modules/key"
+  count     = var.is_replicated ? 1 : 0
+  providers = { aws = aws.replica }
+
+  name = "${local.name}-replica"
+}
+
+module "network" {
+  source = "./modules/network"
+
+  name                = local.name
+  cidr                = var.vpc_cidr
+  zone_count          = var.zone_count
+  nat                 = var.nat
+  interface_endpoints = var.interface_endpoints
+  allowed_cidrs       = var.allowed_cidrs
+  is_https            = var.domain != ""
+  key_arn             = module.key.arn
+  log_retention_days  = var.log_retention_days
+}
+
+module "edge" {
+  source = "./modules/edge"
+
+  name                   = local.name
+  vpc_id                 = module.network.vpc_id
+  subnet_ids             = module.network.public_subnet_ids
+  security_group_id      = module.network.security_group_ids["balancer"]
+  targets                = local.targets
+  domain                 = var.domain
+  route53_zone_id        = var.route53_zone_id
+  oidc                   = var.oidc
+  has_oidc               = nonsensitive(var.oidc != null)
+  requests_per_5_minutes = var.requests_per_5_minutes
+  log_bucket             = module.logs.name
+  key_arn                = module.key.arn
+  log_retention_days     = var.log_retention_days
+  is_protected           = var.is_protected
+}
+
+module "registry" {
+  source = "./modules/registry"
+
+  name          = local.name
+  images        = ["api", "dashboard", "mlflow", "prefect"]
+  key_arn       = module.key.arn
+  is_disposable = !var.is_protected
+}
+
+module "secrets" {
+  source = "./modules/secrets"
+
+  name          = local.name
+  key_arn       = module.key.arn
+  generated     = { "mlflow-db-password" = "Database user mlflow", "prefect-db-password" = "Database user prefect" }
+  given         = { "prefect-api-key" = "Prefect Cloud", "openaq-api-key" = "OpenAQ" }
+  value_version = var.secret_version
+  recovery_days = var.is_protected ? 30 : 0
+
+  values = {
+    "mlflow-db-password" = var.db_password
+    "prefect-api-key"    = var.prefect_api_key
+    "openaq-api-key"     = var.openaq_api_key
+  }
+}
+
+module "database" {
+  source = "./modules/database"
+
+  name              = local.name
+  subnet_ids        = module.network.database_subnet_ids
+  security_group_id = module.network.security_group_ids["database"]
+  key_arn           = module.key.arn
+  size              = var.database
+  is_multi_az       = var.is_multi_az
+  backup_days       = var.backup_days
+  is_protected      = var.is_protected
+}
+
+module "backup" {
+  source    = "./modules/backup"
+  providers = { aws = aws, aws.replica = aws.replica }
+
+  name            = local.name
+  resource_arns   = [module.database.arn, module.mlflow_artifacts.arn, module.training_data.arn, module.model_artifacts.arn]
+  keep_days       = var.backup_days
+  key_arn         = module.key.arn
+  is_copied       = var.is_replicated
+  replica_key_arn = local.replica_key_arn
+  topic_arn       = module.watching.topic_arn
+  is_disposable   = !var.is_protected
+}

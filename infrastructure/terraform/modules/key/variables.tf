@@ -1,0 +1,4 @@
+variable "name" {
+  description = "Alias of the key, without alias/."
+  type        = string
+}

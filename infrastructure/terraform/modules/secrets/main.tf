@@ -1,0 +1,39 @@
+# Neither the plan nor the state ever holds a value: they are ephemeral here and write-only in the provider.
+ephemeral "aws_secretsmanager_random_password" "this" {
+  for_each = var.generated
+
+  password_length     = 40
+  exclude_punctuation = true
+}
+
+locals {
+  secrets = merge(var.generated, var.given)
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  for_each = local.secrets
+
+  name                    = "${var.name}/${each.key}"
+  description             = each.value
+  kms_key_id              = var.key_arn
+  recovery_window_in_days = var.recovery_days
+}
+
+resource "aws_secretsmanager_secret_version" "generated" {
+  for_each = var.generated
+
+  secret_id = aws_secretsmanager_secret.this[each.key].id
+  secret_string_wo = coalesce(
+    lookup(var.values, each.key, ""), ephemeral.aws_secretsmanager_random_password.this[each.key].random_password
+  )
+  secret_string_wo_version = var.value_version
+}
+
+# Secrets Manager refuses an empty value, and a task does not start while a secret has none.
+resource "aws_secretsmanager_secret_version" "given" {
+  for_each = var.given
+
+  secret_id                = aws_secretsmanager_secret.this[each.key].id
+  secret_string_wo         = coalesce(lookup(var.values, each.key, ""), "-")
+  secret_string_wo_version = var.value_version
+}

@@ -1,0 +1,19 @@
+output "arn" {
+  description = "ARN of the newest revision that Terraform made."
+  value       = aws_ecs_task_definition.this.arn
+}
+
+output "family" {
+  description = "Family of the revisions."
+  value       = aws_ecs_task_definition.this.family
+}
+
+output "log_group" {
+  description = "Where its log is."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "role_names" {
+  description = "Names of its two roles."
+  value       = { execution = aws_iam_role.execution.name, task = aws_iam_role.task.name }
+}

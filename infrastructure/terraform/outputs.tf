@@ -1,0 +1,69 @@
+output "url" {
+  description = "Where visitors go: the dashboard, and the API under /api/v1."
+  value       = module.edge.url
+}
+
+output "hosts" {
+  description = "Host of each part that is reachable from outside; empty without a domain."
+  value       = module.edge.hosts
+}
+
+output "cluster" {
+  description = "ECS cluster."
+  value       = module.cluster.name
+}
+
+output "repositories" {
+  description = "ECR repository of each image."
+  value       = { for name, one in module.registry.repositories : name => one.url }
+}
+
+output "services" {
+  description = "Services that deploy.sh releases, in this order: the image of each and the family of its revisions."
+  value = merge(
+    { "1-mlflow" = { service = module.mlflow.name, image = "mlflow", family = module.mlflow_task.family } },
+    local.has_own_prefect ? { "2-prefect" = { service = module.prefect[0].name, image = "prefect", family = module.prefect_task[0].family } } : {},
+    {
+      "3-worker"    = { service = module.worker.name, image = "prefect", family = module.worker_task.family }
+      "4-watch"     = { service = module.watch.name, image = "prefect", family = module.watch_task.family }
+      "5-api"       = { service = module.api.name, image = "api", family = module.api_task.family }
+      "6-dashboard" = { service = module.dashboard.name, image = "dashboard", family = module.dashboard_task.family }
+    },
+  )
+}
+
+output "desired_counts" {
+  description = "Fewest tasks of each service."
+  value       = { (module.api.name) = var.api_tasks.min, (module.dashboard.name) = var.dashboard_tasks, (module.worker.name) = var.worker_tasks.min }
+}
+
+output "one_off" {
+  description = "How one-off tasks are run: their families, subnets and security group."
+  value = {
+    database_setup    = module.database_setup.family
+    worker            = module.worker_task.family
+    subnets           = module.network.task_subnet_ids
+    security_group    = module.network.security_group_ids["worker"]
+    is_public_address = var.nat == "none"
+  }
+}
+
+output "database_host" {
+  description = "Where PostgreSQL answers, inside the VPC."
+  value       = module.database.host
+}
+
+output "buckets" {
+  description = "The three buckets."
+  value       = { for purpose, name in local.bucket_names : purpose => name if purpose != "logs" }
+}
+
+output "alarm_topic" {
+  description = "Topic that every alarm is told to."
+  value       = module.watching.topic_arn
+}
+
+output "backup_vault" {
+  description = "Vault of the backups."
+  value       = module.backup.vault_name
+}

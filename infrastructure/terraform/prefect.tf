@@ -1,0 +1,171 @@
+locals {
+  # Without a domain and an identity provider nobody outside reaches MLflow or Prefect.
+  is_signed_in = var.domain != "" && nonsensitive(var.oidc != null)
+  pool         = "hazecast"
+}
+
+# Prefect server: 1 vCPU, 2 GB, one task; absent where Prefect Cloud is used
+
+module "prefect_task" {
+  source = "./modules/task"
+  count  = local.has_own_prefect ? 1 : 0
+
+  name               = "${local.name}-prefect"
+  container          = "prefect"
+  image              = local.images["prefect"]
+  repository_arn     = module.registry.repositories["prefect"].arn
+  cpu                = 1024
+  memory             = 2048
+  port               = module.network.ports["prefect"]
+  command            = ["prefect", "server", "start", "--host", "0.0.0.0", "--port", tostring(module.network.ports["prefect"])]
+  secrets            = { PREFECT_SERVER_DATABASE_PASSWORD = module.secrets.arns["prefect-db-password"] }
+  writable           = ["/tmp", "/data"]
+  key_arn            = module.key.arn
+  is_exec_enabled    = var.is_exec_enabled
+  log_retention_days = var.log_retention_days
+
+  environment = {
+    PREFECT_HOME                                                = "/data/prefect"
+    PREFECT_SERVER_DATABASE_DRIVER                              = "postgresql+asyncpg"
+    PREFECT_SERVER_DATABASE_HOST                                = module.database.host
+    PREFECT_SERVER_DATABASE_PORT                                = "5432"
+    PREFECT_SERVER_DATABASE_NAME                                = "prefect"
+    PREFECT_SERVER_DATABASE_USER                                = "prefect"
+    PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_ENABLED = "true"
+    PREFECT_SERVER_ANALYTICS_ENABLED                            = "false"
+    PREFECT_UI_API_URL                                          = "/api"
+  }
+}
+
+module "prefect" {
+  source = "./modules/service"
+  count  = local.has_own_prefect ? 1 : 0
+
+  name                = "${local.name}-prefect"
+  dns_name            = "prefect"
+  namespace_id        = module.cluster.namespace_id
+  cluster_arn         = module.cluster.arn
+  task_definition_arn = module.prefect_task[0].arn
+  container           = "prefect"
+  port                = module.network.ports["prefect"]
+  desired_count       = 1
+  subnet_ids          = module.network.task_subnet_ids
+  security_group_id   = module.network.security_group_ids["prefect"]
+  has_public_address  = var.nat == "none"
+  is_balanced         = local.is_signed_in
+  target_group_arn    = local.is_signed_in ? module.edge.target_groups["prefect"].arn : ""
+  is_single           = true
+  is_exec_enabled     = var.is_exec_enabled
+}
+
+# Workers: 2 vCPU, 4 GB, 1 to 5 tasks by what waits in the queue, on Spot; interrupted runs are tried again
+
+module "worker_task" {
+  source = "./modules/task"
+
+  name               = "${local.name}-worker"
+  container          = "worker"
+  image              = local.images["prefect"]
+  repository_arn     = module.registry.repositories["prefect"].arn
+  cpu                = 2048
+  memory             = 4096
+  command            = ["python", "flows/deployments.py", "--work"]
+  environment        = merge(local.hazecast, { HAZECAST_PREFECT_POOL = local.pool, PREFECT_HOME = "/data/prefect" })
+  secrets            = local.worker_secrets
+  health_command     = "python -c \"import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health')\""
+  statements         = concat(local.write_tables, [{ actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.key.arn] }])
+  writable           = ["/tmp", "/data"]
+  key_arn            = module.key.arn
+  is_exec_enabled    = var.is_exec_enabled
+  log_retention_days = var.log_retention_days
+}
+
+module "worker" {
+  source = "./modules/service"
+
+  name                = "${local.name}-worker"
+  cluster_arn         = module.cluster.arn
+  task_definition_arn = module.worker_task.arn
+  container           = "worker"
+  desired_count       = var.worker_tasks.min
+  capacity_provider   = "FARGATE_SPOT"
+  subnet_ids          = module.network.task_subnet_ids
+  security_group_id   = module.network.security_group_ids["worker"]
+  has_public_address  = var.nat == "none"
+  is_exec_enabled     = var.is_exec_enabled
+}
+
+module "worker_scaling" {
+  source = "./modules/scaling"
+
+  cluster_name = module.cluster.name
+  service_name = module.worker.name
+  min          = var.worker_tasks.min
+  max          = var.worker_tasks.max
+  queue        = local.pool
+}
+
+# Watch: 0.5 vCPU, 1 GB, on Spot; says each minute, as metrics, how forecasts, incidents and the queue are
+
+module "watch_task" {
+  source = "./modules/task"
+
+  name               = "${local.name}-watch"
+  container          = "watch"
+  image              = local.images["prefect"]
+  repository_arn     = module.registry.repositories["prefect"].arn
+  cpu                = 512
+  memory             = 1024
+  command            = ["hazecast", "publish", "--every", "60"]
+  environment        = merge(local.hazecast, { HAZECAST_PREFECT_POOL = local.pool })
+  secrets            = local.has_own_prefect ? {} : { PREFECT_API_KEY = module.secrets.arns["prefect-api-key"] }
+  statements         = local.read_tables
+  writable           = ["/tmp", "/data"]
+  key_arn            = module.key.arn
+  log_retention_days = var.log_retention_days
+}
+
+module "watch" {
+  source = "./modules/service"
+
+  name                = "${local.name}-watch"
+  cluster_arn         = module.cluster.arn
+  task_definition_arn = module.watch_task.arn
+  container           = "watch"
+  desired_count       = 1
+  capacity_provider   = "FARGATE_SPOT"
+  subnet_ids          = module.network.task_subnet_ids
+  security_group_id   = module.network.security_group_ids["worker"]
+  has_public_address  = var.nat == "none"
+}
+
+# Database set-up: run once by deploy.sh; makes the databases and users of MLflow and Prefect, or sets their passwords anew
+
+module "database_setup" {
+  source = "./modules/task"
+
+  name               = "${local.name}-database-setup"
+  container          = "database-setup"
+  image              = "public.ecr.aws/docker/library/postgres:16-alpine"
+  is_own_image       = false
+  cpu                = 256
+  memory             = 512
+  user               = "70:70"
+  command            = ["sh", "-euc", "printf '%s' \"$SQL\" | psql --no-psqlrc --set=ON_ERROR_STOP=1 --quiet"]
+  key_arn            = module.key.arn
+  log_retention_days = var.log_retention_days
+
+  environment = {
+    PGHOST     = module.database.host
+    PGDATABASE = "postgres"
+    PGSSLMODE  = "require"
+    SQL        = file("${path.module}/databases.sql")
+  }
+
+  secrets = {
+    PGUSER           = "${module.database.master_secret_arn}:username::"
+    PGPASSWORD       = "${module.database.master_secret_arn}:password::"
+    MLFLOW_PASSWORD  = module.secrets.arns["mlflow-db-password"]
+    PREFECT_PASSWORD = module.secrets.arns["prefect-db-password"]
+  }
+}

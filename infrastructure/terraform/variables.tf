@@ -1,0 +1,324 @@
+# The defaults are production; environments/*.tfvars say what differs elsewhere.
+
+variable "environment" {
+  description = "staging or prod. Everything but prod carries it in its name."
+  type        = string
+  default     = "prod"
+
+  validation {
+    condition     = contains(["staging", "prod"], var.environment)
+    error_message = "There are two environments: staging and prod."
+  }
+}
+
+variable "place" {
+  description = "The place that is forecast: a file of the folder config, such as helsinki."
+  type        = string
+  default     = "helsinki"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]*$", var.place)) && var.place != "simulated"
+    error_message = "A place is the name of a file of the folder config, without .yaml. Simulated data are never deployed."
+  }
+}
+
+variable "image_tag" {
+  description = "Tag of the images that the first revisions name; deploy.sh releases later ones by digest."
+  type        = string
+  default     = "latest"
+}
+
+# Network
+
+variable "vpc_cidr" {
+  description = "Address range of the VPC."
+  type        = string
+  default     = "10.40.0.0/16"
+
+  validation {
+    condition     = can(cidrsubnet(var.vpc_cidr, 4, 11)) && tonumber(split("/", var.vpc_cidr)[1]) <= 20
+    error_message = "vpc_cidr must be an IPv4 range of /20 or larger, such as 10.40.0.0/16."
+  }
+}
+
+variable "zone_count" {
+  description = "Availability zones to spread over."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([2, 3], var.zone_count)
+    error_message = "The load balancer and the database need two zones; three is the most."
+  }
+}
+
+variable "nat" {
+  description = "NAT gateways: per_zone, single, or none (tasks get public addresses and no way in; the cheapest)."
+  type        = string
+  default     = "per_zone"
+
+  validation {
+    condition     = contains(["per_zone", "single", "none"], var.nat)
+    error_message = "nat is per_zone, single or none."
+  }
+}
+
+variable "interface_endpoints" {
+  description = "Whether ECR, logs, secrets and KMS are reached through private endpoints."
+  type        = bool
+  default     = true
+}
+
+variable "allowed_cidrs" {
+  description = "Who may reach the load balancer."
+  type        = list(string)
+  default     = ["0.0.0.0/0"]
+
+  validation {
+    condition     = length(var.allowed_cidrs) > 0 && alltrue([for cidr in var.allowed_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "allowed_cidrs are IPv4 ranges such as 203.0.113.0/24."
+  }
+}
+
+# Edge
+
+variable "domain" {
+  description = "Domain of the dashboard; api., mlflow. and prefect. are put before it. Empty: plain HTTP at the load balancer's own name."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.domain == "" || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.domain))
+    error_message = "domain is a name such as air.example.org, or empty."
+  }
+}
+
+variable "route53_zone_id" {
+  description = "Hosted zone of the domain."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = (var.domain == "") == (var.route53_zone_id == "")
+    error_message = "domain and route53_zone_id are given together or not at all."
+  }
+}
+
+variable "oidc" {
+  description = "Identity provider in front of MLflow and Prefect; null: these two are reached from inside only."
+  type = object({
+    issuer                 = string
+    authorization_endpoint = string
+    token_endpoint         = string
+    user_info_endpoint     = string
+    client_id              = string
+    client_secret          = string
+  })
+  sensitive = true
+  default   = null
+}
+
+variable "requests_per_5_minutes" {
+  description = "Requests one address may make in five minutes."
+  type        = number
+  default     = 2000
+
+  validation {
+    condition     = var.requests_per_5_minutes >= 10
+    error_message = "AWS WAF counts from 10 requests on."
+  }
+}
+
+# Services
+
+variable "api_tasks" {
+  description = "Fewest and most tasks of the API."
+  type        = object({ min = number, max = number })
+  default     = { min = 1, max = 10 }
+
+  validation {
+    condition     = var.api_tasks.min >= 1 && var.api_tasks.max >= var.api_tasks.min
+    error_message = "The API needs at least one task, and max must not be below min."
+  }
+}
+
+variable "dashboard_tasks" {
+  description = "Tasks of the dashboard."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.dashboard_tasks >= 1
+    error_message = "The dashboard needs at least one task."
+  }
+}
+
+variable "worker_tasks" {
+  description = "Fewest and most Prefect workers."
+  type        = object({ min = number, max = number })
+  default     = { min = 1, max = 5 }
+
+  validation {
+    condition     = var.worker_tasks.min >= 1 && var.worker_tasks.max >= var.worker_tasks.min
+    error_message = "There must be at least one worker, and max must not be below min."
+  }
+}
+
+variable "stale_after_hours" {
+  description = "Age at which the newest forecast is too old: readiness fails and an alarm is raised [h]."
+  type        = number
+  default     = 26
+
+  validation {
+    condition     = var.stale_after_hours > 0
+    error_message = "stale_after_hours is more than 0."
+  }
+}
+
+variable "schedule_timezone" {
+  description = "IANA time zone of the schedules (training Sunday 02:00 …)."
+  type        = string
+  default     = "UTC"
+}
+
+variable "prefect_api_url" {
+  description = "Prefect Cloud or another Prefect server. Empty: one of our own runs here."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.prefect_api_url == "" || startswith(var.prefect_api_url, "https://")
+    error_message = "prefect_api_url begins with https://, or is empty."
+  }
+}
+
+variable "is_exec_enabled" {
+  description = "Whether a shell may be opened in running containers (ECS Exec)."
+  type        = bool
+  default     = false
+}
+
+# Secrets: ephemeral, so neither plan nor state ever holds them
+
+variable "db_password" {
+  description = "Password of the databases' user mlflow. Empty: AWS chooses one. The administrator's is kept by RDS alone."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+
+  validation {
+    condition     = var.db_password == "" || length(var.db_password) >= 16
+    error_message = "db_password has at least 16 characters: openssl rand -base64 32 makes one."
+  }
+}
+
+variable "prefect_api_key" {
+  description = "Key to Prefect Cloud."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+}
+
+variable "openaq_api_key" {
+  description = "Key to OpenAQ, for places that use it."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+}
+
+variable "secret_version" {
+  description = "Raise it by one to write the three values above anew."
+  type        = number
+  default     = 1
+}
+
+# Data
+
+variable "database" {
+  description = "Instance class, storage [GiB] and how far it may grow [GiB]."
+  type        = object({ instance_class = string, storage_gib = number, max_storage_gib = number })
+  default     = { instance_class = "db.t4g.medium", storage_gib = 50, max_storage_gib = 200 }
+
+  validation {
+    condition     = startswith(var.database.instance_class, "db.") && var.database.storage_gib >= 20 && var.database.max_storage_gib > var.database.storage_gib
+    error_message = "database needs a class such as db.t4g.medium, at least 20 GiB, and room to grow."
+  }
+}
+
+variable "is_multi_az" {
+  description = "Whether a standby of the database waits in a second zone."
+  type        = bool
+  default     = true
+}
+
+variable "backup_days" {
+  description = "How far back data can be restored [d]."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.backup_days >= 1 && var.backup_days <= 35
+    error_message = "RDS restores to any second of the last 1 to 35 days."
+  }
+}
+
+variable "is_replicated" {
+  description = "Whether buckets and backups are copied to the replica region."
+  type        = bool
+  default     = true
+}
+
+variable "replica_region" {
+  description = "Region of the copies."
+  type        = string
+  default     = "us-west-2"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.replica_region))
+    error_message = "replica_region is an AWS region such as us-west-2."
+  }
+}
+
+variable "is_protected" {
+  description = "Whether load balancer, database, buckets, images and secrets refuse to be destroyed."
+  type        = bool
+  default     = true
+}
+
+# Watching
+
+variable "alarm_emails" {
+  description = "Who is told of alarms; each address confirms its subscription."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.alarm_emails : can(regex("^[^@ ]+@[^@ ]+$", address))])
+    error_message = "alarm_emails are e-mail addresses."
+  }
+}
+
+variable "budget_usd" {
+  description = "Monthly budget; at 80 % of it, or when 100 % are foreseen, somebody is told [USD]."
+  type        = number
+  default     = 600
+
+  validation {
+    condition     = var.budget_usd > 0
+    error_message = "budget_usd is more than 0."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept [d]."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = contains([30, 60, 90, 180, 365, 731], var.log_retention_days)
+    error_message = "CloudWatch keeps logs for 30, 60, 90, 180, 365 or 731 days."
+  }
+}
