@@ -150,10 +150,13 @@ def test_an_endless_answer_is_refused(client: HttpClient, server: Echo):
         ask(client, server, Service("airbase", max_bytes=1000), q="x" * 2000)
 
 
-def test_keeps_the_pause_a_service_asks_for(client: HttpClient, server: Echo, clock: Clock):
+def test_keeps_the_pause_a_service_asks_for_and_says_so(
+    client: HttpClient, server: Echo, clock: Clock, caplog: pytest.LogCaptureFixture
+):
     server.breaks(Instead(Reply(429, b"", {"Retry-After": "7"})), times=1)
     ask(client, server)
     assert clock.slept == [7]
+    assert "airbase: it asks for a pause (HTTP 429); waiting 7 s" in caplog.messages
 
 
 def test_a_pause_holds_for_later_requests_of_the_same_service_only(client: HttpClient, server: Echo, clock: Clock):

@@ -1,11 +1,14 @@
 """When a service may be asked: within its budgets, and not in the pauses it asks for."""
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hazecast.errors import SourceRefused, SourceUnavailable
 from hazecast.sources.http.service import Budget, Service
+
+log = logging.getLogger(__name__)
 
 _NEVER_CLOSED = datetime.min.replace(tzinfo=UTC)
 
@@ -47,13 +50,15 @@ class Pace:
         """
         now = self._clock()
         ready_at = max([now, self._reopens_at, *(self._fits_at(weight, budget) for budget in self._service.budgets)])
+        because = self._because if self._reopens_at > now else "its request budget is spent"
         if ready_at - now > self._longest:
-            because = self._because if self._reopens_at > now else "its request budget is spent"
             raise SourceUnavailable(
                 f"{self._service.name}: {because}; try again after {ready_at:%Y-%m-%d %H:%M:%S} UTC"
             )
         if ready_at > now:
-            self._sleep((ready_at - now).total_seconds())
+            pause_seconds = (ready_at - now).total_seconds()
+            log.warning("%s: %s; waiting %.0f s", self._service.name, because, pause_seconds)
+            self._sleep(pause_seconds)
         self._count(weight, ready_at)
 
     def _fits_at(self, weight: float, budget: Budget) -> datetime:
