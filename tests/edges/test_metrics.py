@@ -1,0 +1,134 @@
+"""Metrics are read from the tables, parse as Prometheus text, and never invent a value."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from hazecast.air.tables import Forecasts
+from hazecast.air.verdicts import Alerts, Drift, Health, Retrains
+from hazecast.errors import SourceUnavailable, StoreError
+from hazecast.metrics import exposition
+from hazecast.steps.record import recorded
+from hazecast.store import Store
+
+NOW = datetime(2026, 6, 1, 6, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "tables"))
+
+
+def samples(store: Store) -> dict[tuple, float]:
+    families = text_string_to_metric_families(exposition(store, place="town", now=NOW))
+    found = {}
+    for sample in (sample for family in families for sample in family.samples):
+        assert sample.labels.pop("place") == "town"
+        found[sample.name.removeprefix("hazecast_"), *(sample.labels[name] for name in sorted(sample.labels))] = (
+            sample.value
+        )
+    return found
+
+
+def checked(store: Store, *rows: tuple, at: datetime = NOW) -> None:
+    frame = pl.DataFrame([(at, *row, "a reason") for row in rows], schema=Health.create_empty().schema, orient="row")
+    store.upsert(Health, frame)
+
+
+def test_nothing_stored_is_no_sample(store: Store):
+    assert samples(store) == {}
+
+
+def test_verdicts_become_gauges_of_the_newest_look_only(store: Store):
+    checked(store, ("skill", "pm25 1-6", "ok", 0.1, 0.6), at=NOW - 6 * HOUR)
+    checked(
+        store,
+        ("skill", "pm25 1-6", "warning", 0.92, 0.6),
+        ("skill", "pm25 7-24", "unknown", None, None),
+        ("coverage", "pm25 1-6", "ok", 0.78, 0.8),
+        ("freshness", "harbour", "ok", 1.5, 13.0),
+        ("completeness", "harbour", "ok", 0.98, 0.75),
+        ("source", "source", "ok", 1.0, 30.0),
+        ("fallback", "forecast", "ok", 0.0, 0.2),
+    )
+    found = samples(store)
+    assert found["rolling_rmae", "1-6", "pm25"] == 0.92
+    assert ("rolling_rmae", "7-24", "pm25") not in found
+    assert found["rolling_coverage_80", "1-6", "pm25"] == 0.78
+    assert found["observation_age_hours", "harbour"] == 1.5
+    assert found["completeness_ratio", "harbour"] == 0.98
+    assert found["source_age_hours",] == 1.0
+    assert found["fallback_ratio",] == 0.0
+    assert found["verdicts", "skill", "warning"] == 1
+    assert found["verdicts", "skill", "unknown"] == 1
+
+
+def test_drift_decisions_runs_and_incidents(store: Store):
+    row = {"checked_at": NOW, "station_id": "harbour", "variable": "pm25", "n": 9, "n_reference": 9, "psi": 0.4}
+    row |= {"usual_psi": 0.1, "ks": 0.2, "wasserstein": 0.3, "verdict": "warning", "reason": ""}
+    unknown = row | {"variable": "no2", "psi": None, "verdict": "unknown"}
+    store.upsert(Drift, pl.DataFrame([row, unknown], schema=Drift.create_empty().schema))
+    decisions = [(NOW - k * HOUR, k == 2, "because", "{}") for k in range(3)]
+    store.upsert(Retrains, pl.DataFrame(decisions, schema=Retrains.create_empty().schema, orient="row"))
+    with recorded("collect", store, as_of=NOW - HOUR):
+        pass
+    with pytest.raises(SourceUnavailable), recorded("collect", store, as_of=NOW - 2 * HOUR):
+        raise SourceUnavailable("gone")
+    with recorded("collect", store, as_of=NOW - timedelta(days=9)):
+        pass
+    incidents = [incident("a", "open"), incident("b", "open"), incident("c", "resolved"), incident("d", "pending")]
+    store.upsert(Alerts, pl.DataFrame(incidents, schema=Alerts.create_empty().schema))
+    found = samples(store)
+    assert found["drift_psi", "harbour", "pm25"] == 0.4
+    assert ("drift_psi", "harbour", "no2") not in found
+    assert found["retrain_justified",] == 0
+    assert (found["retrain_decisions", "yes"], found["retrain_decisions", "no"]) == (1, 2)
+    assert (found["runs", "ok", "collect"], found["runs", "failed", "collect"]) == (1, 1)
+    assert found["open_incidents", "operators", "data"] == 2
+
+
+def incident(name: str, state: str) -> dict[str, object]:
+    times = dict.fromkeys(("clear_since", "opened_at", "told_at", "resolved_at"))
+    words = {
+        "rule": "data",
+        "subject": name,
+        "audience": "operators",
+        "severity": "warning",
+        "summary": "",
+        "reason": "",
+    }
+    return {"incident_id": name, "state": state, "event": 1, "bad_since": NOW, "seen_at": NOW, **words, **times}
+
+
+def test_the_age_of_the_forecast_counts_to_now(store: Store):
+    issued_at = NOW - 3 * HOUR - timedelta(minutes=30)
+    hour = {name: 1.0 for name in Forecasts.create_empty().columns if name.startswith(("q", "mean"))}
+    row = {
+        "station_id": "a",
+        "pollutant": "pm25",
+        "issued_at": issued_at,
+        "valid_at": issued_at,
+        "lead_hours": 1,
+        **hour,
+    }
+    row |= {"p_exceed_who": 0.1, "p_exceed_eu": 0.1, "status": "ok", "model_version": "1"}
+    row |= {"observations_version": 1, "data_age_hours": 0.0, "source": "files"}
+    store.append(Forecasts, pl.DataFrame([row], schema=Forecasts.create_empty().schema))
+    assert samples(store)["forecast_age_hours",] == pytest.approx(3.5)
+
+
+def test_names_with_quotes_and_newlines_are_escaped(store: Store):
+    checked(store, ("freshness", 'the"odd\\one', "ok", 1.0, 2.0))
+    assert samples(store)["observation_age_hours", 'the"odd\\one'] == 1.0
+
+
+def test_a_broken_table_is_said_not_hidden(store: Store, tmp_path: Path):
+    checked(store, ("source", "source", "ok", 1.0, 30.0))
+    for part in (tmp_path / "tables" / "health").glob("*.parquet"):
+        part.write_bytes(b"not parquet")
+    with pytest.raises(StoreError, match="health"):
+        exposition(store, place="town", now=NOW)
