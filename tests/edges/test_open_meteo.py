@@ -13,6 +13,7 @@ from hazecast.air.tables import Weather
 from hazecast.errors import SourceRefused, SourceUnavailable
 from hazecast.sources.http import HttpClient, Patience
 from hazecast.sources.open_meteo import CamsForecast, OpenMeteo, OpenMeteoSource, OpenMeteoWeather
+from hazecast.sources.open_meteo.api import Question
 from hazecast.sources.open_meteo.source import Spot
 
 NOW = datetime(2026, 3, 10, 11, tzinfo=UTC)
@@ -284,6 +285,15 @@ def test_the_free_service_is_asked_within_its_limits():
         budgets = [OpenMeteo(client)._service().budgets, OpenMeteo(client, url="http://own:8080")._service().budgets]
     assert [(budget.weight, budget.seconds) for budget in budgets[0]] == [(600, 60), (5_000, 3_600), (10_000, 86_400)]
     assert budgets[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "days", "weight"), [(10, 14, 1.0), (7, 3, 1.0), (35, 12, 3.5), (20, 28, 4.0), (6, 28, 1.2)]
+)
+def test_a_request_costs_what_the_service_counts(variables: int, days: int, weight: float):
+    names = {f"v{number}": "m" for number in range(variables)}
+    question = Question("api", "/v1/forecast", names, NOW.date(), NOW.date() + (days - 1) * DAY, {})
+    assert question.weight_per_point == pytest.approx(weight)
 
 
 def test_the_timezone_of_a_point_is_known(api: OpenMeteo):

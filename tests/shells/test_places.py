@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from servers.base import Instead, Reply
 from servers.open_meteo import OpenMeteoServer
@@ -15,7 +16,11 @@ from typer.testing import CliRunner, Result
 from hazecast.air.tables import Background, Observations, Stations, Weather
 from hazecast.cli import app
 from hazecast.discover import index_of
+from hazecast.features import FutureWeather, look
+from hazecast.features.panel import WEATHER
+from hazecast.features.view import PAST_WEATHER_HOURS
 from hazecast.places import read_place
+from hazecast.steps.inputs import read_inputs
 from hazecast.store import Store
 
 NOW = datetime(2026, 3, 10, 11, tzinfo=UTC)
@@ -90,6 +95,17 @@ def test_collecting_helsinki_stores_what_four_services_say(hazecast, tmp_path: P
     kinds = set(store.read(Weather)["source"])
     assert {"fmi", "open_meteo:ecmwf_ifs025:live", "open_meteo:ecmwf_ifs025:previous_runs"} <= kinds
     assert set(store.read(Background)["source"]) == {"cams_europe", "cams_global", "silam"}
+
+
+def test_the_forecast_is_made_with_the_live_run(hazecast, tmp_path: Path):
+    assert hazecast("collect", "--place", "helsinki").exit_code == 0
+    inputs = read_inputs(Store(str(tmp_path / "home" / "tables" / "helsinki")))
+    assert inputs.weather is FutureWeather.FORECAST
+    issued = np.array([inputs.panel.hour_of(NOW)])
+    view = look(inputs.panel, np.array([0]), issued, future=inputs.weather)
+    ahead = view.weather[0, PAST_WEATHER_HOURS:, WEATHER.index("temperature_c")]
+    run_began = NOW.replace(hour=0)
+    assert ahead.tolist() == [hour + (NOW - run_began) // timedelta(hours=1) for hour in range(72)]
 
 
 def test_a_place_without_stations_is_labelled_model_data(hazecast, tmp_path: Path):

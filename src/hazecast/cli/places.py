@@ -16,6 +16,10 @@ from hazecast.sources.area import Circle
 
 OBSERVERS = {"fmi": "FMI", "openaq": "OpenAQ", "open_meteo": "CAMS model data"}
 UNNAMED = "here"
+CREDITS = (
+    "Weather data by Open-Meteo.com; contains modified Copernicus Atmosphere Monitoring Service information; SILAM by "
+    "FMI; all CC BY 4.0. Observations are credited station by station."
+)
 
 
 def show_places(settings: Settings, console: Console) -> None:
@@ -31,6 +35,7 @@ def show_places(settings: Settings, console: Console) -> None:
     console.print("OpenAQ key: free at explore.openaq.org, put it into HAZECAST_OPENAQ_API_KEY")
     console.print("choose one with --place NAME or HAZECAST_PLACE; without, simulated data are used, offline")
     console.print(f"files of your own in {settings.config} come first; docs/places.md shows what they say")
+    console.print(f"[dim]{CREDITS}[/dim]")
 
 
 def discover_place(providers: Providers, area: Circle, out: Path | None, console: Console) -> None:

@@ -10,6 +10,8 @@ from hazecast.errors import TooLittleHistory
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.store import Store
 
+_ENOUGH_RUNS = 0.5
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -39,8 +41,16 @@ def read_inputs(store: Store, *, since: datetime | None = None) -> Inputs:
         observations=observations,
         stations=stations,
         observations_version=version,
-        weather=FutureWeather.FORECAST if weather["issued_at"].is_not_null().any() else FutureWeather.NONE,
+        weather=_weather_ahead(observations, weather),
     )
+
+
+def _weather_ahead(observations: pl.DataFrame, weather: pl.DataFrame) -> FutureWeather:
+    """FORECAST where runs were issued on most observed days; what a model rarely saw it must not be shown."""
+    issued = weather.drop_nulls("issued_at")["issued_at"].dt.date().unique()
+    days = observations["observed_at"].dt.date().unique()
+    share = days.is_in(issued.implode()).sum() / len(days)
+    return FutureWeather.FORECAST if share >= _ENOUGH_RUNS else FutureWeather.NONE
 
 
 def _from(column: str, since: datetime | None) -> pl.Expr | None:
