@@ -108,6 +108,7 @@ def data_drift_detection(pipeline: Pipeline) -> Report:
     """Skill, coverage, drift, freshness, silent and faulty sensors: verdicts with reasons, and alerts."""
     report = pipeline.monitor()
     show_report(report)
+    pipeline.alert()
     return report
 
 

@@ -183,9 +183,10 @@ class Pipeline:
         return self.forecast()
 
     def monitoring(self) -> Report:
-        """Verify, monitor, and train anew where that is justified."""
+        """Verify, monitor, alert, and train anew where that is justified."""
         self.verify()
         report = self.monitor()
+        self.alert()
         if report.retrain.justified:
             self._training_if_possible()
         return report

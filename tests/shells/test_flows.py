@@ -1,0 +1,197 @@
+"""The Prefect flows on a server of their own: the guide's tasks, what stops them, what does not, what the UI shows."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import polars as pl
+import pytest
+
+from hazecast.air.tables import Forecasts, Observations, Runs
+from hazecast.errors import AlreadyRunning, QualityError, SourceUnavailable
+from hazecast.monitoring import RetrainDecision
+from hazecast.pipeline import Pipeline
+from hazecast.settings import load_settings
+from hazecast.sources.files import FilesSource
+from hazecast.sources.simulated import SimulatedSource
+from hazecast.steps.lock import only_one
+from hazecast.store import Store
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+END = START + timedelta(days=15)
+FLOWS = Path(__file__).resolve().parents[2] / "flows"
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def flows() -> Iterator[ModuleType]:
+    """`main_flows` as a worker would load it, with a Prefect server in memory of the tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FLOWS))
+        quiet = importlib.import_module("quiet")
+        from prefect.testing.utilities import prefect_test_harness
+
+        with prefect_test_harness(server_startup_timeout=180):
+            yield importlib.import_module("main_flows")
+        for module in (quiet.__name__, "artifacts", "main_flows"):
+            sys.modules.pop(module, None)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stations, PM2.5, sixteen days; what follows END has not happened unless a test says so."""
+    folder = tmp_path_factory.mktemp("data") / "town"
+    folder.mkdir()
+    source = SimulatedSource(n_stations=2, pollutants=["pm25"])
+    source.fetch_stations().drop("source").write_csv(folder / "stations.csv")
+    rows = source.fetch_observations(since=START, until=END + timedelta(days=1))
+    wide = rows.pivot("pollutant", index=["station_id", "observed_at"], values="concentration_ugm3")
+    wide.write_parquet(folder / "observations.parquet")
+    return folder
+
+
+@pytest.fixture
+def store(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The tables of a fresh home in which fifteen days have happened; too few to train on."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HAZECAST_SOURCE", "files")
+    monkeypatch.setenv("HAZECAST_DATA", str(town))
+    monkeypatch.setenv("HAZECAST_NOW", END.isoformat())
+    return Store(load_settings().tables_root)
+
+
+def artifacts(kind: str) -> set[str]:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = client.request("POST", "/artifacts/filter", json={}).json()
+    return {artifact["key"] for artifact in found if artifact["type"] == kind}
+
+
+def task_names(state: object) -> list[str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    run_id = state.state_details.flow_run_id
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))
+    return [run.name for run in sorted(runs, key=lambda run: run.start_time)]
+
+
+def test_a_prediction_issues_the_hour_once(flows: ModuleType, store: Store):
+    first = flows.prediction(return_state=True)
+    assert first.is_completed()
+    assert "144 hours" in first.message
+    assert store.read(Forecasts)["issued_at"].unique().to_list() == [END]
+    assert task_names(first) == ["Fresh Data Collection", "Data Quality Check", "Prediction Generation"]
+    before = store.version(Forecasts)
+    again = flows.prediction(return_state=True)
+    assert again.name == "AlreadyIssued"
+    assert store.version(Forecasts) == before
+    assert {"quality-report", "forecast"} <= artifacts("table")
+
+
+def test_too_little_history_ends_a_training_in_peace(flows: ModuleType, store: Store):
+    state = flows.training(return_state=True)
+    assert (state.name, state.is_completed()) == ("NotTrained", True)
+    assert "21 are needed" in state.message
+    assert task_names(state) == ["Data Collection", "Data Quality Check", "Model Training"]
+
+
+def test_a_second_training_waits_for_another_day(flows: ModuleType, store: Store, tmp_path: Path):
+    with only_one("training", tmp_path / "home" / "locks", "town"):
+        state = flows.training(return_state=True)
+    assert state.name == "NotTrained"
+    assert "is running already in process" in state.message
+
+
+def test_a_lock_is_held_by_one_and_free_afterwards(tmp_path: Path):
+    with only_one("training", tmp_path, "town"), pytest.raises(AlreadyRunning), only_one("training", tmp_path, "town"):
+        pass
+    with only_one("training", tmp_path, "town"), only_one("training", tmp_path, "city"):
+        pass
+
+
+def test_a_bad_batch_stops_the_pipeline_with_the_report_and_overwrites_nothing(
+    flows: ModuleType, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    flows.prediction()
+    before = store.read(Observations)
+    monkeypatch.setattr(FilesSource, "fetch_observations", poisoned(FilesSource.fetch_observations))
+    monkeypatch.setenv("HAZECAST_NOW", (END + timedelta(days=1)).isoformat())
+    state = flows.prediction(return_state=True)
+    assert state.is_failed()
+    assert isinstance(state.result(raise_on_failure=False), QualityError)
+    assert task_names(state) == ["Fresh Data Collection", "Data Quality Check"]
+    assert store.read(Observations).equals(before)
+    assert store.read(Forecasts)["issued_at"].n_unique() == 1
+    assert "invalid" in store.read(Runs).filter(pl.col("outcome") == "failed")["summary"][0]
+
+
+def poisoned(fetch):
+    def fetch_observations(self, **span):
+        return fetch(self, **span).with_columns(pl.col("concentration_ugm3") * 1e6)
+
+    return fetch_observations
+
+
+def test_a_source_out_of_reach_is_asked_again_and_then_done_without(
+    flows: ModuleType, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    flows.prediction()
+    asked = []
+
+    def unreachable(self):
+        asked.append(self)
+        raise SourceUnavailable("nobody there")
+
+    monkeypatch.setattr(FilesSource, "fetch_stations", unreachable)
+    monkeypatch.setattr(
+        flows, "fresh_data_collection", flows.fresh_data_collection.with_options(retries=2, retry_delay_seconds=0)
+    )
+    monkeypatch.setenv("HAZECAST_NOW", (END + timedelta(days=1)).isoformat())
+    state = flows.prediction(return_state=True)
+    assert state.is_completed()
+    assert len(asked) == 3
+    newest = store.read(Forecasts).filter(pl.col("issued_at") == pl.col("issued_at").max())
+    assert newest["data_age_hours"].unique().to_list() == [24.0]
+
+
+def test_monitoring_looks_and_leaves_what_it_found_in_the_ui(flows: ModuleType, store: Store):
+    flows.prediction()
+    state = flows.monitoring(return_state=True)
+    assert state.is_completed()
+    assert task_names(state)[:3] == ["Model Health Check", "Data Drift Detection", "Auto-retrain Trigger"]
+    assert {"health", "drift"} <= artifacts("table")
+    assert "retraining" in artifacts("markdown")
+
+
+@pytest.mark.parametrize("justified", [True, False])
+def test_retraining_happens_exactly_where_it_is_justified(
+    flows: ModuleType, store: Store, monkeypatch: pytest.MonkeyPatch, justified: bool
+):
+    flows.prediction()
+    decision = RetrainDecision(justified, ("pm25 has lost skill",), {})
+    monitor = Pipeline.monitor
+    monkeypatch.setattr(
+        Pipeline, "monitor", lambda self: type(report := monitor(self))(**{**vars(report), "retrain": decision})
+    )
+    flows.monitoring()
+    trained = store.read(Runs).filter(pl.col("step") == "train")
+    assert trained.height == justified
+
+
+def test_only_what_passes_is_worth_another_try(flows: ModuleType):
+    from prefect.states import Failed
+
+    def worth(err: Exception) -> bool:
+        return flows.worth_another_try(None, None, Failed(data=err))
+
+    assert worth(SourceUnavailable("away"))
+    assert not worth(QualityError("bad"))
+    assert not worth(ValueError("our own defect"))
