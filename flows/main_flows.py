@@ -91,9 +91,10 @@ def model_validation(pipeline: Pipeline, candidate: Candidate) -> Verdict:
 
 @step("Prediction Generation", minutes=30)
 def prediction_generation(pipeline: Pipeline) -> str:
-    """Issue the next 72 hours, served and in shadow."""
+    """Issue the next 72 hours, served and in shadow, and warn of what they hold."""
     rows = pipeline.forecast()
     show_forecast(pipeline, rows)
+    pipeline.alert()
     return f"{rows.height:,} hours by model version {rows['model_version'][0]}"
 
 

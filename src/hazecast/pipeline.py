@@ -173,14 +173,16 @@ class Pipeline:
         return self.validate(self.train())
 
     def prediction(self) -> pl.DataFrame:
-        """Collect, check, forecast; while the source is out of reach, forecast from the last good data."""
+        """Collect, check, forecast, alert; while the source is out of reach, forecast from the last good data."""
         try:
             batch = self.collect()
         except SourceUnavailable as err:
             log.warning("forecasting from what is stored", reason=str(err))
         else:
             self.check(batch)
-        return self.forecast()
+        rows = self.forecast()
+        self.alert()
+        return rows
 
     def monitoring(self) -> Report:
         """Verify, monitor, alert, and train anew where that is justified."""
