@@ -9,28 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.base import Altered, Asked, ContractServer, Cut, Dripping, Instead, Late, Reply, Reset
+from servers.clock import Clock
 
 from hazecast.errors import SourceError, SourceRefused, SourceUnavailable
-from hazecast.sources.http import Budget, HttpClient, Patience, Request, Service, read_json, retry_after
+from hazecast.sources.http import Answer, Budget, HttpClient, Patience, Request, Service, read_json, retry_after
 from hazecast.sources.http.pace import Pace
 
 QUICK = Patience(connect_seconds=1, read_seconds=0.3, answer_seconds=0.6, attempts=3, backoff_seconds=0.001)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVICE = Service("airbase", remedy="check the area", key_remedy="set HAZECAST_AIRBASE_KEY")
-
-
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-        self.slept: list[float] = []
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += timedelta(seconds=seconds)
 
 
 class Echo(ContractServer):
@@ -54,7 +41,7 @@ def server() -> Iterator[Echo]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
@@ -176,17 +163,13 @@ def test_a_pause_too_long_is_an_error_that_says_until_when(client: HttpClient, s
 
 
 def test_retry_after_is_seconds_or_a_date_or_nothing():
-    from hazecast.sources.http import Answer
-
-    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
     def said(text: str) -> datetime | None:
-        return retry_after(Answer(429, {"retry-after": text}, b""), now)
+        return retry_after(Answer(429, {"retry-after": text}, b""), NOW)
 
-    assert said("30") == now + timedelta(seconds=30)
-    assert said("Sun, 01 Mar 2026 13:00:00 GMT") == now + timedelta(hours=1)
+    assert said("30") == NOW + timedelta(seconds=30)
+    assert said("Sun, 01 Mar 2026 13:00:00 GMT") == NOW + timedelta(hours=1)
     assert said("soon") is None
-    assert retry_after(Answer(429, {}, b""), now) is None
+    assert retry_after(Answer(429, {}, b""), NOW) is None
 
 
 def test_asks_only_what_has_changed(client: HttpClient, server: Echo):
@@ -239,7 +222,7 @@ def test_a_spent_budget_is_waited_for_or_said(client: HttpClient, server: Echo, 
     budgets=st.tuples(st.floats(5, 20), st.floats(20, 40)),
 )
 def test_no_window_ever_holds_more_than_its_budget(weights, pauses, budgets):
-    clock, (minute, hour) = Clock(), budgets
+    clock, (minute, hour) = Clock(NOW), budgets
     service = Service("any", budgets=(Budget(minute, 60), Budget(hour, 3600)))
     pace = Pace(service, longest_seconds=1e9, clock=clock, sleep=clock.sleep)
     sent: list[tuple[datetime, float]] = []

@@ -6,7 +6,7 @@ A provider registers itself with a module `servers/faults_<name>.py` that holds 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -19,6 +19,7 @@ from hazecast.steps.check import check
 from hazecast.steps.collect import collect
 from hazecast.store import Store
 from servers.base import Asked, ContractServer, Cut, Instead, Late, Reply, Reset
+from servers.clock import Clock
 
 PATIENCE = Patience(connect_seconds=5, read_seconds=0.5, answer_seconds=5, attempts=3, backoff_seconds=0.001)
 TOO_LATE = Late(0.8)
@@ -52,19 +53,6 @@ class Outcome:
     waited_seconds: int
     stored: str
     seen: str
-
-
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self, now: datetime) -> None:
-        self.start = self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 def providers() -> list[Provider]:

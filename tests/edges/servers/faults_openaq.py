@@ -11,7 +11,8 @@ from hazecast.sources.openaq import OpenAQSource
 from hazecast.store import Store
 from servers.base import Altered, Asked, ContractServer, Instead, Reply
 from servers.faults import Break, Provider, collected, common
-from servers.openaq import KATHMANDU, KEY, OpenAQServer, wrong
+from servers.openaq import KEY, OpenAQServer, wrong
+from servers.openaq_stations import KATHMANDU
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
