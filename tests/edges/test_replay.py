@@ -1,0 +1,122 @@
+"""The time machine: scenarios that make sense, a world that goes wrong as told, a timetable like the schedules."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hazecast.errors import NotKnown, SettingsError, SourceUnavailable
+from hazecast.replay.drive import timetable
+from hazecast.replay.scenario import Trouble, read_scenario
+from hazecast.replay.world import ReplayedWorld
+from hazecast.schedule import FULL, MONITORING, PREDICTION, TRAINING
+from hazecast.sources.simulated import SimulatedSource
+
+START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
+HARBOUR = "simulated-harbour"
+SHIPPED = Path(__file__).resolve().parents[2] / "config" / "scenarios"
+
+
+def world(*troubles: Trouble) -> ReplayedWorld:
+    return ReplayedWorld(SimulatedSource(n_stations=2, pollutants=["pm25", "no2"]), troubles, start=START)
+
+
+def fetched(seen: ReplayedWorld, days: int = 6) -> pl.DataFrame:
+    return seen.fetch_observations(since=START, until=START + timedelta(days=days)).sort(
+        "station_id", "pollutant", "observed_at"
+    )
+
+
+def test_without_troubles_the_world_is_as_it_is():
+    source = SimulatedSource(n_stations=2, pollutants=["pm25", "no2"])
+    span = {"since": START, "until": START + timedelta(days=2)}
+    assert fetched(world(), 2).equals(source.fetch_observations(**span).sort("station_id", "pollutant", "observed_at"))
+    assert world().fetch_weather(**span).equals(source.fetch_weather(**span))
+
+
+def test_a_failing_sensor_is_silent_alone_and_for_as_long_as_told():
+    gone = fetched(world()).join(
+        fetched(world(Trouble(kind="sensor_failing", station=HARBOUR, pollutant="no2", from_day=1, for_days=2))),
+        on=["station_id", "pollutant", "observed_at"],
+        how="anti",
+    )
+    assert gone.height == 48
+    assert gone.select("station_id", "pollutant").unique().rows() == [(HARBOUR, "no2")]
+    assert gone["observed_at"].min() == START + timedelta(days=1)
+
+
+def test_a_drifting_sensor_is_off_by_as_much_as_told():
+    trouble = Trouble(kind="sensor_drifting", station=HARBOUR, pollutant="pm25", per_day_ugm3=3, from_day=1, for_days=4)
+    off = fetched(world(trouble))["concentration_ugm3"] - fetched(world())["concentration_ugm3"]
+    assert off.max() == pytest.approx(3 * 95 / 24, abs=0.11)
+    assert (off != 0).sum() in range(94, 97)
+
+
+def test_a_regime_changes_every_station():
+    times = fetched(world(Trouble(kind="regime_change", factor=2, from_day=0, for_days=6)))["concentration_ugm3"]
+    assert (times - 2 * fetched(world())["concentration_ugm3"]).abs().max() <= 0.051
+
+
+def test_during_an_outage_nothing_can_be_fetched_and_afterwards_everything():
+    seen = world(Trouble(kind="source_outage", from_day=1, for_days=1))
+    seen.now = START + timedelta(days=1.5)
+    for fetch in (seen.fetch_stations, lambda: fetched(seen), lambda: seen.fetch_weather(since=START, until=seen.now)):
+        with pytest.raises(SourceUnavailable, match="2026-03-04"):
+            fetch()
+    seen.now = START + timedelta(days=2)
+    assert fetched(seen).equals(fetched(world()))
+
+
+def test_a_poisoned_batch_harms_all_that_is_fetched_meanwhile_and_nothing_afterwards():
+    seen = world(Trouble(kind="poisoned_batch", factor=1000, from_day=3, for_days=1))
+    seen.now = START + timedelta(days=3.5)
+    assert (fetched(seen, 3)["concentration_ugm3"] == 1000 * fetched(world(), 3)["concentration_ugm3"]).all()
+    seen.now = START + timedelta(days=4)
+    assert fetched(seen).equals(fetched(world()))
+
+
+def test_a_trouble_at_a_station_that_is_not_there_is_said():
+    with pytest.raises(NotKnown, match="simulated-harbour"):
+        world(Trouble(kind="sensor_failing", station="moon", pollutant="no2", from_day=1, for_days=2))
+
+
+def test_the_timetable_is_that_of_the_schedules():
+    week = list(timetable(START, START + timedelta(days=7)))
+    counts = {run: sum(name == run for _, name in week) for run in ("training", "prediction", "monitoring")}
+    assert counts == {"training": 1, "prediction": 7, "monitoring": 28}
+    assert [at for at, run in week if run == "training"] == [datetime(2026, 3, 8, 2, tzinfo=UTC)]
+    six = [run for at, run in week if at == START + timedelta(hours=6)]
+    assert six == ["prediction", "monitoring"]
+    assert FULL.is_due(datetime(2026, 3, 7, tzinfo=UTC))
+    assert not FULL.is_due(datetime(2026, 3, 8, tzinfo=UTC))
+    crons = [schedule.cron for schedule in (TRAINING, PREDICTION, MONITORING, FULL)]
+    assert crons == ["0 2 * * 0", "0 6 * * *", "0 0,6,12,18 * * *", "0 0 * * 6"]
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_scenarios_make_sense(path: Path):
+    plan = read_scenario(path)
+    assert {trouble.kind for trouble in plan.troubles} >= {"sensor_failing", "source_outage", "poisoned_batch"}
+    source = SimulatedSource(n_stations=plan.city.stations, pollutants=plan.city.pollutants)
+    ReplayedWorld(source, plan.troubles, start=START)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("troubles: [{kind: sensor_failing, from_day: 1, for_days: 1}]", "needs station, pollutant"),
+        ("troubles: [{kind: earthquake, from_day: 1, for_days: 1}]", "kind"),
+        ("weather: nice", "weather"),
+        ("troubles: [", "cannot be read"),
+    ],
+)
+def test_a_scenario_that_makes_no_sense_is_refused_with_the_place(text: str, message: str, tmp_path: Path):
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        read_scenario(tmp_path / "odd.yaml")
+
+
+def test_a_scenario_that_is_not_there_is_said(tmp_path: Path):
+    with pytest.raises(SettingsError, match=r"none\.yaml"):
+        read_scenario(tmp_path / "none.yaml")
