@@ -60,7 +60,7 @@ def test_status_after_a_collection_shows_what_is_stored(hazecast, monkeypatch: p
 
 
 def test_doctor_finds_nothing_wrong_on_a_good_machine(hazecast, monkeypatch: pytest.MonkeyPatch, unused_port: int):
-    for offset, name in enumerate(("API", "DASHBOARD", "MLFLOW")):
+    for offset, name in enumerate(("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER")):
         monkeypatch.setenv(f"HAZECAST_{name}_PORT", str(unused_port + offset))
     result = hazecast("doctor", "--source", "simulated")
     assert "is writable" in said(result)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.system
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 40
+PORTS = ("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER")
 
 
 def free_port() -> int:
@@ -42,14 +43,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    ports = {f"HAZECAST_{name}_PORT": str(free_port()) for name in ("API", "DASHBOARD", "MLFLOW")}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAZECAST_", "MLFLOW_"))}
+    ports = {f"HAZECAST_{name}_PORT": str(free_port()) for name in PORTS}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HAZECAST_", "MLFLOW_", "PREFECT_"))
+    }
     return kept | ports | {"HAZECAST_HOME": str(tmp_path_factory.mktemp("home")), "COLUMNS": "120"}
 
 
 @contextmanager
-def up(dataset: Path, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "hazecast.cli", "up", "--data", str(dataset)]
+def up(dataset: Path, environment: dict[str, str], log: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "hazecast.cli", "up", "--data", str(dataset), *options]
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         deadline = time.monotonic() + 240
@@ -81,10 +84,68 @@ def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, 
         assert forecast["issued_at"] == "2024-02-10T00:00:00Z"
         assert forecast["source"] == "files"
         assert not forecast["simulated"]
+        assert await_answer(environment, "WORKER", "/health")
+        deployments = post(environment, "/api/deployments/filter")
+        assert {found["name"] for found in deployments} == {"training", "prediction", "monitoring", "full", "upkeep"}
     assert process.returncode == 0, log.read_text()
-    for name in ("MLFLOW", "API", "DASHBOARD"):
+    for name in PORTS:
         with pytest.raises(httpx.TransportError):
             answers(environment, name, "/")
+
+
+def await_answer(environment: dict[str, str], name: str, path: str) -> bool:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        try:
+            if answers(environment, name, path).is_success:
+                return True
+        except httpx.TransportError:
+            time.sleep(0.5)
+    return False
+
+
+def post(environment: dict[str, str], path: str, asked: object = None) -> list[dict[str, object]]:
+    address = f"http://127.0.0.1:{environment['HAZECAST_PREFECT_PORT']}{path}"
+    return httpx.post(address, json=asked or {}, timeout=30, trust_env=False).raise_for_status().json()
+
+
+def started_for(home: str) -> list[str]:
+    """Command lines of all living processes that were started with this home."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"HAZECAST_HOME={home}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except (OSError, ProcessLookupError):
+            continue
+    return found
+
+
+def test_killed_it_leaves_nothing_behind_not_even_a_running_flow(
+    dataset: Path, environment: dict[str, str], tmp_path: Path
+):
+    home = environment["HAZECAST_HOME"]
+    with up(dataset, environment, tmp_path / "up.log") as process:
+        assert await_answer(environment, "WORKER", "/health")
+        deployments = post(environment, "/api/deployments/filter")
+        training = next(found["id"] for found in deployments if found["name"] == "training")
+        post(environment, f"/api/deployments/{training}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+        deadline = time.monotonic() + 120
+        while not any("prefect.engine" in command for command in started_for(home)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert len(started_for(home)) > 6
+        process.kill()
+        deadline = time.monotonic() + 20
+        while started_for(home) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert started_for(home) == []
+
+
+def test_without_prefect_it_is_lighter(dataset: Path, environment: dict[str, str], tmp_path: Path):
+    with up(dataset, environment, tmp_path / "up.log", "--no-prefect") as process:
+        assert process.poll() is None
+        assert not any("prefect" in command for command in started_for(environment["HAZECAST_HOME"]))
+        assert answers(environment, "API", "/api/v1/ready").status_code == 200
 
 
 def test_a_second_start_reuses_what_is_stored(dataset: Path, environment: dict[str, str], tmp_path: Path):
