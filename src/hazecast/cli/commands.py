@@ -14,11 +14,12 @@ from rich.console import Console
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
 from hazecast.api.app import create_app
-from hazecast.cli import backtest, index, registry, show, stack, watch
+from hazecast.cli import backtest, index, registry, replay, show, stack, watch
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.live import ask_providers
 from hazecast.cli.pipeline import pipeline_on
 from hazecast.cli.places import discover_place, show_places
+from hazecast.cli.publish import publish
 from hazecast.cli.queue import queue_depth
 from hazecast.errors import HazecastError, SettingsError
 from hazecast.logs import configure_logs
@@ -224,6 +225,7 @@ def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.
 
 app.add_typer(backtest.group(_explains), name="backtest")
 registry.add_to(app, _wire, _explains)
+replay.add_to(app, _wire, _explains)
 app.command()(index.index)
 
 
@@ -269,6 +271,16 @@ def queue_depth_command(
     """Say how many runs wait for the Prefect workers: one line of JSON that CloudWatch reads as a metric."""
     depth = queue_depth(load_settings())
     typer.echo(str(depth.waiting) if number else depth.as_json(now=datetime.now(UTC)))
+
+
+@app.command("publish")
+@_explains
+def publish_command(
+    every: Annotated[int, typer.Option(min=0, help="Again after so many seconds; 0: once.", metavar="SECONDS")] = 0,
+    place: Place = None,
+) -> None:
+    """Say the age of the forecast, the open incidents and the queue in lines that CloudWatch reads as metrics."""
+    publish(_wire(None, None, None, place), every, say=typer.echo)
 
 
 @app.command()

@@ -1,0 +1,72 @@
+"""How forecasts, incidents and the queue stand, as lines that CloudWatch reads as metrics."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+import polars as pl
+import structlog
+
+from hazecast.air.clock import hours_between
+from hazecast.air.tables import Forecasts
+from hazecast.air.verdicts import Alerts
+from hazecast.cli.queue import METRIC_NAMESPACE, queue_depth
+from hazecast.errors import HazecastError
+from hazecast.store import Store
+from hazecast.wiring import Wiring
+
+log = structlog.get_logger()
+
+
+def metric_line(values: Mapping[str, float], dimensions: Mapping[str, str], *, now: datetime) -> str:
+    """One line of JSON that a CloudWatch log takes apart into one metric for each value.
+
+    Source: CloudWatch embedded metric format.
+    """
+    directive = {
+        "Namespace": METRIC_NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name} for name in values],
+    }
+    aws = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({**dimensions, **values, "_aws": aws})
+
+
+def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, now: datetime) -> Iterator[str]:
+    """Age of the newest forecast [h], absent while there is none, and the open incidents of each operators' rule.
+
+    Raises:
+        StoreError: a table cannot be read.
+    """
+    issued_at = store.newest(Forecasts, "issued_at")
+    if issued_at is not None:
+        yield metric_line({"forecast_age_hours": hours_between(issued_at, now)}, {"place": place}, now=now)
+    opened = store.read(Alerts, (pl.col("state") == "open") & (pl.col("audience") == "operators"))["rule"].to_list()
+    for rule in rules:
+        yield metric_line({"open_incidents": opened.count(rule)}, {"place": place, "rule": rule}, now=now)
+
+
+def publish(parts: Wiring, every_seconds: int, *, say: Callable[[str], None]) -> None:
+    """Say all metrics, again and again if `every_seconds` is not 0; what cannot be read is logged and left out."""
+    sayings = [_stored, _queued] if parts.settings.prefect_api_url else [_stored]
+    while True:
+        for lines in sayings:
+            try:
+                for line in lines(parts):
+                    say(line)
+            except HazecastError as err:
+                log.warning("metrics are missing", reason=str(err))
+        if not every_seconds:
+            return
+        time.sleep(every_seconds)
+
+
+def _stored(parts: Wiring) -> Iterator[str]:
+    rules = tuple(rule.name for rule in parts.alert_rules.operators)
+    return stored_metrics(parts.store, rules, place=parts.settings.place_name, now=parts.now())
+
+
+def _queued(parts: Wiring) -> Iterator[str]:
+    now = parts.now()
+    yield queue_depth(parts.settings, now=now).as_json(now=now)

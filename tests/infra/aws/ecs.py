@@ -1,0 +1,76 @@
+"""ECS as AWS does it where moto only half does: what a service was told, and what becomes of a deployment."""
+
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ecs.models import Service
+from moto.ecs.responses import EC2ContainerServiceResponse as Ecs
+
+# An image with this word in its name never gets healthy: its deployment is undone, as the circuit breaker does.
+UNHEALTHY = "unhealthy"
+_ECHOED = {
+    "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "capacityProviderStrategy": "capacity_provider_strategy",
+    "deploymentConfiguration": "deployment_configuration",
+    "enableECSManagedTags": "enable_ecs_managed_tags",
+    "enableExecuteCommand": "enable_execute_command",
+    "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
+}
+_create, _update = Ecs.create_service, Ecs.update_service
+
+
+def create_service(self: Ecs) -> ActionResult:
+    """moto's, and remember all of the request."""
+    made = _create(self)
+    service: Service = made.result["service"]  # type: ignore[index]  # its one shape
+    _remember(self, service)
+    _settle(service)
+    return made
+
+
+def update_service(self: Ecs) -> ActionResult:
+    """moto's, and finish the deployment at once, well or badly."""
+    before = self.ecs_backend.describe_services(self._get_param("cluster"), [self._get_param("service")])[0][0]
+    revision, deployment = before.task_definition, dict(before.deployments[0])
+    made = _update(self)
+    service: Service = made.result["service"]  # type: ignore[index]  # its one shape
+    _remember(self, service)
+    if service.task_definition != revision and _is_unhealthy(self, service):
+        failed = {**deployment, "taskDefinition": service.task_definition, "rolloutState": "FAILED", "status": "ACTIVE"}
+        service.task_definition = revision
+        service.deployments = [deployment, failed | {"id": deployment["id"] + "-failed"}]
+        return made
+    _settle(service)
+    return made
+
+
+def _remember(request: Ecs, service: Any) -> None:
+    for parameter, attribute in _ECHOED.items():
+        if (value := request._get_param(parameter)) is not None:
+            setattr(service, attribute, value)
+    if getattr(service, "capacity_provider_strategy", None):
+        service.launch_type = None
+
+
+def _settle(service: Any) -> None:
+    service.running_count, service.pending_count = service.desired_count, 0
+    service.deployments = [
+        service.deployments[0]
+        | {
+            "capacityProviderStrategy": getattr(service, "capacity_provider_strategy", None),
+            "desiredCount": service.desired_count,
+            "launchType": service.launch_type,
+            "pendingCount": 0,
+            "rolloutState": "COMPLETED",
+            "runningCount": service.desired_count,
+            "taskDefinition": service.task_definition,
+        }
+    ]
+
+
+def _is_unhealthy(request: Ecs, service: Any) -> bool:
+    revision = request.ecs_backend.describe_task_definition(service.task_definition)
+    return any(UNHEALTHY in container["image"] for container in revision.container_definitions)
+
+
+Ecs.create_service, Ecs.update_service = create_service, update_service

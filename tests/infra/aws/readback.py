@@ -1,0 +1,57 @@
+"""Attributes that moto takes but does not give back, which Terraform would then want to set again and again."""
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import moto.rds.models as rds
+from moto.backup.responses import BackupResponse as Backup
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.kms.responses import KmsResponse as Kms
+
+_enable_rotation, _rotation_status = Kms.enable_key_rotation, Kms.get_key_rotation_status
+_make_instance, _update_parameters = rds.DBInstance.__init__, rds.DBParameterGroup.update_parameters
+_rotation_days: dict[str, int] = {}
+
+
+def enable_key_rotation(self: Kms) -> str:
+    asked = json.loads(self.body)
+    _rotation_days[asked["KeyId"]] = asked.get("RotationPeriodInDays", 365)
+    return _enable_rotation(self)
+
+
+def get_key_rotation_status(self: Kms) -> str:
+    status = json.loads(_rotation_status(self))
+    if status["KeyRotationEnabled"]:
+        status["RotationPeriodInDays"] = _rotation_days.get(json.loads(self.body)["KeyId"], 365)
+    return json.dumps(status)
+
+
+def make_instance(self: Any, *args: Any, **told: Any) -> None:
+    _make_instance(self, *args, **told)
+    self.monitoring_interval = told.get("monitoring_interval", 0)
+    self.monitoring_role_arn = told.get("monitoring_role_arn")
+    self.performance_insights_enabled = told.get("enable_performance_insights", False)
+    self.performance_insights_kms_key_id = told.get("performance_insights_kms_key_id")
+    if self.performance_insights_enabled:
+        self.performance_insights_retention_period = told.get("performance_insights_retention_period", 7)
+
+
+def update_parameters(self: Any, parameters: Any) -> None:
+    _update_parameters(self, [{**one, "Source": "user"} for one in parameters])
+
+
+def list_tags(self: Any) -> str:
+    resource = unquote(self.path.split("/tags/", 1)[1]).rstrip("/")
+    return json.dumps({"Tags": self.backup_backend.list_tags(resource_arn=resource)})
+
+
+def _description(rule: Any) -> str | None:
+    return rule.ip_range.get("Description") or rule.source_group.get("Description")
+
+
+Kms.enable_key_rotation, Kms.get_key_rotation_status = enable_key_rotation, get_key_rotation_status
+rds.DBInstance.__init__ = make_instance
+rds.DBParameterGroup.update_parameters = update_parameters
+Backup.list_tags = list_tags
+SecurityGroupRule.description = property(_description)  # type: ignore[attr-defined]  # moto has no such attribute

@@ -1,0 +1,35 @@
+"""An AWS for tests: moto's server with what the Terraform provider needs besides. `python server.py PORT`.
+
+In memory, no authentication, no data plane: it proves that configuration, provider and state agree, not that AWS
+would accept the plan (docs/aws/cloud.md says what only a real account can show).
+"""
+
+import json
+import os
+import sys
+
+os.environ |= {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "1", "MOTO_PORT": sys.argv[1]}
+
+import ecs  # noqa: E402, F401 - importing these is what changes moto, which reads its settings at import
+import missing  # noqa: E402, F401
+import readback  # noqa: E402, F401
+from moto.core.responses import BaseResponse  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from werkzeug.serving import run_simple  # noqa: E402
+
+_call = BaseResponse.call_action
+
+
+def call_action(self: BaseResponse) -> object:
+    """Refuse at once what moto has not; as a server's fault it would be tried again for minutes."""
+    try:
+        return _call(self)
+    except NotImplementedError as err:
+        print(f"MISSING {self.service_name} {err}", file=sys.stderr, flush=True)
+        return 400, {"x-amzn-errortype": "NotEmulated"}, json.dumps({"__type": "NotEmulated", "message": str(err)})
+
+
+BaseResponse.call_action = call_action  # type: ignore[method-assign, assignment]
+
+if __name__ == "__main__":
+    run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=True)

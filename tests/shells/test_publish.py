@@ -1,0 +1,60 @@
+"""`hazecast publish`: what CloudWatch is told."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from hazecast.air.tables import Forecasts
+from hazecast.air.verdicts import Alerts
+from hazecast.cli.publish import stored_metrics
+from hazecast.store import Store
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Shelf:
+    """A store that knows one forecast and some alerts."""
+
+    def __init__(self, issued_at: datetime | None, rules: list[str]) -> None:
+        self._issued_at, self._rules = issued_at, rules
+
+    def newest(self, table: type, column: str) -> datetime | None:
+        assert (table, column) == (Forecasts, "issued_at")
+        return self._issued_at
+
+    def read(self, table: type, where: pl.Expr) -> pl.DataFrame:
+        assert table is Alerts
+        rows = [{"rule": rule, "audience": "operators", "state": "open"} for rule in self._rules]
+        rows += [{"rule": "model", "audience": "operators", "state": "resolved"}]
+        rows += [{"rule": "particles", "audience": "public", "state": "open"}]
+        return pl.DataFrame(rows).filter(where)
+
+
+def said(shelf: Shelf) -> list[dict]:
+    return [json.loads(line) for line in stored_metrics(shelf, ("model", "data"), place="oslo", now=NOW)]
+
+
+def test_open_incidents_are_counted_by_rule_and_none_is_a_zero():
+    lines = said(Shelf(None, ["data", "data"]))
+    assert [(line["rule"], line["open_incidents"]) for line in lines] == [("model", 0), ("data", 2)]
+
+
+def test_the_age_of_the_forecast_is_said_and_absent_while_there_is_none():
+    assert said(Shelf(NOW - timedelta(hours=5), []))[0]["forecast_age_hours"] == 5
+    assert not any("forecast_age_hours" in line for line in said(Shelf(None, [])))
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_every_line_says_which_of_its_members_are_metrics(index: int):
+    line = said(Shelf(NOW, []))[index]
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Hazecast"
+    assert all(name in line for name in directive["Dimensions"][0])
+    assert all(isinstance(line[metric["Name"]], int | float) for metric in directive["Metrics"])
+
+
+def test_a_new_store_has_no_incident(tmp_path):
+    lines = [json.loads(line) for line in stored_metrics(Store(str(tmp_path)), ("model",), place="oslo", now=NOW)]
+    assert [line["open_incidents"] for line in lines] == [0]
