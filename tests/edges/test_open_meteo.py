@@ -123,6 +123,13 @@ def test_a_station_without_coordinates_has_no_weather(weather: OpenMeteoWeather,
     assert server.asked == []
 
 
+def test_what_nobody_kept_is_not_asked_for(weather: OpenMeteoWeather, server: OpenMeteoServer):
+    assert weather.at(POINTS, since=datetime(2015, 1, 1, tzinfo=UTC), until=datetime(2015, 2, 1, tzinfo=UTC)).is_empty()
+    assert server.asked == []
+    across = weather.at(POINTS, since=datetime(2015, 1, 1, tzinfo=UTC), until=datetime(2024, 1, 2, tzinfo=UTC))
+    assert across["valid_at"].min() == datetime(2024, 1, 1, tzinfo=UTC)
+
+
 def test_more_points_than_fit_are_asked_in_turn(weather: OpenMeteoWeather, server: OpenMeteoServer):
     many = pl.DataFrame(
         {

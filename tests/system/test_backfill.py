@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from servers.open_meteo import OpenMeteoServer
-from servers.openaq import DELHI, KEY, OpenAQServer
+from servers.openaq import KEY, OpenAQServer
+from servers.openaq_stations import DELHI
 from servers.silam import SilamServer
 
 from hazecast.air.clock import floor_hour

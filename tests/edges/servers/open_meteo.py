@@ -130,7 +130,7 @@ class OpenMeteoServer(ContractServer):
         hours = self._hours(asked)
         if hours is None:
             return refused(
-                f"Parameter 'end_date' is out of allowed range from 2016-01-01 to "
+                f"Parameter 'start_date' is out of allowed range from 2016-01-01 to "
                 f"{(self.now + timedelta(days=15)).date()}"
             )
         places = []
@@ -156,7 +156,7 @@ class OpenMeteoServer(ContractServer):
             first, last = self.now.date(), self.now.date()
         else:
             first, last = (date.fromisoformat(asked.params[name]) for name in ("start_date", "end_date"))
-        if last > (self.now + timedelta(days=15)).date():
+        if last > (self.now + timedelta(days=15)).date() or first < date(2016, 1, 1):
             return None
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
         return [start + timedelta(hours=hour) for hour in range(((last - first).days + 1) * 24)]

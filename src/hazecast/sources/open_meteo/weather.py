@@ -1,7 +1,7 @@
 """Weather as it was known: past forecasts by lead time, the newest forecast, and the analysis."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -9,6 +9,8 @@ from hazecast.air.clock import HOUR
 from hazecast.air.tables import WEATHER_VARIABLES, Weather
 from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Question, Run
 
+# Of earlier runs nothing was kept but temperature.
+FIRST_KEPT = datetime(2024, 1, 1, tzinfo=UTC)
 # Runs start at 00, 06, 12 and 18 UTC and come out within nine hours.
 RUN_KNOWN_AFTER = 9 * HOUR
 RUNS_APART = 6 * HOUR
@@ -48,13 +50,13 @@ class OpenMeteoWeather:
     model: str = "ecmwf_ifs025"
 
     def at(self, stations: pl.DataFrame, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """Weather rows: the analysis of the hours in [since, until) and every run issued in it.
+        """Weather rows: the analysis of the hours in [since, until) and every run issued in it; none before 2024.
 
         Raises:
             SourceUnavailable: not reachable now.
             SourceRefused: the model or a station is unknown to the service.
         """
-        points = stations.drop_nulls(["latitude", "longitude"])
+        points, since = stations.drop_nulls(["latitude", "longitude"]), max(since, FIRST_KEPT)
         if points.is_empty() or since >= until:
             return Weather.create_empty()
         newest = self.api.newest_run("api", self.model)
@@ -86,12 +88,10 @@ class OpenMeteoWeather:
     def _analysis(self, predicted: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
         known = pl.col("at") + RUN_KNOWN_AFTER
         rows = predicted.filter(pl.col("day") == 0, pl.col("at") >= since, pl.col("at") < until)
-        return self._as_weather(
-            rows, issued_at=pl.lit(None, TIME), available_at=known, kind="analysis", valid_at=pl.col("at")
-        )
+        return self._as_weather(rows, "analysis", issued_at=pl.lit(None, TIME), available_at=known)
 
     def _past_runs(self, predicted: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
-        first = since + (-_since_midnight(since) % RUN_EVERY)
+        first = since + (FIRST_KEPT - since) % RUN_EVERY
         issued = pl.datetime_range(first, until, RUN_EVERY, closed="left", time_unit="us", eager=True)
         ahead = pl.DataFrame({"ahead": range(RUN_LENGTH_HOURS)})
         hours = (
@@ -105,9 +105,7 @@ class OpenMeteoWeather:
         )
         rows = hours.join(predicted, on=["at", "day"])
         known = pl.col("issued_at") + RUN_KNOWN_AFTER
-        return self._as_weather(
-            rows, issued_at=pl.col("issued_at"), available_at=known, kind="previous_runs", valid_at=pl.col("at")
-        )
+        return self._as_weather(rows, "previous_runs", issued_at=pl.col("issued_at"), available_at=known)
 
     def _live_run(self, points: pl.DataFrame, run: Run) -> pl.DataFrame:
         names = {theirs: unit for theirs, (_, unit) in _VARIABLES.items()}
@@ -117,9 +115,7 @@ class OpenMeteoWeather:
             pl.col("at").is_between(run.issued_at, end, closed="left")
         )
         issued_at, available_at = pl.lit(run.issued_at, TIME), pl.lit(run.available_at, TIME)
-        return self._as_weather(
-            rows, issued_at=issued_at, available_at=available_at, kind="live", valid_at=pl.col("at")
-        )
+        return self._as_weather(rows, "live", issued_at=issued_at, available_at=available_at)
 
     def _question(self, api: str, names: dict[str, str], since: datetime, last: datetime) -> Question:
         # One hour more: precipitation is the sum over the hour before its label.
@@ -128,16 +124,13 @@ class OpenMeteoWeather:
             api, "/v1/forecast", names, since.date(), until, {"models": self.model, "wind_speed_unit": "ms"}
         )
 
-    def _as_weather(self, rows: pl.DataFrame, *, kind: str, **times: pl.Expr) -> pl.DataFrame:
+    def _as_weather(self, rows: pl.DataFrame, kind: str, *, issued_at: pl.Expr, available_at: pl.Expr) -> pl.DataFrame:
         something = rows.filter(~pl.all_horizontal(pl.col(WEATHER_VARIABLES).is_null()))
         source = pl.lit(f"open_meteo:{self.model}:{kind}")
+        times = {"valid_at": pl.col("at"), "issued_at": issued_at, "available_at": available_at}
         return something.with_columns(source=source, **times).select(Weather.create_empty().columns)
 
 
 def _named_by_start(rows: pl.DataFrame, *, by: list[str]) -> pl.DataFrame:
     """Precipitation moves from the end of its hour to the start; the rest are instants at the start."""
     return rows.sort(*by, "at").with_columns(pl.col("precipitation_mm").shift(-1).over(by))
-
-
-def _since_midnight(moment: datetime) -> timedelta:
-    return timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
