@@ -173,6 +173,18 @@ def test_one_incident_is_told_once_however_often_it_is_looked_at(store: Store, o
     assert store.read(Alerts)["state"].to_list() == ["resolved"]
 
 
+def test_what_is_never_heard_of_again_ends_after_a_week(store: Store, webhook, receiver):
+    """The station was closed: no verdict names it any more."""
+    verdict(store, "harbour pm25", "warning", now=NOW)
+    alert(store, RULES, [webhook], now=NOW)
+    for day in range(1, 9):
+        verdict(store, "another pm25", "ok", now=NOW + day * DAY)
+        alert(store, RULES, [webhook], now=NOW + day * DAY)
+    words = [event["event_word"] for message in receiver.messages for event in message["events"]]
+    assert words == ["opened", "resolved"]
+    assert receiver.messages[-1]["events"][0]["reason"] == "not heard of for a week"
+
+
 def test_looking_twice_at_the_same_hour_changes_nothing(store: Store, webhook, receiver):
     verdict(store, "harbour pm25", "warning", now=NOW)
     alert(store, RULES, [webhook], now=NOW)

@@ -2,7 +2,7 @@
 
 from hazecast.monitoring.drift import drift, drift_findings, reference_windows
 from hazecast.monitoring.findings import Finding, as_health, worst
-from hazecast.monitoring.incidents import Incident, advance
+from hazecast.monitoring.incidents import Incident, advance, forget
 from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
 from hazecast.monitoring.pipeline import forecast_findings, run_findings
@@ -27,6 +27,7 @@ __all__ = [
     "drift",
     "drift_findings",
     "exceedance_signals",
+    "forget",
     "forecast_findings",
     "health_signals",
     "model_health",

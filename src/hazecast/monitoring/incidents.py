@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 
 from hazecast.monitoring.signals import Signal
 
+# A closed station or a rule that was taken out is not heard of again; its incident must not stay open for ever.
+FORGOTTEN_AFTER = timedelta(days=7)
+
 
 @dataclass(frozen=True)
 class Incident:
@@ -57,6 +60,14 @@ def advance(incident: Incident | None, signal: Signal, *, audience: str, now: da
     if signal.level == "between":
         return replace(incident, clear_since=None, reason=signal.reason, seen_at=now)
     return _clear(replace(incident, clear_since=incident.clear_since or now, seen_at=now), signal, now)
+
+
+def forget(incident: Incident, *, now: datetime) -> Incident:
+    """End an incident that no look has mentioned for a week; otherwise leave it as it is."""
+    if incident.state == "resolved" or now - incident.seen_at <= FORGOTTEN_AFTER:
+        return incident
+    over = replace(incident, state="resolved", resolved_at=now, seen_at=now, reason="not heard of for a week")
+    return over if incident.event == 0 else replace(over, event=incident.event + 1, told_at=now)
 
 
 def _begin(earlier: Incident | None, signal: Signal, audience: str, now: datetime) -> Incident:

@@ -11,7 +11,7 @@ from hazecast.air.tables import Forecasts, Stations
 from hazecast.air.verdicts import Alerts, Deliveries, Health
 from hazecast.alerts import Channel, Message
 from hazecast.errors import DeliveryError
-from hazecast.monitoring import Incident, Rules, Signal, advance, exceedance_signals, health_signals
+from hazecast.monitoring import Incident, Rules, Signal, advance, exceedance_signals, forget, health_signals
 from hazecast.store import Store
 
 _FORECAST_TOO_OLD = timedelta(hours=48)
@@ -97,7 +97,7 @@ def _advance_all(store: Store, rules: Rules, now: datetime) -> list[Incident]:
         seen = advance(known.get(key), signal, audience=audience, now=now)
         if seen is not None:
             known[key] = seen
-    return list(known.values())
+    return [forget(incident, now=now) for incident in known.values()]
 
 
 def _signals(store: Store, rules: Rules, now: datetime) -> Iterable[tuple[str, Signal]]:
