@@ -13,7 +13,6 @@ from hazecast.air.tables import Forecasts, Runs
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains
 from hazecast.store import Store
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _RUNS_WITHIN = timedelta(days=7)
 # Gauges whose value is that of a check, and how its subject is labelled.
 _CHECKED = (

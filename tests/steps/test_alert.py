@@ -282,12 +282,13 @@ def test_operators_and_public_never_read_each_other_s_mail(store: Store, receive
 
 
 def test_quiet_weeks_are_silent(store: Store, webhook, receiver):
-    """Six weeks of healthy verdicts and clean forecasts by the rules that are shipped: not one message."""
+    """Three weeks of healthy verdicts and clean forecasts by the rules that are shipped: not one message."""
     rules = read_rules([ROOT / "config"])
-    for day in range(42):
+    for day in range(21):
         now = NOW + day * DAY
         verdict(store, "harbour pm25", "ok", now=now)
-        predicted(store, 30, issued_at=now) if day % 7 == 0 else None
+        if day % 7 == 0:
+            predicted(store, 30, issued_at=now)
         alert(store, rules, [webhook], now=now)
     assert receiver.bodies == []
 
