@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench browser requirements clean
+.PHONY: help install run test check infra-test bench browser requirements clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ check: $(VENV)/.installed-dev  ## Format, lint, types and floors, as in CI
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+infra-test: $(VENV)/.installed-dev  ## Plan, apply, plan again and destroy staging and prod in an emulated AWS (ARGS=staging chooses)
+	$(BIN)/python tests/infra/cycle.py $(ARGS)
 
 bench: $(VENV)/.installed-dev  ## Benchmarks: ratios measured here and now
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -8,10 +8,13 @@ import moto.rds.models as rds
 from moto.backup.responses import BackupResponse as Backup
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.kms.responses import KmsResponse as Kms
+from moto.s3.responses import S3Response as Storage
 
 _enable_rotation, _rotation_status = Kms.enable_key_rotation, Kms.get_key_rotation_status
 _make_instance, _update_parameters = rds.DBInstance.__init__, rds.DBParameterGroup.update_parameters
+_read_replication, _get_replication = Storage._replication_config_from_xml, Storage.get_bucket_replication
 _rotation_days: dict[str, int] = {}
+_replications: dict[str, str] = {}
 
 
 def enable_key_rotation(self: Kms) -> str:
@@ -46,6 +49,16 @@ def list_tags(self: Any) -> str:
     return json.dumps({"Tags": self.backup_backend.list_tags(resource_arn=resource)})
 
 
+def read_replication(self: Any, xml: str) -> dict[str, Any]:
+    _replications[self.bucket_name] = xml
+    return _read_replication(self, xml)
+
+
+def get_replication(self: Any) -> Any:
+    found = _get_replication(self)
+    return _replications[self.bucket_name] if self.backend.get_bucket_replication(self.bucket_name) else found
+
+
 def _description(rule: Any) -> str | None:
     return rule.ip_range.get("Description") or rule.source_group.get("Description")
 
@@ -54,4 +67,5 @@ Kms.enable_key_rotation, Kms.get_key_rotation_status = enable_key_rotation, get_
 rds.DBInstance.__init__ = make_instance
 rds.DBParameterGroup.update_parameters = update_parameters
 Backup.list_tags = list_tags
+Storage._replication_config_from_xml, Storage.get_bucket_replication = read_replication, get_replication
 SecurityGroupRule.description = property(_description)  # type: ignore[attr-defined]  # moto has no such attribute

@@ -10,12 +10,12 @@ import sys
 
 os.environ |= {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "1", "MOTO_PORT": sys.argv[1]}
 
-import ecs  # noqa: E402, F401 - importing these is what changes moto, which reads its settings at import
-import missing  # noqa: E402, F401
-import readback  # noqa: E402, F401
-from moto.core.responses import BaseResponse  # noqa: E402
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
-from werkzeug.serving import run_simple  # noqa: E402
+import ecs  # noqa: F401 - importing these is what changes moto, which reads its settings at import
+import missing  # noqa: F401
+import readback  # noqa: F401
+from moto.core.responses import BaseResponse
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
 
 _call = BaseResponse.call_action
 

@@ -1,5 +1,7 @@
 # A second copy in another region, written by S3 itself.
 resource "aws_s3_bucket" "replica" {
+  # checkov:skip=CKV2_AWS_62:Nothing waits for objects
+  # checkov:skip=CKV_AWS_18:Only S3 itself writes here, and CloudTrail tells who reads
   count    = var.is_replicated ? 1 : 0
   provider = aws.replica
 
@@ -44,6 +46,60 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "replica" {
     apply_server_side_encryption_by_default {
       sse_algorithm     = "aws:kms"
       kms_master_key_id = var.replica_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "replica" {
+  count    = var.is_replicated ? 1 : 0
+  provider = aws.replica
+
+  bucket = aws_s3_bucket.replica[0].id
+
+  rule {
+    id     = "age"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.lifecycle_days.old_version
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.replica]
+}
+
+resource "aws_s3_bucket_policy" "replica" {
+  count    = var.is_replicated ? 1 : 0
+  provider = aws.replica
+
+  bucket = aws_s3_bucket.replica[0].id
+  policy = data.aws_iam_policy_document.replica.json
+
+  depends_on = [aws_s3_bucket_public_access_block.replica]
+}
+
+data "aws_iam_policy_document" "replica" {
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = ["arn:aws:s3:::${var.name}-replica", "arn:aws:s3:::${var.name}-replica/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
     }
   }
 }

@@ -27,6 +27,7 @@ locals {
 }
 
 resource "aws_security_group" "this" {
+  # checkov:skip=CKV2_AWS_5:They are attached in other modules, by ID
   for_each = local.groups
 
   name        = "${var.name}-${each.key}"

@@ -1,0 +1,57 @@
+"""The whole life of both environments in an emulated AWS: `make infra-test`. Prints what Terraform itself says."""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from stack import Terraform, emulator, environment
+
+NOTHING_CHANGES, CHANGES = 0, 2
+
+
+def live(terraform: Terraform, name: str) -> None:
+    """Initialise, validate, apply, plan again and destroy one environment.
+
+    Raises:
+        SystemExit: a step failed, the second plan changes something, or destroying leaves something.
+    """
+    file = f"-var-file=environments/{name}.tfvars"
+    unlocked = (file, "-var=is_protected=false")
+    _step(terraform, "fmt", "-check", "-recursive")
+    _step(terraform, "init", "-input=false")
+    _step(terraform, "validate")
+    _step(terraform, "plan", file, "-out=first.tfplan")
+    _step(terraform, "apply", "first.tfplan")
+    _step(terraform, "plan", file, "-detailed-exitcode")
+    if name == "prod":
+        _step(terraform, "apply", "-auto-approve", *unlocked)
+    _step(terraform, "destroy", "-auto-approve", *unlocked)
+    _step(terraform, "plan", "-destroy", "-detailed-exitcode", *unlocked)
+
+
+def _step(terraform: Terraform, *words: str) -> None:
+    print(f"\n$ terraform {' '.join(words)}", flush=True)
+    started = time.monotonic()
+    code = terraform.run(*words, show=True).returncode
+    print(f"[{time.monotonic() - started:.0f} s, exit {code}]", flush=True)
+    if code != NOTHING_CHANGES:
+        reason = "the configuration is not what was applied" if code == CHANGES else "it failed"
+        raise SystemExit(f"infra-test: terraform {words[0]}: {reason}")
+
+
+def main() -> None:
+    """One environment after the other, each in an AWS of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environments", nargs="*", default=["staging", "prod"], help="staging, prod or both")
+    for name in parser.parse_args().environments:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "aws.log"
+            with emulator(log) as address:
+                live(Terraform(Path(folder) / "terraform", environment(address)), name)
+            missing = [line for line in log.read_text().splitlines() if line.startswith("MISSING")]
+        print(f"\n== {name}: applied, second plan empty, destroyed; actions not emulated: {missing or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Terraform and the emulated AWS, for tests and for `make infra-test`."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "infrastructure" / "terraform"
+_SERVER = Path(__file__).parent / "aws" / "server.py"
+_MIRROR = ROOT.parent / "shared" / "bin" / "terraform-mirror"
+_START_SECONDS = 60.0
+
+
+@contextmanager
+def emulator(log: Path) -> Iterator[str]:
+    """An empty AWS on loopback; its address."""
+    port = _free_port()
+    with log.open("wb") as out:
+        server = subprocess.Popen([sys.executable, str(_SERVER), str(port)], stdout=out, stderr=out)
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _await(address, server, log)
+            yield address
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urlopen(f"{address}/moto-api/", timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"the emulated AWS does not answer: {log.read_text()}")
+
+
+def environment(address: str) -> dict[str, str]:
+    """What makes Terraform and the AWS tools speak to the emulator; no registry if a provider is on the disk."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+    return (
+        kept
+        | _mirror()
+        | {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "3",
+            "AWS_PAGER": "",
+            "NO_COLOR": "1",
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+        }
+    )
+
+
+def _mirror() -> dict[str, str]:
+    configured = os.environ.get("TF_CLI_CONFIG_FILE", "")
+    if configured and Path(configured).exists():
+        return {"TF_CLI_CONFIG_FILE": configured}
+    if not _MIRROR.exists():
+        return {}
+    found = subprocess.run([_MIRROR], capture_output=True, text=True, check=False)
+    return {"TF_CLI_CONFIG_FILE": found.stdout.strip()} if found.returncode == 0 else {}
+
+
+class Terraform:
+    """Terraform in a copy of infrastructure/terraform, so that a state of yours is never touched."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        ignored = shutil.ignore_patterns(".terraform", ".terraform-*", "*.tfstate*", "*.tfplan", "backend_override.tf")
+        self.folder, self._env = shutil.copytree(SOURCE, folder, ignore=ignored), env
+
+    def run(self, *words: str, show: bool = False) -> subprocess.CompletedProcess[str]:
+        """One command, its output kept or (`show`) left to the terminal; never raises for its exit code."""
+        out = None if show else subprocess.PIPE
+        command = ("terraform", *words)
+        return subprocess.run(command, cwd=self.folder, env=self._env, text=True, stdout=out, stderr=out, check=False)
