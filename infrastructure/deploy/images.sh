@@ -1,0 +1,30 @@
+# shellcheck shell=bash disable=SC2154
+# One image each for API, dashboard, MLflow and Prefect, named by the commit and released by digest.
+
+push_images() {
+  step "Images of $commit"
+  local name url repository is_signed_in=false
+  while read -r name url; do
+    repository=${url#*/}
+    if [ "$(digest_of "$repository")" = None ]; then
+      "$is_signed_in" || sign_in "${url%%/*}"
+      is_signed_in=true
+      build_and_push "$name" "$url:$commit"
+    fi
+    say "$name $(digest_of "$repository")"
+  done < <(output '.repositories.value | to_entries[] | "\(.key) \(.value)"')
+}
+
+sign_in() {
+  aws ecr get-login-password | docker login --username AWS --password-stdin "$1" >/dev/null || die "the registry $1 refuses us"
+}
+
+build_and_push() {
+  docker build --platform linux/amd64 --label "org.opencontainers.image.revision=$commit" -f "Dockerfile.$1" -t "$2" . </dev/null || die "the image of $1 cannot be built" "docker build -f Dockerfile.$1 . says why"
+  docker push "$2" </dev/null || die "the image of $1 cannot be pushed" "run it again: what is pushed is not pushed twice"
+}
+
+# Digest in the registry, or None.
+digest_of() {
+  aws ecr describe-images --repository-name "$1" --image-ids "imageTag=$commit" --query 'imageDetails[0].imageDigest' --output text 2>/dev/null || echo None
+}

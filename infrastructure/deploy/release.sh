@@ -1,0 +1,109 @@
+# shellcheck shell=bash disable=SC2154
+# A release is one task definition for each service, kept as a line of JSON in the state bucket.
+
+release() {
+  local before wanted
+  before=$(running_release)
+  wanted=$(register_revisions)
+  step "Releasing $commit"
+  move_to "$wanted"
+  if steady "$wanted" && register_schedules && ensure_forecast && is_verified "$wanted"; then
+    keep_release "$wanted"
+    say "$commit is released: $(smoke_url)"
+  else
+    step "The release failed"
+    roll_back_to "$before"
+    die "$commit was not released; $environment runs what it ran before" "the messages above say why; logs: aws logs tail /ecs/… --follow"
+  fi
+}
+
+# What runs now: {"service": "task definition", …}.
+running_release() {
+  local service
+  output '.services.value[].service' | while read -r service; do
+    describe "$service" | jq '{(.serviceName): .taskDefinition}'
+  done | jq -cs add
+}
+
+describe() { aws ecs describe-services --cluster "$cluster" --services "$1" --query 'services[0]' --output json; }
+
+# The newest revision of each family, which holds what Terraform last said, with this commit's image. Made once.
+register_revisions() {
+  local service family image url digest newest
+  output '.services.value | to_entries | sort_by(.key)[].value | "\(.service) \(.family) \(.image)"' |
+    while read -r service family image; do
+      url=$(output ".repositories.value.\"$image\"")
+      digest=$(digest_of "${url#*/}")
+      newest=$(aws ecs describe-task-definition --task-definition "$family" --query taskDefinition --output json)
+      revision_with "$url@$digest" "$newest" | jq --arg service "$service" '{($service): .}'
+    done | jq -cs add
+}
+
+# revision_with IMAGE REVISION: ARN of that revision with that image, registered if it is new.
+revision_with() {
+  if [ "$(jq -r '.containerDefinitions[0].image' <<<"$2")" = "$1" ]; then
+    jq .taskDefinitionArn <<<"$2"
+    return
+  fi
+  local wanted
+  wanted=$(jq -c --arg image "$1" '.containerDefinitions[0].image = $image | del(.taskDefinitionArn, .revision, .status,
+    .requiresAttributes, .compatibilities, .registeredAt, .registeredBy, .deregisteredAt)' <<<"$2")
+  aws ecs register-task-definition --cli-input-json "$wanted" --query taskDefinition.taskDefinitionArn --output json
+}
+
+# move_to RELEASE: tell each service its revision; those that run it already are left alone.
+move_to() {
+  local service revision
+  while read -r service revision; do
+    if [ "$(describe "$service" | jq -r .taskDefinition)" = "$revision" ]; then
+      say "$service runs ${revision##*/} already"
+    else
+      aws ecs update-service --cluster "$cluster" --service "$service" --task-definition "$revision" >/dev/null
+      say "$service → ${revision##*/}"
+    fi
+  done < <(pairs "$1")
+}
+
+pairs() { jq -r 'to_entries[] | "\(.key) \(.value)"' <<<"$1"; }
+
+# steady RELEASE: every service has settled, and on this revision. A service that was rolled back is steady as well.
+steady() {
+  step "Waiting for a steady state"
+  local service revision primary services
+  mapfile -t services < <(jq -r 'keys[]' <<<"$1")
+  aws ecs wait services-stable --cluster "$cluster" --services "${services[@]}" || say "not steady after ten minutes"
+  while read -r service revision; do
+    primary=$(describe "$service" | jq -r '.deployments[] | select(.status == "PRIMARY") | "\(.taskDefinition) \(.rolloutState)"')
+    if [ "$primary" != "$revision COMPLETED" ]; then
+      say "$service should run ${revision##*/} and runs ${primary##*/}"
+      return 1
+    fi
+  done < <(pairs "$1")
+  say "all services run their revisions"
+}
+
+register_schedules() { (run_once "$(output .one_off.value.worker)" worker '["python", "flows/deployments.py"]'); }
+
+roll_back_to() {
+  [ -n "$1" ] || die "there is no release before this one"
+  step "Going back"
+  move_to "$1"
+  steady "$1" || die "what ran before does not become steady either" "docs/aws/runbooks.md#rollback"
+}
+
+# Releases that were verified, oldest first.
+releases() { aws s3 cp --quiet "s3://$state_bucket/releases-$environment.jsonl" - 2>/dev/null || true; }
+
+newest_release() { releases | tail -n 1 | jq -c '.services // empty'; }
+
+# The newest verified release that is not what runs now.
+release_before() {
+  local running
+  running=$(running_release)
+  releases | jq -cs --argjson running "$running" '[.[] | select(.services != $running)] | last | .services // empty'
+}
+
+keep_release() {
+  { releases; jq -nc --arg commit "$commit" --argjson services "$1" '{at: (now | todate), commit: $commit, services: $services}'; } |
+    tail -n 50 | aws s3 cp --quiet - "s3://$state_bucket/releases-$environment.jsonl"
+}
