@@ -1,6 +1,8 @@
 """The registry on MLflow with SQLite and files: what is kept, who is champion, and how that came about."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +57,20 @@ def test_an_empty_registry_has_nothing_and_says_so(tmp_path: Path):
         empty.champion()
     with pytest.raises(NoChampion, match="roll back"):
         empty.rollback(reason="?", by="test")
+
+
+def test_two_processes_may_open_a_new_registry_at_once(tmp_path: Path):
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    opening = f"from hazecast.registry import Registry; print(Registry({address!r}, place='town').champion_version())"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", opening], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        said, complained = process.communicate(timeout=200)
+        assert said.decode().strip() == "None", complained.decode()[-1000:]
 
 
 def test_registered_is_not_promoted(registry: Registry, versions: list[str]):

@@ -1,5 +1,6 @@
 """Trainings as MLflow runs, models as registered versions, the model in production as the alias `champion`."""
 
+import fcntl
 import logging
 import os
 import warnings
@@ -22,6 +23,7 @@ from hazecast.registry.audit import Change, champions_in_turn, read_changes
 from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_record
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+_SQLITE = "sqlite:///"
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 # MLflow asks for type hints and an example although it is given a signature.
@@ -58,7 +60,7 @@ class Registry:
         self.tracking_uri = tracking_uri
         self._artifacts_root = artifacts_root
         mlflow.set_tracking_uri(tracking_uri)
-        self._client = MlflowClient(tracking_uri)
+        self._client = _open(tracking_uri)
 
     def record(self, training: Training) -> str:
         """Log one training as a run and register its model.
@@ -207,6 +209,19 @@ class Registry:
     def _refused(self, err: Exception) -> RegistryError:
         reason = str(err).splitlines()[0]
         return RegistryError(f"the model registry at {_without_secret(self.tracking_uri)} refused: {reason}")
+
+
+def _open(tracking_uri: str) -> MlflowClient:
+    """A client; MLflow lays the tables of a SQLite file, one process at a time: two fail each other's migration."""
+    if not tracking_uri.startswith(_SQLITE):
+        return MlflowClient(tracking_uri)
+    lock = Path(tracking_uri.removeprefix(_SQLITE)).with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        client = MlflowClient(tracking_uri)
+        client.search_experiments(max_results=1)
+    return client
 
 
 def _without_secret(uri: str) -> str:
