@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "infrastructure" / "terraform"
 _SERVER = Path(__file__).parent / "aws" / "server.py"
 _MIRROR = ROOT.parent / "shared" / "bin" / "terraform-mirror"
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from moto.core.responses import ActionResult
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse as Ecs
 
-# An image with this word in its name never gets healthy: its deployment is undone, as the circuit breaker does.
+# A revision with this word in it never gets healthy: its deployment is undone, as the circuit breaker does.
 UNHEALTHY = "unhealthy"
 _ECHOED = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
@@ -70,7 +70,7 @@ def _settle(service: Any) -> None:
 
 def _is_unhealthy(request: Ecs, service: Any) -> bool:
     revision = request.ecs_backend.describe_task_definition(service.task_definition)
-    return any(UNHEALTHY in container["image"] for container in revision.container_definitions)
+    return UNHEALTHY in str(revision.container_definitions)
 
 
 Ecs.create_service, Ecs.update_service = create_service, update_service

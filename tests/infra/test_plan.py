@@ -1,0 +1,186 @@
+"""Production, as Terraform plans it: sizes, counts, encryption, nothing public, no power beyond need."""
+
+import json
+import re
+
+import pytest
+from stack import SOURCE, Terraform
+
+from conftest import plan
+
+Resources = list[dict]
+SIZES = {"api": (1024, 2048), "dashboard": (512, 1024), "mlflow": (1024, 2048), "worker": (2048, 4096)}
+
+
+def of(planned: Resources, kind: str, address: str = "") -> list[dict]:
+    found = [one["after"] for one in planned if one["type"] == kind and address in one["address"]]
+    assert found, f"the plan has no {kind} {address}"
+    return found
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_tasks_have_the_size_of_the_guide(planned: Resources, name: str):
+    [task] = of(planned, "aws_ecs_task_definition", f"module.{name}_task")
+    assert (int(task["cpu"]), int(task["memory"])) == SIZES[name]
+
+
+def test_services_are_as_many_as_in_the_guide(planned: Resources):
+    bounds = {
+        one["resource_id"]: (one["min_capacity"], one["max_capacity"])
+        for one in of(planned, "aws_appautoscaling_target")
+    }
+    cluster = "service/air-pollution-prediction-cluster"
+    assert bounds == {f"{cluster}/air-pollution-api": (1, 10), f"{cluster}/air-pollution-worker": (1, 5)}
+    assert of(planned, "aws_ecs_service", "module.dashboard")[0]["desired_count"] == 2
+
+
+def test_interruptible_work_runs_on_spot_and_the_rest_does_not(planned: Resources):
+    spot = {
+        one["name"]
+        for one in of(planned, "aws_ecs_service")
+        if one["capacity_provider_strategy"][0]["capacity_provider"] == "FARGATE_SPOT"
+    }
+    assert spot == {"air-pollution-worker", "air-pollution-watch"}
+
+
+def test_a_failed_deployment_is_undone(planned: Resources):
+    for service in of(planned, "aws_ecs_service"):
+        assert service["deployment_circuit_breaker"] == [{"enable": True, "rollback": True}]
+    assert of(planned, "aws_ecs_service", "module.api.")[0]["alarms"][0]["rollback"] is True
+
+
+def test_the_database_is_encrypted_spare_and_closed(planned: Resources):
+    [database] = of(planned, "aws_db_instance")
+    on = (
+        "storage_encrypted",
+        "multi_az",
+        "deletion_protection",
+        "manage_master_user_password",
+        "performance_insights_enabled",
+    )
+    assert [name for name in on if database[name] is not True] == []
+    assert database["publicly_accessible"] is False
+    assert database["engine"] == "postgres" and database["engine_version"].startswith("16")
+    assert database["backup_retention_period"] == 30
+    [parameters] = of(planned, "aws_db_parameter_group")
+    assert {"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"} in parameters["parameter"]
+
+
+def test_every_bucket_is_encrypted_versioned_and_closed(planned: Resources):
+    buckets = len(of(planned, "aws_s3_bucket"))
+    assert buckets == 7  # three and their copies in another region, and the access logs
+    locks = of(planned, "aws_s3_bucket_public_access_block")
+    shut = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+    assert len(locks) == buckets and all(lock[name] for lock in locks for name in shut)
+    versions = of(planned, "aws_s3_bucket_versioning")
+    assert len(versions) == buckets and all(
+        one["versioning_configuration"][0]["status"] == "Enabled" for one in versions
+    )
+    ciphers = [
+        one["rule"][0]["apply_server_side_encryption_by_default"][0]["sse_algorithm"]
+        for one in of(planned, "aws_s3_bucket_server_side_encryption_configuration")
+    ]
+    assert sorted(ciphers) == ["AES256", *["aws:kms"] * 6]
+    assert len(of(planned, "aws_s3_bucket_policy")) == buckets
+
+
+def test_only_the_load_balancer_is_open_to_the_internet(planned: Resources):
+    """Also: it is open on port 80 alone, while there is no domain."""
+    incoming = of(planned, "aws_vpc_security_group_ingress_rule")
+    opened = [(one["description"], one["from_port"]) for one in incoming if one.get("cidr_ipv4") == "0.0.0.0/0"]
+    assert opened == [("Visitors", 80)]
+    public = [
+        one["name"] for one in of(planned, "aws_ecs_service") if one["network_configuration"][0]["assign_public_ip"]
+    ]
+    assert public == []
+
+
+def test_images_are_immutable_scanned_and_encrypted(planned: Resources):
+    repositories = of(planned, "aws_ecr_repository")
+    assert {one["name"] for one in repositories} == {
+        f"air-pollution/{name}" for name in ("api", "dashboard", "mlflow", "prefect")
+    }
+    for one in repositories:
+        assert one["image_tag_mutability"] == "IMMUTABLE"
+        assert one["image_scanning_configuration"] == [{"scan_on_push": True}]
+        assert one["encryption_configuration"][0]["encryption_type"] == "KMS"
+
+
+def test_logs_have_the_names_of_the_guide_and_an_end(planned: Resources):
+    groups = {one["name"]: one["retention_in_days"] for one in of(planned, "aws_cloudwatch_log_group")}
+    assert "/ecs/air-pollution-api" in groups
+    assert set(groups.values()) == {365}
+
+
+def test_no_password_is_in_the_plan(terraform: Terraform):
+    secret = "a-password-nobody-else-would-choose"
+    assert secret not in json.dumps(plan(terraform, "prod", f"-var=db_password={secret}"))
+
+
+def test_every_alarm_leads_to_a_page_of_the_runbook(planned: Resources):
+    text = (SOURCE.parents[1] / "docs" / "aws" / "runbooks.md").read_text()
+    headings = {
+        re.sub(r"[^a-z -]", "", line[3:].lower()).replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("## ")
+    }
+    alarms = of(planned, "aws_cloudwatch_metric_alarm")
+    named = {
+        match.group(1) for one in alarms if (match := re.search(r"runbooks\.md#([a-z-]+)$", one["alarm_description"]))
+    }
+    assert named and named <= headings
+    assert all("runbooks.md#" in one["alarm_description"] for one in alarms)
+
+
+def test_what_the_guide_lists_has_an_alarm(planned: Resources):
+    names = {one["alarm_name"].removeprefix("air-pollution-") for one in of(planned, "aws_cloudwatch_metric_alarm")}
+    assert {"model", "data", "infrastructure", "pipeline", "forecast-age", "failed-steps"} <= names
+
+
+def test_staging_is_smaller_apart_and_can_be_removed(terraform: Terraform):
+    staging = plan(terraform, "staging")
+    [database] = of(staging, "aws_db_instance")
+    assert (database["multi_az"], database["deletion_protection"]) == (False, False)
+    assert len(of(staging, "aws_nat_gateway")) == 1
+    assert all(
+        "staging" in one["name"]
+        for kind in ("aws_ecs_cluster", "aws_ecs_service", "aws_lb")
+        for one in of(staging, kind)
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("environment=dev", "staging and prod"),
+        ("place=simulated", "Simulated data are never deployed"),
+        ("domain=air.example.org", "given together"),
+        ("api_tasks={min=3,max=2}", "max must not be below min"),
+        ("db_password=short", "at least 16 characters"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_remedy(terraform: Terraform, wrong: str, reason: str):
+    refused = terraform.run("plan", "-refresh=false", f"-var={wrong}")
+    assert refused.returncode == 1
+    assert reason in " ".join(refused.stderr.replace("│", " ").split())
+
+
+def test_no_policy_gives_power_over_everything():
+    """Actions * nowhere; resources * only where AWS knows no narrower ones, and each says so above itself."""
+    wide = []
+    for file in SOURCE.rglob("*.tf"):
+        if ".terraform" in file.parts:
+            continue
+        text = file.read_text()
+        assert not re.search(r'actions\s*=\s*\["\*"\]', text), file
+        wide += [str(file.relative_to(SOURCE))] * len(re.findall(r'resources\s*=\s*\["\*"\]', text))
+    assert sorted(set(wide)) == ["account/main.tf", "modules/key/main.tf", "modules/task/roles.tf"]
+
+
+def test_every_variable_and_output_is_described():
+    for file in [*SOURCE.rglob("variables.tf"), *SOURCE.rglob("outputs.tf")]:
+        if ".terraform" in file.parts:
+            continue
+        blocks = re.findall(r'^(?:variable|output) "(\w+)" \{\n(.*?)^\}', file.read_text(), re.DOTALL | re.MULTILINE)
+        assert blocks, file
+        assert [name for name, body in blocks if '  description = "' not in re.sub(r" +=", " =", body)] == [], file
