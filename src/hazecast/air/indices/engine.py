@@ -107,7 +107,15 @@ class Index:
         Raises:
             ContractError: an hour of a pollutant repeats (more than one station?).
         """
-        hours = windows_until(hourly, at)
+        return self.from_hours(windows_until(hourly, at), reference_c=reference_c)
+
+    def from_hours(self, hours: Mapping[str, Hours], *, reference_c: float = EU_REFERENCE_C) -> Answer:
+        """The index of the last of these hours: as `from_hourly`, from series instead of rows.
+
+        Args:
+            hours: by pollutant its hourly means [µg/m³], oldest first, NaN missing, all ending with the same hour.
+            reference_c: temperature [°C] the gases' µg/m³ are stated at.
+        """
         coarse = [pollutant for pollutant in self.scales if pollutant in hours and pollutant not in self.hourly]
         lacking = [f"{PLAUSIBLE[pollutant].label}: hourly means are too coarse" for pollutant in coarse]
         readings = []
