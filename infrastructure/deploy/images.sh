@@ -9,7 +9,7 @@ push_images() {
     if [ "$(digest_of "$repository")" = None ]; then
       "$is_signed_in" || sign_in "${url%%/*}"
       is_signed_in=true
-      build_and_push "$name" "$url:$commit"
+      promote "$name" "$url" || build_and_push "$name" "$url:$commit"
     fi
     say "$name $(digest_of "$repository")"
   done < <(output '.repositories.value | to_entries[] | "\(.key) \(.value)"')
@@ -17,6 +17,12 @@ push_images() {
 
 sign_in() {
   aws ecr get-login-password | docker login --username AWS --password-stdin "$1" >/dev/null || die "the registry $1 refuses us"
+}
+
+# Production runs the very image that staging ran, where both are in one account.
+promote() {
+  [ "$environment" = prod ] && [ "$(digest_of "air-pollution-staging/$1")" != None ] || return 1
+  docker buildx imagetools create --tag "$2:$commit" "${2%%/*}/air-pollution-staging/$1:$commit" </dev/null
 }
 
 build_and_push() {

@@ -1,0 +1,43 @@
+"""The MLflow server on PostgreSQL: `mlflow_server.py` brings the database to its schema and serves; no password in argv.
+
+DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD say which database; MLFLOW_ARTIFACTS_DESTINATION where artifacts go and
+MLFLOW_SERVER_ALLOWED_HOSTS by which names the server may be called. PGSSLMODE is read by the driver.
+"""
+
+import os
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+
+from sqlalchemy import URL, create_engine, inspect
+
+SERVE = ("mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", "--serve-artifacts")
+
+
+def database() -> URL:
+    """Where runs and models are recorded."""
+    return URL.create(
+        "postgresql+psycopg",
+        username=os.environ["DB_USER"],
+        password=os.environ["DB_PASSWORD"],
+        host=os.environ["DB_HOST"],
+        port=int(os.environ.get("DB_PORT", "5432")),
+        database=os.environ["DB_NAME"],
+    )
+
+
+def upgrade(url: URL) -> None:
+    """Bring the tables of an older MLflow to this one's schema; the server refuses to start on an old one."""
+    engine = create_engine(url)
+    if inspect(engine).has_table("alembic_version"):
+        from mlflow.store.db.utils import _upgrade_db
+
+        _upgrade_db(engine)
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    address = database()
+    upgrade(address)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = address.render_as_string(hide_password=False)
+    os.execvp(SERVE[0], SERVE)
