@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ DAYS = 50
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def eventually(condition: Callable[[], Any], *, seconds: float = 180, what: str = "") -> Any:
+def eventually(condition: Callable[[], Any], *, seconds: float = 300, what: str = "") -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():
@@ -48,8 +49,8 @@ class Process:
                 self._command, env=self._environment, stdout=log, stderr=log, start_new_session=True, cwd=ROOT
             )
 
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        os.killpg(self._child.pid, number)
+    def kill(self) -> None:
+        os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait(30)
 
 
@@ -97,7 +98,7 @@ class Stack:
     def state(self, run_id: str) -> dict[str, Any]:
         return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()["state"]
 
-    def ended(self, run_id: str, *, seconds: float = 240) -> dict[str, Any]:
+    def ended(self, run_id: str, *, seconds: float = 300) -> dict[str, Any]:
         eventually(lambda: self.state(run_id)["type"] in ENDED, seconds=seconds, what=f"the end of {run_id}")
         return self.state(run_id)
 
@@ -139,16 +140,15 @@ def free_port() -> int:
 def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = Stack(tmp_path_factory.mktemp("home"), data, (free_port(), free_port()))
     running.server.start()
+    # The worker itself waits for the server.
+    running.worker.start()
     try:
         running.await_server()
-        running.worker.start()
         running.await_worker()
         yield running
     finally:
         for process in (running.worker, running.server):
-            try:
-                process.kill(signal.SIGTERM)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
+            with suppress(ProcessLookupError):
                 process.kill()
 
 
