@@ -10,5 +10,5 @@ database            = { instance_class = "db.t4g.micro", storage_gib = 20, max_s
 is_multi_az         = false
 backup_days         = 7
 is_replicated       = false
-budget_usd          = 220
+budget_usd          = 300
 log_retention_days  = 90

@@ -12,5 +12,5 @@ is_multi_az         = false
 backup_days         = 7
 is_replicated       = false
 is_protected        = false
-budget_usd          = 250
+budget_usd          = 350
 log_retention_days  = 30
