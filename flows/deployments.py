@@ -30,6 +30,8 @@ from hazecast.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 120.0
 TRAINING_QUEUE, FORECASTING_QUEUE = "training", "forecasting"
+# Every pool has it; upkeep frees the others, so it must never wait in them.
+UNLIMITED_QUEUE = "default"
 # One training at a time on all workers together; a prediction never waits behind one.
 QUEUE_LIMITS = {TRAINING_QUEUE: 1, FORECASTING_QUEUE: 2}
 
@@ -49,7 +51,7 @@ PLANS = (
     Plan("prediction", prediction, PREDICTION.cron, FORECASTING_QUEUE),
     Plan("monitoring", monitoring, MONITORING.cron, FORECASTING_QUEUE),
     Plan("full", full, FULL.cron, TRAINING_QUEUE),
-    Plan("upkeep", upkeep, "30 * * * *", FORECASTING_QUEUE),
+    Plan("upkeep", upkeep, "30 * * * *", UNLIMITED_QUEUE),
 )
 
 
