@@ -1,15 +1,19 @@
 """From stored rows to answers: ages, status in words and provenance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from hazecast.air.clock import HOUR, hours_between
+from hazecast.air.indices import Answer as IndexAnswer
+from hazecast.air.indices import Index
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.tables import QUANTILES, STATUSES
+from hazecast.api.indexing import hour_index, index_name
 from hazecast.api.schemas import (
     Exceedance,
     Forecast,
@@ -32,26 +36,48 @@ def station_answer(row: dict[str, Any], pollutants: Iterable[str]) -> Station:
     return Station.model_validate({**row, "simulated": row["source"] == SIMULATED, "pollutants": ordered})
 
 
-def forecast_answer(rows: pl.DataFrame, station: Station, *, now: datetime, stale_after_hours: float) -> Forecast:
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How a forecast is to be shown.
+
+    Attributes:
+        now: ages are counted to here.
+        stale_after_hours: an older issue is stale whatever its rows say [h].
+        next_issue_at: when the next one is scheduled.
+        quantiles: those asked for.
+        index: of the hours; None: none was asked for.
+        indexed: its answers by hour.
+    """
+
+    now: datetime
+    stale_after_hours: float
+    next_issue_at: datetime | None
+    quantiles: tuple[str, ...] = QUANTILES
+    index: Index | None = None
+    indexed: Mapping[datetime, IndexAnswer] = field(default_factory=dict)
+
+
+def forecast_answer(rows: pl.DataFrame, station: Station, shown: Shown) -> Forecast:
     """One issue of one series.
 
     Args:
         rows: the hours of the issue by valid_at (`air.tables.Forecasts`), at least one.
         station: where.
-        now: ages are counted to here.
-        stale_after_hours: an older issue is stale whatever its rows say.
+        shown: how.
     """
     first = rows.row(0, named=True)
     pollutant = Pollutant(first["pollutant"])
-    age_hours = hours_between(first["issued_at"], now)
-    status = served_status(rows["status"], age_hours=age_hours, stale_after_hours=stale_after_hours)
+    age_hours = hours_between(first["issued_at"], shown.now)
+    status = served_status(rows["status"], age_hours=age_hours, stale_after_hours=shown.stale_after_hours)
     return Forecast(
         station_id=station.station_id,
         pollutant=pollutant,
+        distance_km=station.distance_km,
         issued_at=first["issued_at"],
-        now=now,
+        next_issue_at=shown.next_issue_at,
+        now=shown.now,
         status=status,
-        status_reason=_reason(status, rows, age_hours=age_hours, stale_after_hours=stale_after_hours),
+        status_reason=_reason(status, rows, age_hours=age_hours, stale_after_hours=shown.stale_after_hours),
         data_age_hours=first["data_age_hours"] + age_hours,
         forecast_age_hours=age_hours,
         model_version=first["model_version"],
@@ -60,7 +86,30 @@ def forecast_answer(rows: pl.DataFrame, station: Station, *, now: datetime, stal
         simulated=first["source"] == SIMULATED,
         attribution=station.attribution,
         limits=[Limit.model_validate(limit, from_attributes=True) for limit in LIMITS[pollutant]],
-        hours=[_forecast_hour(row) for row in rows.iter_rows(named=True)],
+        index=None if shown.index is None else index_name(shown.index),
+        hours=[forecast_hour(row, shown) for row in rows.iter_rows(named=True)],
+    )
+
+
+def forecast_hour(row: dict[str, Any], shown: Shown) -> ForecastHour:
+    """One hour from its stored row."""
+    numbers = {name: row[name] for name in ("valid_at", "lead_hours", "mean", *shown.quantiles)}
+    index = None if shown.index is None else hour_index(shown.index, shown.indexed[row["valid_at"]])
+    return ForecastHour(**numbers, p_exceed=Exceedance(who=row["p_exceed_who"], eu=row["p_exceed_eu"]), index=index)
+
+
+def forecast_table(rows: pl.DataFrame, station: Station, shown: Shown) -> pl.DataFrame:
+    """One issue of one series as rows: the stored columns, the place, and the index if asked for."""
+    dropped = [name for name in QUANTILES if name not in shown.quantiles]
+    place = {"latitude": station.latitude, "longitude": station.longitude, "distance_km": station.distance_km}
+    table = rows.drop(dropped).with_columns(pl.lit(value, pl.Float64).alias(name) for name, value in place.items())
+    if shown.index is None:
+        return table
+    answers = [shown.indexed[hour] for hour in rows["valid_at"]]
+    return table.with_columns(
+        pl.lit(shown.index.name).alias("index"),
+        pl.Series("index_value", [answer.value for answer in answers], pl.Int64),
+        pl.Series("index_band", [answer.band for answer in answers], pl.String),
     )
 
 
@@ -115,11 +164,6 @@ def quality_summary(check: pl.DataFrame) -> QualitySummary | None:
 def score_answers(scores: pl.DataFrame) -> list[Score]:
     """One answer per row of `air.tables.Scores`."""
     return [Score.model_validate(row) for row in scores.iter_rows(named=True)]
-
-
-def _forecast_hour(row: dict[str, Any]) -> ForecastHour:
-    numbers = {name: row[name] for name in ("valid_at", "lead_hours", "mean", *QUANTILES)}
-    return ForecastHour(**numbers, p_exceed=Exceedance(who=row["p_exceed_who"], eu=row["p_exceed_eu"]))
 
 
 def _observation_hour(row: dict[str, Any]) -> ObservationHour:

@@ -1,26 +1,59 @@
-"""The application: routes, errors as problems, request ids, caching and compression."""
+"""The application: routes, errors as problems, and what surrounds every request."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
+from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
 
 import hazecast
-from hazecast.api.headers import Headers
-from hazecast.api.problems import answer_errors
+from hazecast.api.delivery import Delivery
+from hazecast.api.models import Models
+from hazecast.api.problems import Defects, answer_errors
 from hazecast.api.reader import Reader
-from hazecast.api.routes import Service, router
+from hazecast.api.requests import Requests
+from hazecast.api.routes import router
+from hazecast.api.service import Service
+from hazecast.api.shelf import Shelf
 from hazecast.store import Store
+
+if TYPE_CHECKING:
+    from hazecast.registry import Registry
 
 DESCRIPTION = """Hourly air-pollution forecasts for the next 72 hours with their uncertainty, age and provenance.
 
 Concentrations are µg/m³ for all pollutants, CO too. Times are UTC; an hour is named by its start.
 Errors are problem details (RFC 9457)."""
+EXPOSED = ("ETag", "Retry-After", "X-Request-ID")
+DEFAULT_INDEX = "eu-eaqi"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What differs between installations.
+
+    Attributes:
+        place: label of the metrics.
+        index: the place's own air-quality index.
+        stale_after_hours: an older forecast is served as stale and makes /ready fail [h].
+        schedule_zone: time zone of the schedules, by which answers expire; None: nothing is scheduled.
+        cors_origins: web pages that may read the API; "*" is all of them.
+        registry: opens the model registry; None: the API serves what is stored and nothing else.
+    """
+
+    place: str = "simulated"
+    index: str = DEFAULT_INDEX
+    stale_after_hours: float = 26.0
+    schedule_zone: tzinfo | None = None
+    cors_origins: tuple[str, ...] = ("*",)
+    registry: "Callable[[], Registry] | None" = None
 
 
 def create_app(
-    *, store: Store, clock: Callable[[], datetime], clock_replayed: bool, stale_after_hours: float = 26.0
+    *, store: Store, clock: Callable[[], datetime], clock_replayed: bool, options: Options | None = None
 ) -> FastAPI:
     """The API over the tables of `store`.
 
@@ -28,8 +61,9 @@ def create_app(
         store: where the tables are.
         clock: tells the time (with zone); ages are counted to it and nothing after it is shown as newest.
         clock_replayed: whether that is a replay of the past; passed on to the readers.
-        stale_after_hours: an older forecast is served as stale and makes /ready fail [h].
+        options: what differs between installations.
     """
+    options = options or Options()
     # The built-in documentation pages load scripts from elsewhere; the description itself is served here.
     app = FastAPI(
         title="Hazecast",
@@ -39,9 +73,35 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = Service(Reader(store, clock), clock, clock_replayed, stale_after_hours)
-    app.add_middleware(GZipMiddleware, minimum_size=1000)
-    app.add_middleware(Headers)
+    service = Service(
+        store=store,
+        reader=Reader(store, clock),
+        models=Models(options.registry, clock),
+        shelf=Shelf(options.schedule_zone, clock_replayed),
+        clock=clock,
+        clock_replayed=clock_replayed,
+        stale_after_hours=options.stale_after_hours,
+        place=options.place,
+        index=options.index,
+    )
+    app.state.service, app.state.metrics = service, CollectorRegistry()
+    _surround(app, service, options)
     answer_errors(app)
     app.include_router(router)
     return app
+
+
+def _surround(app: FastAPI, service: Service, options: Options) -> None:
+    """What every request passes through, innermost first."""
+    app.add_middleware(
+        Delivery, generation=service.reader.generation, clock=service.clock, keep_seconds=service.shelf.keep_seconds
+    )
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=options.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+        expose_headers=EXPOSED,
+    )
+    app.add_middleware(Defects)
+    app.add_middleware(Requests, registry=app.state.metrics)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.air.pollutants import POLLUTANTS
+from hazecast.air.tables import QUANTILES
 from hazecast.api.answers import station_answer
 from hazecast.api.problems import NotAnswerable, NothingYet
 from hazecast.api.reader import Reader
@@ -73,16 +74,42 @@ def choose_span(since: datetime | None, until: datetime | None, *, now: datetime
     until = until or now
     since = since or until - DEFAULT_SPAN
     if since >= until:
-        raise NotAnswerable(f"since ({_iso(since)}) must be before until ({_iso(until)})")
+        raise NotAnswerable(f"since ({iso(since)}) must be before until ({iso(until)})")
     if until - since > LONGEST_SPAN:
         raise NotAnswerable(f"at most {LONGEST_SPAN.days} days at a time; ask in parts")
     return since, until
 
 
+def choose_quantiles(asked: str | None) -> tuple[str, ...]:
+    """The quantiles asked for, comma-separated; all without.
+
+    Raises:
+        NotKnown: one that is not forecast.
+    """
+    chosen = QUANTILES if asked is None else tuple(word.strip() for word in asked.split(","))
+    for quantile in chosen:
+        if quantile not in QUANTILES:
+            raise NotKnown("quantile", quantile, list(QUANTILES))
+    return chosen
+
+
+def choose_pollutants(asked: str | None) -> tuple[str, ...]:
+    """The pollutants asked for, comma-separated; all without.
+
+    Raises:
+        NotKnown: one that Hazecast does not forecast.
+    """
+    chosen = POLLUTANTS if asked is None else tuple(word.strip() for word in asked.split(","))
+    for pollutant in chosen:
+        if pollutant not in POLLUTANTS:
+            raise NotKnown("pollutant", pollutant, list(POLLUTANTS))
+    return chosen
+
+
 def unknown_issue_time(reader: Reader, station_id: str, pollutant: str, issued_at: datetime) -> NotKnown:
     """The error that lists when forecasts were issued, newest first."""
     issue_times = reader.issue_times(station_id, pollutant)
-    return NotKnown("issue time", _iso(issued_at), [_iso(time) for time in issue_times])
+    return NotKnown("issue time", iso(issued_at), [iso(time) for time in issue_times])
 
 
 def _choose(known: list[str], asked: str | None) -> str:
@@ -91,5 +118,6 @@ def _choose(known: list[str], asked: str | None) -> str:
     return asked or known[0]
 
 
-def _iso(time: datetime) -> str:
+def iso(time: datetime) -> str:
+    """As in an address: UTC with Z."""
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hazecast.api.schemas import Problem
 from hazecast.errors import ContractError, HazecastError, NotKnown, StoreError
@@ -29,6 +30,44 @@ class NotReady(HazecastError):
     """The API is alive but has nothing recent to serve."""
 
 
+class NoModel(HazecastError):
+    """No champion can be had to make a forecast with."""
+
+
+class Busy(HazecastError):
+    """As much is being computed as this machine should; ask again in a moment."""
+
+
+class NotAcceptable(HazecastError):
+    """No format that the client accepts."""
+
+
+class Refused(HazecastError):
+    """A key is missing, unknown or not meant for this.
+
+    Args:
+        message: what is wrong.
+        status: 401 or 403.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TooMany(HazecastError):
+    """More requests than the key allows.
+
+    Args:
+        message: what is wrong.
+        retry_after_seconds: when to come again [s].
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Kind(NamedTuple):
     """What a client is told about one class of errors; `detail` None: the error's own message."""
 
@@ -44,6 +83,11 @@ KINDS: dict[type[Exception], Kind] = {
     NothingYet: Kind(404, "nothing-yet", "Nothing there yet"),
     NotAnswerable: Kind(422, "not-answerable", "The request cannot be answered as it stands"),
     NotReady: Kind(503, "not-ready", "Not ready"),
+    NotAcceptable: Kind(406, "not-acceptable", "No such format"),
+    NoModel: Kind(503, "no-model", "No model to ask"),
+    Busy: Kind(503, "busy", "Busy"),
+    Refused: Kind(401, "refused", "Not allowed"),
+    TooMany: Kind(429, "too-many", "Too many requests"),
     # These messages may name paths and buckets: they belong in the log, not in an answer.
     StoreError: Kind(
         503, "store-unavailable", "Store unavailable", "The stored tables cannot be read now; the API's log says why."
@@ -52,7 +96,17 @@ KINDS: dict[type[Exception], Kind] = {
     Exception: Kind(500, "internal", "Internal error", "The API failed; its log says why."),
 }
 
-DESCRIPTIONS = {404: "Not known; `known` lists what is", 422: "Malformed request", 503: "Nothing to serve now"}
+DESCRIPTIONS = {
+    401: "A key is needed",
+    403: "The key is not meant for this",
+    404: "Not known; `known` lists what is",
+    406: "None of the accepted formats is served here",
+    422: "Malformed request",
+    429: "More requests than the key allows; see Retry-After",
+    503: "Nothing to serve now",
+}
+BUSY_SECONDS = 5
+UNAUTHORIZED = 401
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -66,16 +120,49 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(HazecastError, _of_error)
-    app.add_exception_handler(Exception, _of_error)
+
+
+class Defects:
+    """Answers a defect of `app` as a problem and logs where it happened; inside of what names and logs requests."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log.error("defect [%s]", scope["state"]["request_id"], exc_info=error)
+            await problem_answer(error)(scope, receive, send)
+
+
+def problem_answer(error: Exception) -> JSONResponse:
+    """`error` as a problem."""
+    kind = _kind_of(error)
+    if isinstance(error, NotKnown):
+        return _answer(kind, f"unknown {error.kind} {error.asked!r}", known=error.known[:MOST_KNOWN])
+    if isinstance(error, Refused):
+        kind = kind._replace(status=error.status)
+    answer = _answer(kind, kind.detail or str(error))
+    if isinstance(error, Busy):
+        answer.headers["Retry-After"] = str(BUSY_SECONDS)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, Refused) and error.status == UNAUTHORIZED:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def _of_error(request: Request, error: Exception) -> JSONResponse:
-    kind = next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
-    if kind.detail is not None:
+    if _kind_of(error).detail is not None:
         log.error("%s %s [%s]: %s", request.method, request.url.path, request.state.request_id, error)
-    if isinstance(error, NotKnown):
-        return _answer(kind, f"unknown {error.kind} {error.asked!r}", known=error.known[:MOST_KNOWN])
-    return _answer(kind, kind.detail or str(error))
+    return problem_answer(error)
+
+
+def _kind_of(error: Exception) -> Kind:
+    return next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
 
 
 def _malformed(_: Request, error: Exception) -> JSONResponse:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -12,7 +12,8 @@ import polars as pl
 import structlog
 
 from hazecast.air.clock import floor_hour
-from hazecast.air.tables import Forecasts, Observations, Quality, Scores, Stations
+from hazecast.air.indices import Answer
+from hazecast.air.tables import Background, Forecasts, Observations, Quality, Scores, Stations
 from hazecast.errors import StoreError
 from hazecast.store import Store
 
@@ -65,10 +66,15 @@ class Reader:
         """The latest verification over all leads of every model and pollutant; empty when there was none."""
         return self._scores.get(self._clock())
 
-    def issue(self, station_id: str, pollutant: str, issued_at: datetime) -> pl.DataFrame:
-        """The forecast issued then, by valid_at; empty when there is none."""
-        where = _series(station_id, pollutant) & (pl.col("issued_at") == issued_at)
-        return self._store.read(Forecasts, where).sort("valid_at")
+    def issue(self, station_id: str, issued_at: datetime) -> "Issues":
+        """What was issued then for a station, from the archive."""
+        where = (pl.col("station_id") == station_id) & (pl.col("issued_at") == issued_at)
+        return Issues(self._store.read(Forecasts, where))
+
+    def all_issue_times(self) -> list[datetime]:
+        """When anything was issued, newest first."""
+        first_hours = self._store.read(Forecasts, pl.col("lead_hours") == 1)
+        return first_hours["issued_at"].unique().sort(descending=True).to_list()
 
     def issue_times(self, station_id: str, pollutant: str) -> list[datetime]:
         """When forecasts were issued, newest first."""
@@ -79,6 +85,28 @@ class Reader:
         """Observations whose hour starts in [since, until), by observed_at."""
         span = pl.col("observed_at").is_between(since, until, closed="left")
         return self._store.read(Observations, _series(station_id, pollutant) & span).sort("observed_at")
+
+    def trusted(self, station_id: str, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """Observations of all pollutants flagged ok whose hour starts in [since, until) and that were known by then."""
+        span = pl.col("observed_at").is_between(since, until, closed="left") & (pl.col("available_at") <= until)
+        mine = (pl.col("station_id") == station_id) & (pl.col("flag") == "ok")
+        return self._store.read(Observations, mine & span)
+
+    def background(self, station_id: str, pollutant: str, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """Every physics model's newest run that is out by now, its hours in [since, until), by source and valid_at."""
+        span = pl.col("valid_at").is_between(since, until, closed="left") & (pl.col("available_at") <= self._clock())
+        rows = self._store.read(Background, _series(station_id, pollutant) & span)
+        newest = rows.filter(pl.col("issued_at") == pl.col("issued_at").max().over("source"))
+        return newest.sort("source", "valid_at")
+
+    def issued_at_once(self, issued_at: datetime) -> "Issues":
+        """All series issued then, from the archive."""
+        return Issues(self._store.read(Forecasts, pl.col("issued_at") == issued_at))
+
+    def generation(self) -> tuple[int, ...]:
+        """Changes whenever something held was read again; looks for that first. Never fails while something is held."""
+        held = (self._stations, self._forecasts, self._observed, self._quality, self._scores)
+        return tuple(cached.generation(self._clock()) for cached in held)
 
     def version(self, table: type[dy.Schema]) -> int | None:
         """Newest version of `table`; None: nothing stored yet."""
@@ -128,12 +156,15 @@ class Issues:
 
     Args:
         rows: rows of `air.tables.Forecasts` with one issued_at per (station_id, pollutant).
+
+    `indexed` remembers index answers by (station_id, index): they live as long as the issue does.
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
         self._rows = rows.sort("station_id", "pollutant", "valid_at")
         spans = self._rows.with_row_index().group_by("station_id", "pollutant").agg(pl.col("index").min(), pl.len())
         self._spans = {(station, pollutant): (first, n) for station, pollutant, first, n in spans.iter_rows()}
+        self.indexed: dict[tuple[str, str], Mapping[datetime, Answer]] = {}
         self.pollutants: dict[str, set[str]] = {}
         for station, pollutant in self._spans:
             self.pollutants.setdefault(station, set()).add(pollutant)
@@ -145,6 +176,11 @@ class Issues:
         """One series by valid_at; empty when it was never forecast."""
         return self._rows.slice(*self._spans.get((station_id, pollutant), (0, 0)))
 
+    def of_station(self, station_id: str) -> pl.DataFrame:
+        """All pollutants of a station's newest issue, by pollutant and valid_at; empty when there is none."""
+        rows = self._rows.filter(pl.col("station_id") == station_id)
+        return rows.filter(pl.col("issued_at") == pl.col("issued_at").max())
+
 
 @dataclass
 class Cached(Generic[Held]):
@@ -155,27 +191,41 @@ class Cached(Generic[Held]):
     derive: Callable[[datetime], Held]
     _held: Held = field(init=False)
     _held_for: tuple[int | None, datetime | None] = (None, None)
-    _checked_at: float = field(init=False)
+    _n_derived: int = 0
+    _checked_at: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, now: datetime) -> Held:
-        """The derived value as of `now`; the last good one while the store is out of reach.
+        """The derived value as of `now`; the last good one while the store is out of reach or another thread looks.
 
         Raises:
             StoreError: the store is out of reach and nothing is held.
         """
         hour = floor_hour(now)
-        with self._lock:
-            if self._held_for[1] != hour or time.monotonic() - self._checked_at > VERSION_CHECK_SECONDS:
+        if self._held_for[1] == hour and time.monotonic() - self._checked_at <= VERSION_CHECK_SECONDS:
+            return self._held
+        # Whoever comes while another thread reads waits only if there is nothing to serve meanwhile.
+        if self._lock.acquire(blocking=self._held_for[1] is None):
+            try:
                 self._refresh(now, hour)
                 self._checked_at = time.monotonic()
-            return self._held
+            finally:
+                self._lock.release()
+        return self._held
+
+    def generation(self, now: datetime) -> int:
+        """How often it was derived so far; what nobody has asked for yet stays underived."""
+        if self._held_for[1] is not None:
+            self.get(now)
+        return self._n_derived
 
     def _refresh(self, now: datetime, hour: datetime) -> None:
         try:
             wanted = (self.store.version(self.table), hour)
             if wanted != self._held_for:
-                self._held, self._held_for = self.derive(now), wanted
+                self._held = self.derive(now)
+                self._held_for = wanted
+                self._n_derived += 1
         except StoreError as err:
             if self._held_for[1] is None:
                 raise

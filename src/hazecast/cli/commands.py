@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated, ParamSpec
 
 import typer
-import uvicorn
 from rich.console import Console
 
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
-from hazecast.api.app import create_app
+from hazecast.api.server import serve_api
 from hazecast.cli import backtest, index, registry, replay, show, stack, watch
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.live import ask_providers
@@ -245,15 +244,7 @@ def doctor(source: Source = None, data: Data = None, now: Now = None, place: Pla
 @_explains
 def serve(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Serve the API alone, without pipeline or dashboard."""
-    parts = _wire(source, data, now, place)
-    replayed = parts.replayed_now
-    api = create_app(
-        store=parts.store,
-        clock=parts.now,
-        clock_replayed=replayed is not None,
-        stale_after_hours=parts.settings.stale_after_hours,
-    )
-    uvicorn.run(api, host=parts.settings.host, port=parts.settings.api_port, log_level="warning")
+    serve_api(_wire(source, data, now, place))
 
 
 def _day(text: str) -> datetime:
