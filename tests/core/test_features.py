@@ -9,7 +9,7 @@ from forecast_town import HOUR, at, observations, stations, weather
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.features import FutureWeather, Panel, Rows, build_features, build_panel, look
+from hazecast.features import FutureWeather, Panel, Rows, build_features, build_panel, build_path, look
 
 OFFSETS = {"pm25": 2.0, "o3": 5.0}
 ISSUED = at(60, 6)
@@ -20,7 +20,9 @@ def _features(panel: Panel, future: FutureWeather, *, leads=range(1, 73), issued
     view = look(panel, np.arange(n), np.full(n, panel.hour_of(issued)), future=future, seed=3)
     rows = Rows(np.tile(np.arange(n), len(leads)), np.repeat(np.array(leads), n))
     built = build_features(view, rows, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
-    return np.concatenate([np.column_stack([f.values, f.base]) for f in built.values()], axis=1)
+    path = build_path(view, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
+    walk = path.past[rows.case], path.ahead[rows.lead - 1, rows.case], path.base[rows.lead - 1, rows.case]
+    return np.concatenate([*(np.column_stack([f.values, f.base]) for f in built.values()), *walk], axis=1)
 
 
 def _panel(*, seen=None, sky=None, runs=False) -> Panel:
@@ -89,14 +91,19 @@ def test_training_features_are_live_features(future):
     view = look(whole, np.tile(np.arange(n), 3), hours, future=future, seed=3)
     rows = Rows(np.repeat(np.arange(n, 2 * n), 2), np.tile([2, 40], n))
     trained = build_features(view, rows, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
+    trained_path = build_path(view, offsets=OFFSETS, future=future, only=("pm25",))[np.arange(n, 2 * n)]
     live_sky = weather(runs=True)
     if future in (FutureWeather.NONE, FutureWeather.FORECAST):
         live_sky = live_sky.filter(pl.col("available_at") <= ISSUED)
     live = _panel(seen=observations().filter(pl.col("available_at") <= ISSUED), sky=live_sky)
     view = look(live, np.arange(n), np.full(n, live.hour_of(ISSUED)), future=future, seed=3)
-    today = build_features(view, Rows(rows.case - n, rows.lead), offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
+    mine = Rows(rows.case - n, rows.lead)
+    today = build_features(view, mine, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
+    path = build_path(view, offsets=OFFSETS, future=future, only=("pm25",))
     assert today.names == trained.names
     np.testing.assert_array_equal(today.values, trained.values)
+    np.testing.assert_array_equal(path.past, trained_path.past)
+    np.testing.assert_array_equal(path.ahead, trained_path.ahead)
 
 
 def test_invalid_values_are_left_out_and_suspicious_ones_are_not_truth():

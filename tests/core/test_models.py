@@ -125,7 +125,8 @@ def test_progress_is_told(panel):
         progress=lambda words, share: told.append((words, share)),
     )
     assert [share for _, share in told] == sorted(share for _, share in told)
-    assert told[0] == ("leads 1-6 h", 0.0)
+    assert told[0] == ("the paths of past air", 0.0)
+    assert ("trees for leads 1-6 h", 0.5) in told
 
 
 def test_nothing_to_learn_from_is_an_error(panel):

@@ -1,30 +1,69 @@
-"""The parts of the forecaster one by one: the net, the block and the recalibration."""
+"""The parts of the forecaster one by one: the path net, the block and the recalibration."""
 
 import numpy as np
 import pytest
 
+from hazecast.air.tables import HORIZON_HOURS
+from hazecast.features import Path
 from hazecast.models.block import SHAPE_LEVELS, fit_block
-from hazecast.models.net import fit_net, fit_scaling
+from hazecast.models.path_net import fit_path_net, fit_scaling
 from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
+from hazecast.models.recurrent import backward, first_weights, forward
+from hazecast.models.sampling import Lesson
 
 BLOCKS = 4
 EXPECTED = np.ones(BLOCKS)
 STATIONS = 5
 
 
-def _curve(rng, n):
-    x = rng.normal(size=(n, 4)).astype(np.float32)
-    return x, (np.sin(x[:, 0]) + 0.5 * x[:, 1]).astype(np.float32)
+def _walk(rng, n):
+    """Air that gathers step by step what it meets: the sum over the path so far, from where the past left it."""
+    ahead = rng.normal(size=(HORIZON_HOURS, n, 3)).astype(np.float32)
+    past = rng.normal(size=(n, 4)).astype(np.float32)
+    truth = past[:, 0] + 0.3 * np.cumsum(ahead[:, :, 0], axis=0)
+    both = np.stack([truth, -2 * truth], axis=2).astype(np.float32)
+    return Path(past, ahead, np.zeros_like(both)), both
 
 
-def test_a_net_learns_a_curve_and_repeats_itself():
+def test_a_path_net_learns_what_gathers_along_the_way_and_repeats_itself():
     rng = np.random.default_rng(0)
-    x, y = _curve(rng, 6000)
-    net = fit_net(x, 100 + 20 * y, seed=1)
-    fresh, truth = _curve(rng, 1000)
-    error = net.predict(fresh) - (100 + 20 * truth)
-    assert np.abs(error).mean() < 0.15 * np.abs(20 * truth).mean()
-    np.testing.assert_array_equal(net.predict(fresh), fit_net(x, 100 + 20 * y, seed=1).predict(fresh))
+    path, truth = _walk(rng, 1_000)
+    truth[:, ::2, 1] = np.nan  # every other truth of one pollutant is unknown
+    net = fit_path_net(path, truth, cases=np.arange(1_000), seed=1)
+    fresh, expected = _walk(rng, 200)
+    told = net.predict(fresh)
+    assert np.abs(told - expected).mean() < 0.5 * np.abs(expected).mean()
+    again = fit_path_net(path, truth, cases=np.arange(1_000), seed=1)
+    np.testing.assert_array_equal(told, again.predict(fresh))
+
+
+def test_a_path_net_says_nothing_where_there_is_no_base():
+    path, truth = _walk(np.random.default_rng(3), 64)
+    net = fit_path_net(path, truth, cases=np.arange(64), seed=0)
+    path.base[:, 5, 1] = np.nan
+    told = net.predict(path)
+    assert np.isnan(told[:, 5, 1]).all()
+    assert np.isfinite(told[:, 5, 0]).all()
+
+
+def test_the_gradient_is_that_of_the_loss():
+    """Against central differences of the loss, for weights of every kind."""
+    rng = np.random.default_rng(4)
+    w = first_weights(rng, 4, 3, 2)
+    w["w_out"] *= 100
+    past, ahead = rng.normal(size=(5, 4)).astype(np.float32), rng.normal(size=(6, 5, 3)).astype(np.float32)
+    slope = rng.normal(size=(6, 5, 2)).astype(np.float32)
+    found = backward(w, forward(w, past, ahead), past, ahead, slope)
+    for name, part in w.items():
+        way = rng.normal(size=part.shape).astype(np.float32)
+
+        def loss(move: float, name: str = name, part=part, way=way) -> float:
+            moved = {**w, name: part + np.float32(move) * way}
+            return float((forward(moved, past, ahead).out.astype(float) * slope).sum())
+
+        step = 3e-3 / np.linalg.norm(way)
+        expected = (loss(step) - loss(-step)) / (2 * step)
+        assert float((found[name] * way).sum()) == pytest.approx(expected, rel=0.02, abs=0.05), name
 
 
 def test_missing_and_constant_features_are_harmless():
@@ -40,15 +79,30 @@ def test_a_block_knows_how_unsure_it_is():
     scale = np.where(x[:, 2] > 0, 1.0, 0.5)
     y = (x[:, 0] + scale * rng.normal(size=len(x))).astype(np.float32)
     fold = np.arange(len(x)) // 1000 % 3
-    block = fit_block(x[:15_000], y[:15_000], fold[:15_000], names=("a", "b", "c", "d"), seed=0)
-    told = block.predict(x[15_000:])
+    said = np.zeros(len(x), np.float32)
+    names = ("a", "b", "c", "d")
+    block = fit_block(Lesson(names, x[:15_000], y[:15_000], said[:15_000], fold[:15_000]), seed=0)
+    told = block.predict(x[15_000:], said[15_000:])
     wide, narrow = told.spread[x[15_000:, 2] > 0.2].mean(), told.spread[x[15_000:, 2] < -0.2].mean()
     assert wide / narrow == pytest.approx(2, rel=0.25)
     standard = (y[15_000:] - told.location) / told.spread
     low, high = block.shape[np.searchsorted(SHAPE_LEVELS, [0.1, 0.9])]
     assert np.mean((standard >= low) & (standard <= high)) == pytest.approx(0.8, abs=0.02)
     assert block.widest == pytest.approx(np.quantile(told.spread, 0.99), rel=0.1)
-    assert (block.predict(1000 * x).spread <= np.float32(block.widest)).all()
+    assert (block.predict(1000 * x, said).spread <= np.float32(block.widest)).all()
+
+
+def test_a_block_trusts_the_nets_as_far_as_they_earned_it():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(6_000, 4)).astype(np.float32)
+    y = (x[:, 0] + 0.3 * rng.normal(size=len(x))).astype(np.float32)
+    fold = np.arange(len(x)) // 500 % 3
+
+    def trust(said: np.ndarray) -> float:
+        return fit_block(Lesson(("a", "b", "c", "d"), x, y, said.astype(np.float32), fold), seed=0).trust
+
+    assert trust(x[:, 0]) > 0.8
+    assert trust(rng.normal(size=len(x))) == 0
 
 
 def _trials(error: np.ndarray, first: int) -> Trials:

@@ -2,6 +2,19 @@
 
 from hazecast.features.build import Features, Rows, build_features, log_level
 from hazecast.features.panel import Panel, build_panel
+from hazecast.features.path import Path, build_path
 from hazecast.features.view import FutureWeather, View, look
 
-__all__ = ["Features", "FutureWeather", "Panel", "Rows", "View", "build_features", "build_panel", "log_level", "look"]
+__all__ = [
+    "Features",
+    "FutureWeather",
+    "Panel",
+    "Path",
+    "Rows",
+    "View",
+    "build_features",
+    "build_panel",
+    "build_path",
+    "log_level",
+    "look",
+]

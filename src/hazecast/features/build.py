@@ -55,28 +55,30 @@ def build_features(
         only: the pollutants forecast.
     """
     running = accumulate(view.weather)
-    shared = {"lead_hours": rows.lead.astype(np.float32), **_calendar(view, rows)}
+    shared = {"lead_hours": rows.lead.astype(np.float32), **calendar(view, rows)}
     shared |= {name: values[rows.case] for name, values in past_weather(view, running).items()}
     if future is not FutureWeather.NONE:
         shared |= weather_ahead(view, running, case=rows.case, lead=rows.lead)
-    levels = {p: log_level(_of(view, view.history_ugm3, p), offset) for p, offset in offsets.items()}
-    around = {p: log_level(_of(view, view.surroundings_ugm3, p), offsets[p]) for p in only}
+    levels = {p: log_level(of_pollutant(view, view.history_ugm3, p), offset) for p, offset in offsets.items()}
+    around = {p: log_level(of_pollutant(view, view.surroundings_ugm3, p), offsets[p]) for p in only}
     block = np.column_stack(list(shared.values()))
     built = {}
     for pollutant in only:
         own, base = _pollutant(levels, around, rows, pollutant)
-        names = (*shared, *own)
-        built[pollutant] = Features(names, np.concatenate([block, np.column_stack(list(own.values()))], axis=1), base)
+        values = np.concatenate([block, np.column_stack(list(own.values()))], axis=1)
+        built[pollutant] = Features((*shared, *own), values, base)
     return built
 
 
-def _of(view: View, values: Floats, pollutant: str) -> Floats:
+def of_pollutant(view: View, values: Floats, pollutant: str) -> Floats:
+    """The part of (pollutant, case, hour) that is `pollutant`'s; NaN where the panel does not know it."""
     if pollutant in view.panel.pollutants:
         return np.asarray(values[view.panel.pollutants.index(pollutant)])
     return np.full(values.shape[1:], np.nan, np.float32)
 
 
-def _calendar(view: View, rows: Rows) -> Columns:
+def calendar(view: View, rows: Rows) -> Columns:
+    """Local hour 0…23, weekday 1…7 and the season as a turn, of the hours forecast."""
     hours = view.issued[rows.case] + rows.lead - 1
     zones = np.array(view.panel.timezones)[view.station[rows.case]]
     found = {name: np.empty(len(rows), np.float32) for name in ("local_hour", "weekday", "year_sin", "year_cos")}
@@ -91,13 +93,23 @@ def _calendar(view: View, rows: Rows) -> Columns:
     return found
 
 
+def naive_base(own: Floats) -> tuple[Floats, Floats]:
+    """(case,) last known level and the level of the last three days (of the week, where those are silent)."""
+    level = _first_known(mean_known(own[:, -72:]), mean_known(own))
+    return _first_known(_last(own)[0], level), level
+
+
+def memory(lead: Ints) -> Floats:
+    """Share of the last level in the naive base at each lead; the rest is the level of the last days."""
+    return np.exp(-lead / _MEMORY_HOURS).astype(np.float32)
+
+
 def _pollutant(levels: Columns, around: Columns, rows: Rows, pollutant: str) -> tuple[Columns, Floats]:
     own = levels[pollutant]
-    last, age = _last(own)
-    state = {f"mean_{h}h": _mean(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
-    level = _first_known(state["mean_72h"], state[f"mean_{HISTORY_HOURS}h"])
-    last = _first_known(last, level)
-    keep = np.exp(-rows.lead / _MEMORY_HOURS).astype(np.float32)
+    age = _last(own)[1]
+    state = {f"mean_{h}h": mean_known(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
+    last, level = naive_base(own)
+    keep = memory(rows.lead)
     base = keep * last[rows.case] + (1 - keep) * level[rows.case]
     found = {name: values[rows.case] - base for name, values in state.items()}
     found |= {f"lag_{h}h": own[rows.case, -h] - base for h in (1, 2, 3, 6, 12, 24)}
@@ -105,10 +117,10 @@ def _pollutant(levels: Columns, around: Columns, rows: Rows, pollutant: str) -> 
     found |= _same_hour(own, rows, base) | {n: v[rows.case] for n, v in _spread(own).items()}
     for other, theirs in levels.items():
         if other != pollutant:
-            found |= {f"{other}_mean_{h}h": _mean(theirs[:, -h:])[rows.case] for h in (3, 24)}
-            found[f"{other}_mean_72h"] = _mean(theirs[:, -72:])[rows.case]
+            found |= {f"{other}_mean_{h}h": mean_known(theirs[:, -h:])[rows.case] for h in (3, 24)}
+            found[f"{other}_mean_72h"] = mean_known(theirs[:, -72:])[rows.case]
     near = around[pollutant]
-    found |= {f"around_mean_{h}h": _mean(near[:, -h:])[rows.case] - base for h in (1, 6, 24)}
+    found |= {f"around_mean_{h}h": mean_known(near[:, -h:])[rows.case] - base for h in (1, 6, 24)}
     return found, base
 
 
@@ -120,21 +132,22 @@ def _same_hour(own: Floats, rows: Rows, base: Floats) -> Columns:
     return {
         "same_hour_1d": values[0] - base,
         "same_hour_2d": values[1] - base,
-        "same_hour_mean": _mean(values.T) - base,
+        "same_hour_mean": mean_known(values.T) - base,
     }
 
 
 def _spread(own: Floats) -> Columns:
     day = own[:, -24:]
     return {
-        "highest_24h": np.fmax.reduce(day, axis=1) - _mean(day),
-        "lowest_24h": np.fmin.reduce(day, axis=1) - _mean(day),
-        "spread_24h": np.sqrt(_mean((day - _mean(day)[:, None]) ** 2)),
-        f"spread_{HISTORY_HOURS}h": np.sqrt(_mean((own - _mean(own)[:, None]) ** 2)),
+        "highest_24h": np.fmax.reduce(day, axis=1) - mean_known(day),
+        "lowest_24h": np.fmin.reduce(day, axis=1) - mean_known(day),
+        "spread_24h": np.sqrt(mean_known((day - mean_known(day)[:, None]) ** 2)),
+        f"spread_{HISTORY_HOURS}h": np.sqrt(mean_known((own - mean_known(own)[:, None]) ** 2)),
     }
 
 
-def _mean(values: Floats) -> Floats:
+def mean_known(values: Floats) -> Floats:
+    """Mean over the last axis of what is known; NaN where nothing is."""
     known = ~np.isnan(values)
     count = known.sum(axis=-1)
     total = np.where(known, values, 0).sum(axis=-1, dtype=np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import QUANTILE_LEVELS
-from hazecast.models.net import Net, Scaling, fit_net, fit_scaling
+from hazecast.models.sampling import Lesson
 from hazecast.models.threads import ALONE
 
 Floats = npt.NDArray[np.float32]
@@ -19,10 +19,11 @@ SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LE
 _SMALLEST_SPREAD = 0.02
 _BELIEVED = 0.99  # share of the training's spreads below `widest`
 _FURTHEST = 6.0  # in mean absolute errors; an instrument at its detection limit would else rule the mean
-_POINT_ROUNDS, _SPREAD_ROUNDS = 65, 30
+_SHARES = np.linspace(0, 1, 11)
+_POINT_ROUNDS, _SPREAD_ROUNDS = 50, 25
 _TREES = {
     "objective": "regression_l1",
-    "learning_rate": 0.15,
+    "learning_rate": 0.18,
     "num_leaves": 63,
     "lambda_l2": 30.0,
     "feature_fraction": 0.4,
@@ -44,63 +45,63 @@ class Distribution:
 
 @dataclass(frozen=True)
 class BlockModel:
-    """Fitted trees and nets of one pollutant and lead block.
+    """Fitted trees of one pollutant and lead block.
 
     Attributes:
         trees: one booster per fold, each blind to its own fold.
-        nets: one per fold, likewise; the location is the mean of all trees and nets.
-        scaling: of the nets' features.
+        trust: share of the path nets in the location, 0…1; the rest is the mean of the trees.
         spread: booster of the expected absolute departure.
         widest: the largest spread to believe; in air never seen before the booster may say anything.
-        shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows trees and nets had not seen.
+        shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows the trees had not seen.
     """
 
     trees: tuple[lgb.Booster, ...]
-    nets: tuple[Net, ...]
-    scaling: Scaling
+    trust: float
     spread: lgb.Booster
     widest: float
     shape: Floats
 
-    def predict(self, features: Floats) -> Distribution:
-        """Location and spread for each row of features."""
-        scaled = self.scaling(features)
-        told = [tree.predict(features, **ALONE) for tree in self.trees] + [net.predict(scaled) for net in self.nets]
-        location = np.mean(told, axis=0)
+    def predict(self, features: Floats, walked: Floats) -> Distribution:
+        """Location and spread for each row of features; `walked` is what the path nets say of it."""
+        grown = np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
+        location = self.trust * walked + (1 - self.trust) * grown
         spread = _positive(self.spread.predict(features, **ALONE))
         return Distribution(location.astype(np.float32), np.minimum(spread, np.float32(self.widest)))
 
 
-def fit_block(features: Floats, departure: Floats, fold: Ints, *, names: tuple[str, ...], seed: int) -> BlockModel:
+def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     """Fit by cross-fitting: every residual that shapes the uncertainty comes from a model that had not seen its fold.
 
+    Trees and path nets err differently, so their mean errs less than either: how much to trust the nets is what would
+    have served best on the rows neither had seen.
+
     Args:
-        features: (row, feature).
-        departure: log level minus base.
-        fold: 0 … FOLDS-1, contiguous stretches of time.
-        names: of the features.
-        seed: of the trees and nets.
+        lesson: rows of one pollutant and lead block.
+        seed: of the trees.
     """
+    features, departure, fold = lesson.features, lesson.departure, lesson.fold
     parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 800, 20, 300))}
-    rows = lgb.Dataset(features, departure, feature_name=list(names), params=parameters).construct()
-    scaling = fit_scaling(features)
-    scaled = scaling(features)
-    trees, nets, residual = [], [], np.zeros(len(departure), np.float32)
+    rows = lgb.Dataset(features, departure, feature_name=list(lesson.names), params=parameters).construct()
+    trees, grown = [], np.zeros(len(departure), np.float32)
     for k in range(FOLDS):
         held = fold == k
         inside = np.flatnonzero(~held) if 0 < held.sum() < len(fold) else np.arange(len(fold))
         trees.append(lgb.train(parameters | {"seed": seed + k}, rows.subset(inside), num_boost_round=_POINT_ROUNDS))
-        nets.append(fit_net(scaled[inside], departure[inside], seed=seed + k))
         if held.any():
-            told = (trees[-1].predict(features[held], **ALONE) + nets[-1].predict(scaled[held])) / 2
-            residual[held] = departure[held] - told
+            grown[held] = trees[-1].predict(features[held], **ALONE)
+    trust = min(_SHARES, key=lambda share: _error(departure, share * lesson.walked + (1 - share) * grown))
+    residual = departure - trust * lesson.walked - (1 - trust) * grown
     size = rows.set_label(np.abs(residual))
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
     told = _positive(spread.predict(features, **ALONE))
     widest = float(np.quantile(told, _BELIEVED))
     standardised = np.clip(residual / np.minimum(told, np.float32(widest)), -_FURTHEST, _FURTHEST)
     shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
-    return BlockModel(tuple(trees), tuple(nets), scaling, spread, widest, shape)
+    return BlockModel(tuple(trees), float(trust), spread, widest, shape)
+
+
+def _error(truth: Floats, told: Floats) -> float:
+    return float(np.abs(truth - told).mean())
 
 
 def _positive(spread: npt.NDArray[np.float64]) -> Floats:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.features import FutureWeather
 from hazecast.models.block import FOLDS, BlockModel
-from hazecast.models.net import HIDDEN, Net, Scaling
+from hazecast.models.path_net import PathNet, Scaling
 
 if TYPE_CHECKING:
     from hazecast.models.forecaster import Forecaster
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Arrays = dict[str, npt.NDArray[np.float32]]
 
 _FACTS = "forecaster.json"
-_LAYERS = range(len(HIDDEN) + 1)
 
 
 def write(forecaster: "Forecaster", folder: Path) -> None:
@@ -35,6 +34,8 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
         "offsets": forecaster.offsets,
     }
     (folder / _FACTS).write_text(json.dumps(facts, indent=1))
+    for number, net in enumerate(forecaster.nets):
+        _write_net(net, folder / f"path_{number}.npz")
     for pollutant, blocks in forecaster.blocks.items():
         for number, block in enumerate(blocks):
             _write_block(block, folder / f"{pollutant}_{number}")
@@ -51,17 +52,29 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
         metadata=facts["metadata"],
         feature_names={p: tuple(names) for p, names in facts["feature_names"].items()},
         offsets=facts["offsets"],
+        nets=tuple(_read_net(part) for part in sorted(folder.glob("path_*.npz"))),
         blocks={p: tuple(_read_block(folder / f"{p}_{k}") for k in numbers) for p in facts["pollutants"]},
     )
 
 
+def _write_net(net: PathNet, file: Path) -> None:
+    scalings = {"past": net.past, "ahead": net.ahead}
+    arrays: Arrays = {f"weights.{name}": part for name, part in net.weights.items()} | {"unit": net.unit}
+    for name, scaling in scalings.items():
+        arrays |= {f"{name}.centre": scaling.centre, f"{name}.width": scaling.width}
+    np.savez(file, allow_pickle=False, **arrays)
+
+
+def _read_net(file: Path) -> PathNet:
+    with np.load(file, allow_pickle=False) as stored:
+        arrays: Arrays = dict(stored)
+    weights = {name.removeprefix("weights."): part for name, part in arrays.items() if name.startswith("weights.")}
+    past, ahead = (Scaling(arrays[f"{part}.centre"], arrays[f"{part}.width"]) for part in ("past", "ahead"))
+    return PathNet(weights, past, ahead, arrays["unit"])
+
+
 def _write_block(block: BlockModel, stem: Path) -> None:
-    scaling = {"centre": block.scaling.centre, "width": block.scaling.width}
-    arrays: Arrays = {"shape": block.shape, "widest": np.array(block.widest)} | scaling
-    for k, net in enumerate(block.nets):
-        arrays |= {f"net{k}_weight{layer}": net.weights[layer] for layer in _LAYERS}
-        arrays |= {f"net{k}_bias{layer}": net.biases[layer] for layer in _LAYERS}
-    np.savez(stem.with_suffix(".npz"), allow_pickle=False, **arrays)
+    np.savez(stem.with_suffix(".npz"), allow_pickle=False, trust=block.trust, shape=block.shape, widest=block.widest)
     for part, booster in zip(_boosters(stem), (*block.trees, block.spread), strict=True):
         booster.save_model(str(part))
 
@@ -70,15 +83,7 @@ def _read_block(stem: Path) -> BlockModel:
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
         arrays: Arrays = dict(stored)
     *trees, spread = (lgb.Booster(model_file=str(part)) for part in _boosters(stem))
-    nets = [
-        Net(
-            tuple(arrays[f"net{k}_weight{layer}"] for layer in _LAYERS),
-            tuple(arrays[f"net{k}_bias{layer}"] for layer in _LAYERS),
-        )
-        for k in range(FOLDS)
-    ]
-    scaling = Scaling(arrays["centre"], arrays["width"])
-    return BlockModel(tuple(trees), tuple(nets), scaling, spread, float(arrays["widest"]), arrays["shape"])
+    return BlockModel(tuple(trees), float(arrays["trust"]), spread, float(arrays["widest"]), arrays["shape"])
 
 
 def _boosters(stem: Path) -> list[Path]:

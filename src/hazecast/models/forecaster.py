@@ -10,10 +10,11 @@ import numpy.typing as npt
 import polars as pl
 
 from hazecast.air.tables import HORIZON_HOURS, LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES
-from hazecast.features import FutureWeather, Panel, Rows, View, build_features, log_level, look
+from hazecast.features import FutureWeather, Panel, Rows, View, build_features, build_path, log_level, look
 from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns
 from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
+from hazecast.models.path_net import PathNet, fit_path_net
 from hazecast.models.recalibration import (
     TRIAL_LEADS,
     Adjustment,
@@ -23,13 +24,15 @@ from hazecast.models.recalibration import (
     trial_origins,
     trial_stations,
 )
-from hazecast.models.sampling import Curriculum, Lesson, log_offsets
-from hazecast.models.threads import side_by_side
+from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets
+from hazecast.models.threads import in_turn, side_by_side
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Progress = Callable[[str, float], None]
 
-ROWS_PER_BLOCK = 150_000
+CASES, ROWS_PER_BLOCK = 60_000, 150_000
+NETS_PER_FOLD = 2
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
@@ -48,6 +51,7 @@ class Forecaster:
         metadata: plain facts of the training (rows, seed).
         feature_names: per pollutant.
         offsets: offset of the log scale per pollutant [µg/m³].
+        nets: some path nets per fold of time, each blind to its own; they walk all pollutants together.
         blocks: per pollutant, one model per lead block.
     """
 
@@ -57,6 +61,7 @@ class Forecaster:
     metadata: dict[str, int]
     feature_names: dict[str, tuple[str, ...]]
     offsets: dict[str, float]
+    nets: tuple[PathNet, ...]
     blocks: dict[str, tuple[BlockModel, ...]]
 
     def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
@@ -109,19 +114,28 @@ class Forecaster:
         """Location (of the log level itself) and spread, (lead, case); NaN where there was no base to correct."""
         rows = Rows(np.tile(np.arange(len(view)), len(leads)), np.repeat(leads, len(view)))
         told = tuple(p for p in self.pollutants if p in view.panel.pollutants)
+        if not told:
+            return {}
+        walked = self._walk(view)[leads - 1].reshape(len(rows), -1)
         built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=told)
 
         def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
+            said = walked[:, self.pollutants.index(pollutant)]
             for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
-                parts.append(block.predict(features.values[mine]))
+                parts.append(block.predict(features.values[mine], said[mine]))
             location = features.base + np.concatenate([part.location for part in parts])
             spread = np.concatenate([part.spread for part in parts])
             shape = len(leads), len(view)
             return Distribution(location.reshape(shape), spread.reshape(shape))
 
         return dict(zip(told, side_by_side(distribution, told), strict=True))
+
+    def _walk(self, view: View) -> Floats:
+        """Mean of the path nets, (lead, case, pollutant)."""
+        path = build_path(view, offsets=self.offsets, future=self.weather, only=self.pollutants)
+        return np.asarray(np.mean(in_turn(lambda net: net.predict(path), self.nets), axis=0))
 
     def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
         shape = len(issued), len(LEAD_BLOCKS)
@@ -190,7 +204,7 @@ def fit(
     until: datetime,
     weather: FutureWeather,
     seed: int = 0,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Forecaster:
     """Train on everything that had happened and was available by `until`.
 
@@ -210,20 +224,43 @@ def fit(
     if not told:
         raise ValueError(f"nothing of {', '.join(pollutants)} was observed by {until.isoformat()}")
     curriculum = Curriculum(panel, panel.hour_of(until), weather, offsets, FOLDS, seed + _TRAINING_SEED)
+    say = progress or (lambda _line, _share: None)
+    cases = curriculum.cases(CASES)
+    nets, walked = _fit_nets(curriculum, cases, told, seed=seed, progress=say)
     blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
     n_rows = 0
-    for b, (first, last) in enumerate(LEAD_BLOCKS):
-        lessons = curriculum.draw((first, last), n_rows=ROWS_PER_BLOCK, pollutants=told)
+    for b, block in enumerate(LEAD_BLOCKS):
+        say(f"trees for leads {block[0]}-{block[1]} h", (1 + b / len(LEAD_BLOCKS)) / 2)
+        lessons = curriculum.lessons(block, cases, walked, n_rows=ROWS_PER_BLOCK, pollutants=told)
         n_rows += sum(len(lesson.departure) for lesson in lessons.values())
         names |= {pollutant: lesson.names for pollutant, lesson in lessons.items()}
 
         def learn(pollutant: str, lessons: dict[str, Lesson] = lessons) -> BlockModel:
-            lesson = lessons.pop(pollutant)
-            return fit_block(lesson.features, lesson.departure, lesson.fold, names=lesson.names, seed=seed)
+            return fit_block(lessons.pop(pollutant), seed=seed)
 
-        if progress:
-            progress(f"leads {first}-{last} h", b / len(LEAD_BLOCKS))
         for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
             blocks[pollutant] = (*blocks[pollutant], fitted)
-    return Forecaster(told, until, weather, {"n_rows": n_rows, "seed": seed}, names, offsets, blocks)
+    metadata = {"n_cases": len(cases), "n_rows": n_rows, "seed": seed}
+    return Forecaster(told, until, weather, metadata, names, offsets, nets, blocks)
+
+
+def _fit_nets(
+    curriculum: Curriculum, cases: Cases, pollutants: tuple[str, ...], *, seed: int, progress: Progress
+) -> tuple[tuple[PathNet, ...], Floats]:
+    """Nets of every fold, blind to it, and what they say of the cases they have not seen: (lead, case, pollutant)."""
+    progress("the paths of past air", 0.0)
+    path, departure = curriculum.paths(cases, pollutants)
+    walked = np.zeros_like(departure)
+    numbers = range(FOLDS * NETS_PER_FOLD)
+
+    def learn(number: int) -> PathNet:
+        progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
+        unseen = cases.fold == number % FOLDS
+        some = np.flatnonzero(~unseen if not unseen.all() else unseen)
+        net = fit_path_net(path, departure, cases=some, seed=seed + number)
+        for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
+            walked[:, few] += net.predict(path[few]) / NETS_PER_FOLD
+        return net
+
+    return tuple(in_turn(learn, numbers)), walked

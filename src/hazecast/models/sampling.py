@@ -6,23 +6,46 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.features import FutureWeather, Panel, Rows, build_features, log_level, look
+from hazecast.air.tables import HORIZON_HOURS
+from hazecast.features import FutureWeather, Panel, Path, Rows, View, build_features, build_path, log_level, look
+from hazecast.features.path import join_paths
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 FOLD_HOURS = 480
+_LEADS_PER_CASE = 3
+_REPEATS, _FEWEST_CASES = 4, 3_000
 _OFFSET_SHARE = 0.1
 _CASES_AT_ONCE = 8_000
 
 
 @dataclass(frozen=True)
+class Cases:
+    """Which station and hour of issue to learn from; `fold` 0 … folds-1 are alternating stretches of time."""
+
+    station: Ints
+    hour: Ints
+    fold: Ints
+
+    def __len__(self) -> int:
+        return len(self.station)
+
+    def __getitem__(self, some: slice | Ints) -> "Cases":
+        return Cases(self.station[some], self.hour[some], self.fold[some])
+
+
+@dataclass(frozen=True)
 class Lesson:
-    """Training rows of one pollutant: features, and how far the truth departed from the base on the log scale."""
+    """Training rows of one pollutant, on the log scale.
+
+    `departure` is how far the truth departed from the naive base, `walked` what a path net that had not seen it said.
+    """
 
     names: tuple[str, ...]
     features: Floats
     departure: Floats
+    walked: Floats
     fold: Ints
 
 
@@ -46,43 +69,77 @@ class Curriculum:
     folds: int
     seed: int
 
-    def draw(self, block: tuple[int, int], *, n_rows: int, pollutants: tuple[str, ...]) -> dict[str, Lesson]:
-        """About `n_rows` random rows of one lead block, the same for all pollutants, less those without truth."""
+    def cases(self, n_cases: int) -> Cases:
+        """Up to `n_cases` random issues with something observed in the hour before, in random order."""
+        last = min(self.until, self.panel.n_hours)
+        seen = (self.panel.known_from[:, :, :last] <= self.until).any(axis=0)
+        station, hour = np.nonzero(seen)
+        chosen = np.random.default_rng(self.seed).permutation(len(station))[: _worth_drawing(len(station), n_cases)]
+        hour = hour[chosen] + 1
+        return Cases(station[chosen], hour, self._fold(hour))
+
+    def paths(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[Path, Floats]:
+        """Inputs of the path net, and what it is to say: (lead, case, pollutant) departure of the truth from the base.
+
+        NaN where the truth is not known.
+        """
+        parts = [self._path(some, pollutants) for some in self._in_turn(cases)]
+        paths, departures = zip(*parts, strict=True)
+        return join_paths(paths), np.concatenate(departures, axis=1)
+
+    def lessons(
+        self, block: tuple[int, int], cases: Cases, walked: Floats, *, n_rows: int, pollutants: tuple[str, ...]
+    ) -> dict[str, Lesson]:
+        """About `n_rows` rows of one lead block, the same for all pollutants, less those without truth.
+
+        Args:
+            block: first and last lead [h].
+            cases: as the path net's.
+            walked: (lead, case, pollutant) what a path net that had not seen the case said of it.
+            n_rows: three leads are drawn of each case.
+            pollutants: of `walked`, in its order.
+        """
         rng = np.random.default_rng((self.seed, *block))
-        station, hour = self._issues()
-        leads = min(3, block[1] - block[0] + 1)
-        n_cases = max(1, min(n_rows, len(station) // 2) // leads)
-        chosen = np.sort(rng.permutation(len(station))[:n_cases])
+        leads = min(_LEADS_PER_CASE, block[1] - block[0] + 1)
         parts: dict[str, list[Lesson]] = {p: [] for p in pollutants}
-        for start in range(0, len(chosen), _CASES_AT_ONCE):
-            some = chosen[start : start + _CASES_AT_ONCE]
+        start = 0
+        for some in self._in_turn(cases[: max(1, n_rows // leads)]):
             lead = rng.integers(block[0], block[1] + 1, (leads, len(some)))
-            for pollutant, lesson in self._lessons(station[some], hour[some], lead, pollutants):
+            mine = walked[:, start : start + len(some)]
+            start += len(some)
+            for pollutant, lesson in self._lessons(some, lead, mine, pollutants):
                 parts[pollutant].append(lesson)
         return {p: _join(lessons) for p, lessons in parts.items()}
 
-    def _issues(self) -> tuple[Ints, Ints]:
-        """Every (station, hour of issue) with something observed in the hour before."""
-        panel = self.panel
-        last = min(self.until, panel.n_hours)
-        seen = (panel.known_from[:, :, :last] <= self.until).any(axis=0)
-        station, hour = np.nonzero(seen)
-        return station, hour + 1
+    def _in_turn(self, cases: Cases) -> Iterator[Cases]:
+        for start in range(0, len(cases), _CASES_AT_ONCE):
+            yield cases[start : start + _CASES_AT_ONCE]
+
+    def _look(self, cases: Cases) -> View:
+        return look(self.panel, cases.station, cases.hour, future=self.future, seed=self.seed)
+
+    def _path(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[Path, Floats]:
+        path = build_path(self._look(cases), offsets=self.offsets, future=self.future, only=pollutants)
+        hours = cases.hour + np.arange(HORIZON_HOURS)[:, None]
+        truth = [self._truth(p, np.broadcast_to(cases.station, hours.shape), hours) for p in pollutants]
+        return path, np.stack(truth, axis=-1) - path.base
+
+    def _truth(self, pollutant: str, station: Ints, hour: Ints) -> Floats:
+        truth, known_from = self.panel.truth(pollutant, station, hour)
+        return log_level(np.where(known_from <= self.until, truth, np.float32(np.nan)), self.offsets[pollutant])
 
     def _lessons(
-        self, station: Ints, hour: Ints, lead: Ints, pollutants: tuple[str, ...]
+        self, cases: Cases, lead: Ints, walked: Floats, pollutants: tuple[str, ...]
     ) -> Iterator[tuple[str, Lesson]]:
-        view = look(self.panel, station, hour, future=self.future, seed=self.seed)
-        rows = Rows(np.tile(np.arange(len(station)), len(lead)), lead.ravel())
-        fold = self._fold(hour)[rows.case]
-        for pollutant, built in build_features(
-            view, rows, offsets=self.offsets, future=self.future, only=pollutants
-        ).items():
-            truth, known_from = self.panel.truth(pollutant, station[rows.case], hour[rows.case] + rows.lead - 1)
-            truth = np.where(known_from <= self.until, truth, np.float32(np.nan))
-            departure = log_level(truth, self.offsets[pollutant]) - built.base
+        rows = Rows(np.tile(np.arange(len(cases)), len(lead)), lead.ravel())
+        built = build_features(self._look(cases), rows, offsets=self.offsets, future=self.future, only=pollutants)
+        for k, (pollutant, features) in enumerate(built.items()):
+            truth = self._truth(pollutant, cases.station[rows.case], cases.hour[rows.case] + rows.lead - 1)
+            departure = truth - features.base
             use = ~np.isnan(departure)
-            yield pollutant, Lesson(built.names, built.values[use], departure[use], fold[use])
+            said = walked[rows.lead - 1, rows.case, k]
+            fold = cases.fold[rows.case]
+            yield pollutant, Lesson(features.names, features.values[use], departure[use], said[use], fold[use])
 
     def _fold(self, hour: Ints) -> Ints:
         """Alternating stretches of time, 20 days each or shorter where the record is short."""
@@ -90,11 +147,17 @@ class Curriculum:
         return hour // length % self.folds
 
 
+def _worth_drawing(n_issues: int, n_cases: int) -> int:
+    """Issues an hour apart tell nearly the same; of a long record one in four is enough."""
+    return min(n_cases, n_issues, max(n_issues // _REPEATS, _FEWEST_CASES))
+
+
 def _join(lessons: list[Lesson]) -> Lesson:
     return Lesson(
         lessons[0].names,
         np.concatenate([one.features for one in lessons]),
         np.concatenate([one.departure for one in lessons]),
+        np.concatenate([one.walked for one in lessons]),
         np.concatenate([one.fold for one in lessons]),
     )
 

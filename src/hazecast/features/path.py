@@ -1,0 +1,104 @@
+"""The path ahead: hour after hour what the air will meet on its way to the horizon, all pollutants at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.air.tables import HORIZON_HOURS
+from hazecast.features.build import Rows, calendar, log_level, mean_known, memory, naive_base, of_pollutant
+from hazecast.features.panel import WEATHER
+from hazecast.features.view import HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+_RECENT_HOURS = 24
+_LEADS = np.arange(1, HORIZON_HOURS + 1)
+_SATURDAY = 6
+_RAIN_PER_MM = 10.0  # drizzle counts nearly as much as a downpour
+
+
+@dataclass(frozen=True)
+class Path:
+    """Inputs of the path net, unscaled; NaN is what was not known.
+
+    Attributes:
+        past: (case, feature) the last day of every pollutant, of the neighbours and of the weather; the week by days.
+        ahead: (lead, case, feature) weather ahead, calendar, lead and the naive bases.
+        base: (lead, case, pollutant) naive forecast of the log level that the net corrects, NaN if there is none.
+    """
+
+    past: Floats
+    ahead: Floats
+    base: Floats
+
+    def __getitem__(self, cases: Ints) -> "Path":
+        return Path(self.past[cases], self.ahead[:, cases], self.base[:, cases])
+
+
+def join_paths(paths: Sequence[Path]) -> Path:
+    """One path of all cases."""
+    return Path(
+        np.concatenate([path.past for path in paths]),
+        np.concatenate([path.ahead for path in paths], axis=1),
+        np.concatenate([path.base for path in paths], axis=1),
+    )
+
+
+def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, only: tuple[str, ...]) -> Path:
+    """Cut a view into the inputs of the path net.
+
+    Args:
+        view: what was knowable.
+        offsets: offset of the log scale per pollutant [µg/m³]; its pollutants are the inputs.
+        future: NONE leaves out the weather ahead.
+        only: the pollutants forecast, in the order of `Path.base`.
+    """
+    levels = [log_level(of_pollutant(view, view.history_ugm3, p), offset) for p, offset in offsets.items()]
+    around = [log_level(of_pollutant(view, view.surroundings_ugm3, p), offset) for p, offset in offsets.items()]
+    bases, habits = zip(*(_base_and_habit(own) for own in levels), strict=True)
+    base = dict(zip(offsets, bases, strict=True))
+    weather = _weather(view)
+    past = [own[:, -_RECENT_HOURS:] for own in levels] + around + [_days(own) for own in levels]
+    past.append(weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(view), -1))
+    ahead = [_calendar(view), np.stack(bases, axis=-1), np.stack(habits, axis=-1)]
+    if future is not FutureWeather.NONE:
+        ahead.append(np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0))
+    return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
+
+
+def _base_and_habit(own: Floats) -> tuple[Floats, Floats]:
+    """(lead, case) naive base, and how far the same clock hour of the last day lay from the level of three days."""
+    last, level = naive_base(own)
+    yesterday = own[:, HISTORY_HOURS - 24 :] - level[:, None]
+    return _decay(last, level), np.tile(yesterday.T, (HORIZON_HOURS // 24, 1))
+
+
+def _decay(last: Floats, level: Floats) -> Floats:
+    keep = memory(_LEADS)[:, None]
+    return keep * last + (1 - keep) * level
+
+
+def _days(own: Floats) -> Floats:
+    return np.stack([mean_known(day) for day in np.split(own, HISTORY_HOURS // 24, axis=1)], axis=1)
+
+
+def _weather(view: View) -> Floats:
+    """Weather with the forms a net would have to find out: dew point depression, log rain, root of the wind speed."""
+    at = {name: view.weather[:, :, k] for k, name in enumerate(WEATHER)}
+    rain = np.log1p(_RAIN_PER_MM * np.maximum(at["precipitation_mm"], 0))
+    forms = at["temperature_c"] - at["dew_point_c"], np.sqrt(np.maximum(at["wind_speed_ms"], 0)), rain
+    return np.concatenate([view.weather, np.stack(forms, axis=-1)], axis=2, dtype=np.float32)
+
+
+def _calendar(view: View) -> Floats:
+    """(lead, case, feature): clock hour and season as turns, weekend, log of the lead."""
+    n = len(view)
+    found = calendar(view, Rows(np.tile(np.arange(n), HORIZON_HOURS), np.repeat(_LEADS, n)))
+    turn = found["local_hour"] * np.float32(np.pi / 12)
+    lead = np.repeat(np.log(_LEADS), n)
+    parts = np.sin(turn), np.cos(turn), np.sin(2 * turn), np.cos(2 * turn), found["weekday"] >= _SATURDAY
+    columns = (*parts, found["year_sin"], found["year_cos"], lead)
+    return np.stack(columns, axis=-1).astype(np.float32).reshape(HORIZON_HOURS, n, len(columns))
