@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from hazecast.air.tables import QUANTILES, WEATHER_VARIABLES
@@ -19,6 +20,7 @@ from hazecast.cli import app
 from hazecast.models import Forecaster
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.steps import backtest as step
+from hazecast.steps.report import report_on
 from hazecast.steps.workbench import read_facts
 
 from .conftest import START
@@ -183,3 +185,62 @@ def test_help_teaches_both_commands():
     assert code == 0
     assert "report" in said
     assert "--train-until" in command("run", "--help")[1]
+
+
+@pytest.fixture(scope="module")
+def twins(town: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The town with a second station like the first, some kilometres away."""
+    folder = tmp_path_factory.mktemp("twins") / "town"
+    shutil.copytree(town, folder)
+    for name in ("observations.parquet", "weather.parquet"):
+        rows = pl.read_parquet(folder / name)
+        second = rows.with_columns(pl.col("station_id") + "-twin")
+        pl.concat([rows, second]).write_parquet(folder / name)
+    stations = pl.read_csv(folder / "stations.csv")
+    second = stations.with_columns(pl.col("station_id") + "-twin", pl.col("latitude") + 0.05)
+    pl.concat([stations, second]).write_csv(folder / "stations.csv")
+    return folder
+
+
+def test_a_station_left_out_teaches_its_own_model_nothing(twins, tmp_path):
+    """Its long-gone hours may be anything: no forecast for it changes, while a model that saw them changes."""
+    changed = tmp_path / "changed"
+    shutil.copytree(twins, changed)
+    rows = pl.read_parquet(changed / "observations.parquet")
+    old = pl.col("station_id").str.ends_with("-twin") & (pl.col("observed_at") < ISSUED_AT - timedelta(days=10))
+    rows.with_columns(pl.when(old).then(2 * pl.col("pm25") + 5).otherwise("pm25").alias("pm25")).write_parquet(
+        changed / "observations.parquet"
+    )
+    told = {}
+    for data in (twins, changed):
+        for groups in ("2", "0"):
+            out = tmp_path / f"{data.name}-{groups}.parquet"
+            options = ("--data", data, *ONE_ISSUE, "--pollutants", "pm25", "--unseen-groups", groups, "--out", out)
+            assert command(*options)[0] == 0
+            mine = pl.col("station_id").str.ends_with("-twin")
+            told[data, groups] = pl.read_parquet(out).filter(mine).sort(KEY)
+    assert told[twins, "2"].height == 72
+    assert told[twins, "2"].equals(told[changed, "2"])
+    assert not told[twins, "0"].equals(told[changed, "0"])
+    _, report = command("report", tmp_path / f"{twins.name}-2.parquet")
+    assert "none was seen in training: left out in 2 groups" in report
+
+
+def test_more_groups_than_stations_are_refused(town, tmp_path):
+    code, said = command("--data", town, *PERIOD, "--unseen-groups", "2", "--out", tmp_path / "x.parquet")
+    assert code == 1
+    assert "--unseen-groups must lie between 2 and the 1 stations" in said
+
+
+def test_a_trial_is_recorded_beside_the_others(town, finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("HAZECAST_HOME", str(tmp_path))
+    code, said = command("report", finished, "--data", town, "--record", "as it is")
+    assert code == 0
+    assert "experiment hazecast-town-trials" in said
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("hazecast-town-trials")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.run_name == "as it is"
+    assert run.data.params["weather"] == "noisy"
+    judged = report_on(finished, data=town).verification.by_lead.filter(lead_block="all", pollutant="pm25")
+    assert run.data.metrics["mae.pm25.all"] == pytest.approx(judged["mae"][0])

@@ -17,10 +17,13 @@ from typer.core import TyperGroup
 
 from hazecast.errors import SettingsError
 from hazecast.features import FutureWeather
+from hazecast.settings import load_settings
 from hazecast.steps import Progress as Report
 from hazecast.steps.backtest import Backtest, run
 from hazecast.steps.dataset import read_dataset
 from hazecast.steps.report import Section, page, report_on, sections
+from hazecast.steps.report.trial import trial_of
+from hazecast.wiring import Wiring
 
 console = Console()
 
@@ -57,6 +60,18 @@ Weather = Annotated[
 Pollutants = Annotated[str, typer.Option(help="Comma-separated, e.g. pm25,o3.", show_default="all", metavar="LIST")]
 Retrain = Annotated[
     timedelta | None, typer.Option(parser=_span, help="Train anew this often.", show_default="never", metavar="SPAN")
+]
+Unseen = Annotated[
+    int,
+    typer.Option(
+        "--unseen-groups",
+        min=0,
+        help="Leave stations out: divide them into so many groups, each forecast by a model that never saw it.",
+        show_default="none left out",
+    ),
+]
+Trial = Annotated[
+    str, typer.Option("--record", help="Also record it in MLflow under this name, beside other trials.", metavar="NAME")
 ]
 Predictions = Annotated[Path, typer.Argument(help="File that `hazecast backtest` wrote.", metavar="FILE")]
 ReportData = Annotated[
@@ -104,6 +119,7 @@ def replay(
     weather: Weather = FutureWeather.NONE,
     pollutants: Pollutants = "",
     retrain: Retrain = None,
+    unseen_groups: Unseen = 0,
 ) -> None:
     """Forecast a past period and write the forecasts to a file; killed and started again, it goes on where it was."""
     dataset = read_dataset(data)
@@ -117,6 +133,7 @@ def replay(
         weather=weather,
         pollutants=tuple(filter(None, re.split(r"[,\s]+", pollutants))),
         retrain_every=retrain,
+        unseen_groups=unseen_groups,
     )
     with _bars() as (training, issuing):
         facts = run(backtest, dataset, out, training=training, issuing=issuing)
@@ -136,7 +153,7 @@ def _bars() -> Iterator[tuple[Report, Report]]:
         yield teller(tasks[0]), teller(tasks[1])
 
 
-def report(predictions: Predictions, data: ReportData = None, html: Html = None) -> None:
+def report(predictions: Predictions, data: ReportData = None, html: Html = None, record: Trial = "") -> None:
     """Judge the forecasts of a backtest by what was observed: tables here, and a page with figures."""
     if html and not html.absolute().parent.is_dir():
         raise SettingsError(f"--html {html}: give a file in a folder that exists")
@@ -153,6 +170,10 @@ def report(predictions: Predictions, data: ReportData = None, html: Html = None)
     if html:
         html.write_text(page(judged), encoding="utf-8")
         console.print(f"\nwritten: {html}", soft_wrap=True)
+    if record:
+        registry = Wiring(load_settings(place=judged.dataset)).registry
+        run_id = registry.record_trial(record, trial_of(judged, predictions))
+        console.print(f"\nrecorded in MLflow: experiment {registry.model_name}-trials, run {run_id}", soft_wrap=True)
 
 
 def _table(section: Section) -> Table:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -53,6 +54,8 @@ class Backtest:
         weather: what the forecasts know of the weather ahead.
         pollutants: which to forecast; empty: all there are.
         retrain_every: time between trainings; None: trained once.
+        unseen_groups: leave stations out: divide them into so many groups, and forecast each with a model that was
+            trained without it; 0: every station is seen in training.
         seed: of the training.
     """
 
@@ -65,6 +68,7 @@ class Backtest:
     weather: FutureWeather = FutureWeather.NONE
     pollutants: tuple[str, ...] = ()
     retrain_every: timedelta | None = None
+    unseen_groups: int = 0
     seed: int = 0
 
 
@@ -98,8 +102,7 @@ def run(
     schedule = _schedule(asked, dataset)
     facts = _facts(asked, dataset, schedule, folder=out.parent)
     if read_facts(out).get("fingerprint") != facts["fingerprint"]:
-        panel = build_panel(dataset.observations, dataset.weather, dataset.stations)
-        _Replay(asked, panel, Workbench(out, facts["fingerprint"]), training, issuing).run(schedule, facts)
+        _Replay(asked, dataset, Workbench(out, facts["fingerprint"]), training, issuing).run(schedule, facts)
     return facts
 
 
@@ -112,6 +115,8 @@ def _settled(backtest: Backtest, dataset: Dataset) -> Backtest:
     settled = replace(backtest, pollutants=asked)
     _refuse_contradictions(settled)
     _refuse_impossible(settled, dataset)
+    if settled.unseen_groups and not 1 < settled.unseen_groups <= dataset.stations.height:
+        raise SettingsError(f"--unseen-groups must lie between 2 and the {dataset.stations.height} stations")
     _refuse_missing_weather(settled.weather, dataset.weather["issued_at"])
     return settled
 
@@ -126,47 +131,71 @@ def _schedule(backtest: Backtest, dataset: Dataset) -> list[Period]:
 
 
 @dataclass(frozen=True)
+class _Turn:
+    """One training and what it forecasts: the issues of a period, for the `unseen` stations or, if none, for all."""
+
+    name: str
+    period: Period
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Replay:
-    """One run: what is asked, on which panel, where its work lies, and who is told."""
+    """One run: what is asked, on which dataset, where its work lies, and who is told."""
 
     backtest: Backtest
-    panel: Panel
+    dataset: Dataset
     bench: Workbench
     training: Progress
     issuing: Progress
 
+    @cached_property
+    def panel(self) -> Panel:
+        return build_panel(self.dataset.observations, self.dataset.weather, self.dataset.stations)
+
     def run(self, schedule: list[Period], facts: dict[str, Any]) -> None:
         parts: list[str] = []
-        n_issues, done = sum(len(period.issues) for period in schedule), 0
-        for number, period in enumerate(schedule):
-            chunks = self._chunks(number, period)
+        turns = self._turns(schedule)
+        n_issues, done = sum(len(turn.period.issues) for turn in turns), 0
+        for number, turn in enumerate(turns):
+            chunks = self._chunks(turn)
             if not all(map(self.bench.has, chunks)):
-                forecaster = self._forecaster(number, schedule)
+                forecaster = self._forecaster(turn, number / len(turns), 1 / len(turns))
             for part, issues in chunks.items():
                 self.issuing(f"issue {issues[0]:%Y-%m-%d}", done / n_issues)
                 if not self.bench.has(part):
-                    self.bench.put(part, self._forecast(forecaster, issues))
+                    self.bench.put(part, self._forecast(forecaster, turn, issues))
                 done += len(issues)
             parts += chunks
         self.bench.finish(parts, facts)
-        self.training(f"{len(schedule)} trained", 1.0)
+        self.training(f"{len(turns)} trained", 1.0)
         self.issuing(f"{n_issues} issues", 1.0)
 
-    def _chunks(self, number: int, period: Period) -> dict[str, list[datetime]]:
+    def _turns(self, schedule: list[Period]) -> list[_Turn]:
+        stations = sorted(self.dataset.stations["station_id"])
+        n = self.backtest.unseen_groups
+        groups = [tuple(stations[k::n]) for k in range(n)] or [()]
+        return [
+            _Turn(f"{number:04d}-{k:02d}", period, group)
+            for number, period in enumerate(schedule)
+            for k, group in enumerate(groups)
+        ]
+
+    def _chunks(self, turn: _Turn) -> dict[str, list[datetime]]:
         """Issues by part: few enough to hold in memory, and to lose."""
-        size = max(1, _CASES_PER_PART // len(self.panel.stations))
-        firsts = range(0, len(period.issues), size)
-        return {f"{number:04d}-{first:05d}": list(period.issues[first : first + size]) for first in firsts}
+        size = max(1, _CASES_PER_PART // self.dataset.stations.height)
+        issues = turn.period.issues
+        return {f"{turn.name}-{first:05d}": list(issues[first : first + size]) for first in range(0, len(issues), size)}
 
-    def _forecaster(self, number: int, schedule: list[Period]) -> Forecaster:
-        until = schedule[number].trained_until
+    def _forecaster(self, turn: _Turn, before: float, share: float) -> Forecaster:
+        until = turn.period.trained_until
 
-        def tell(line: str, share: float) -> None:
-            self.training(f"until {until:%Y-%m-%d}: {line}", (number + share) / len(schedule))
+        def tell(line: str, done: float) -> None:
+            self.training(f"until {until:%Y-%m-%d}: {line}", before + share * done)
 
         def learn() -> Forecaster:
             return fit(
-                self.panel,
+                self._panel_without(turn.unseen),
                 pollutants=self.backtest.pollutants,
                 until=until,
                 weather=self.backtest.weather,
@@ -174,13 +203,20 @@ class _Replay:
                 progress=tell,
             )
 
-        return self.bench.model(f"model-{number:04d}", learn)
+        return self.bench.model(f"model-{turn.name}", learn)
 
-    def _forecast(self, forecaster: Forecaster, issues: list[datetime]) -> pl.DataFrame:
-        is_asked = pl.col("pollutant").is_in(self.backtest.pollutants)
-        rows = forecaster.predict(self.panel, issues).filter(
-            is_asked, pl.col("lead_hours") <= self.backtest.horizon_hours
-        )
+    def _panel_without(self, unseen: tuple[str, ...]) -> Panel:
+        if not unseen:
+            return self.panel
+        data = self.dataset
+        seen = data.observations.filter(~pl.col("station_id").is_in(unseen))
+        return build_panel(seen, data.weather, data.stations)
+
+    def _forecast(self, forecaster: Forecaster, turn: _Turn, issues: list[datetime]) -> pl.DataFrame:
+        asked = pl.col("pollutant").is_in(self.backtest.pollutants)
+        if turn.unseen:
+            asked &= pl.col("station_id").is_in(turn.unseen)
+        rows = forecaster.predict(self.panel, issues).filter(asked, pl.col("lead_hours") <= self.backtest.horizon_hours)
         return rows.select(COLUMNS).sort("issued_at", "pollutant", "station_id", "lead_hours")
 
 
@@ -237,6 +273,7 @@ def _facts(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, fold
         "horizon_hours": backtest.horizon_hours,
         "timezone": dataset.timezone,
         "pollutants": list(backtest.pollutants),
+        "unseen_groups": backtest.unseen_groups,
         "seed": backtest.seed,
         "code": _code_fingerprint(),
         "hazecast": hazecast.__version__,

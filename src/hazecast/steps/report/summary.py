@@ -91,6 +91,9 @@ def _facts(told: dict[str, Any], dataset: Dataset, found: Verification) -> dict[
         "Training ends": f"{trained[0]:%Y-%m-%d %H:%M}{anew}",
         "Forecasts issued": f"{told['n_issues']}, every {told['every_hours']:g} h from "
         f"{first.astimezone(zone):%Y-%m-%d %H:%M} to {last.astimezone(zone):%Y-%m-%d %H:%M}",
+        "Stations": f"none was seen in training: left out in {told['unseen_groups']} groups"
+        if told["unseen_groups"]
+        else "all were seen in training",
         "Clock": told["timezone"],
         "Hours forecast": f"{found.n_forecast:,}; {dataset.stations.height} stations, lead 1–{told['horizon_hours']} h",
         "Hours scored": f"{found.n_scored:,}; {unscored:,} lack a trusted observation or a naive forecast",
