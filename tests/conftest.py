@@ -11,7 +11,19 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from hazecast.models import forecaster, path_net
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_nets() -> Iterator[None]:
+    """Most tests judge what becomes of forecasts, not how good they are: one net per fold, trained briefly, will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forecaster, "NETS_PER_FOLD", 1)
+        patch.setattr(path_net, "_ROUNDS", 1)
+        patch.setattr(path_net, "_FEWEST_STEPS", 40)
+        yield
 
 
 def free_port() -> int:

@@ -5,6 +5,7 @@ import pytest
 
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import Path
+from hazecast.models import path_net
 from hazecast.models.block import SHAPE_LEVELS, fit_block
 from hazecast.models.path_net import fit_path_net, fit_scaling
 from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
@@ -25,7 +26,8 @@ def _walk(rng, n):
     return Path(past, ahead, np.zeros_like(both)), both
 
 
-def test_a_path_net_learns_what_gathers_along_the_way_and_repeats_itself():
+def test_a_path_net_learns_what_gathers_along_the_way_and_repeats_itself(monkeypatch):
+    monkeypatch.setattr(path_net, "_FEWEST_STEPS", 150)
     rng = np.random.default_rng(0)
     path, truth = _walk(rng, 1_000)
     truth[:, ::2, 1] = np.nan  # every other truth of one pollutant is unknown
