@@ -32,6 +32,7 @@ esac
 """
 DOCKER = """#!/usr/bin/env bash
 echo "docker $*" >> "$CALLS"
+if [ "$1" = login ]; then cat >/dev/null; fi
 if [ "$1" = push ]; then
   name=${2#*/}
   manifest=$(jq -n --arg of "$2" '{$of}')
