@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address the services listen on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
+    api_keys: Path | None = Field(
+        None, description="File of API keys (`hazecast api-key`); the API then asks for one. Empty: it is open."
+    )
+    cors_origins: str = Field("*", description="Web pages that may read the API, comma-separated; * is all of them.")
     dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
 import hazecast
+from hazecast.api.access import Access
 from hazecast.api.delivery import Delivery
 from hazecast.api.models import Models
 from hazecast.api.problems import Defects, answer_errors
@@ -41,6 +43,7 @@ class Options:
         stale_after_hours: an older forecast is served as stale and makes /ready fail [h].
         schedule_zone: time zone of the schedules, by which answers expire; None: nothing is scheduled.
         cors_origins: web pages that may read the API; "*" is all of them.
+        keys_file: who may ask (`hazecast.keys`); None: everybody.
         registry: opens the model registry; None: the API serves what is stored and nothing else.
     """
 
@@ -49,6 +52,7 @@ class Options:
     stale_after_hours: float = 26.0
     schedule_zone: tzinfo | None = None
     cors_origins: tuple[str, ...] = ("*",)
+    keys_file: Path | None = None
     registry: "Callable[[], Registry] | None" = None
 
 
@@ -94,8 +98,14 @@ def create_app(
 def _surround(app: FastAPI, service: Service, options: Options) -> None:
     """What every request passes through, innermost first."""
     app.add_middleware(
-        Delivery, generation=service.reader.generation, clock=service.clock, keep_seconds=service.shelf.keep_seconds
+        Delivery,
+        generation=service.reader.generation,
+        clock=service.clock,
+        keep_seconds=service.shelf.keep_seconds,
+        is_private=options.keys_file is not None,
     )
+    if options.keys_file is not None:
+        app.add_middleware(Access, keys_file=options.keys_file)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=options.cors_origins,

@@ -23,6 +23,8 @@ def app_of(parts: Wiring) -> FastAPI:
             index=parts.place.index if parts.place else DEFAULT_INDEX,
             stale_after_hours=settings.stale_after_hours,
             schedule_zone=ZoneInfo(settings.schedule_timezone),
+            cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()),
+            keys_file=settings.api_keys,
             registry=lambda: parts.registry,
         ),
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 from hazecast import __version__
 from hazecast.air.clock import floor_hour
 from hazecast.api.server import serve_api
-from hazecast.cli import backtest, index, registry, replay, show, stack, watch
+from hazecast.cli import backtest, index, keys, registry, replay, show, stack, watch
 from hazecast.cli.doctor import diagnose
 from hazecast.cli.live import ask_providers
 from hazecast.cli.pipeline import pipeline_on
@@ -223,6 +223,7 @@ def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.
 
 
 app.add_typer(backtest.group(_explains), name="backtest")
+app.add_typer(keys.group(_explains), name="api-key")
 registry.add_to(app, _wire, _explains)
 replay.add_to(app, _wire, _explains)
 app.command()(index.index)

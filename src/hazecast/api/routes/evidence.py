@@ -75,7 +75,7 @@ def quality(serving: Serving) -> schemas.QualityReport:
     """The latest check of observations: completeness and doubts by series."""
     rows = serving.reader.newest_check().sort("station_id", "pollutant")
     series = [schemas.SeriesQuality.model_validate(row) for row in rows.iter_rows(named=True)]
-    return schemas.QualityReport(checked_at=rows["checked_at"].first() if series else None, series=series)
+    return schemas.QualityReport(checked_at=rows["checked_at"][0] if series else None, series=series)
 
 
 @router.get("/health-verdicts", responses=problem_responses(503))

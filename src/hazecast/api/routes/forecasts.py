@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from hazecast.air.clock import HOUR
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.api import lookup, schemas
 from hazecast.api.answers import forecast_answer, forecast_table
@@ -128,7 +129,7 @@ def background(serving: Serving, station_id: StationId, pollutant: AskedPollutan
         )
         for (source,), hours in rows.group_by("source", maintain_order=True)
     ]
-    return schemas.Background(station_id=station_id, pollutant=pollutant, runs=runs)
+    return schemas.Background(station_id=station_id, pollutant=Pollutant(pollutant), runs=runs)
 
 
 def _tables(parts: list[pl.DataFrame]) -> pl.DataFrame:
