@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check infra-test bench browser requirements clean
+.PHONY: help install run test check infra-test bench browser secrets images backup restore engine-test requirements clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,10 +35,28 @@ bench: $(VENV)/.installed-dev  ## Benchmarks: ratios measured here and now
 browser:  ## Install Debian's Chromium for the browser test (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium
 
+secrets:  ## Make the passwords of the compose stack in secrets/ (ALERT_WEBHOOK=URL: where alerts go)
+	@bash infrastructure/containers/secrets.sh
+
+images:  ## Build the images of the compose stack
+	REVISION=$$(git rev-parse --short HEAD) docker compose build
+
+backup:  ## Save databases and tables of the running compose stack to backups/
+	@bash infrastructure/containers/backup.sh save
+
+restore:  ## Put the compose stack back as it was (FROM=backups/...)
+	@bash infrastructure/containers/backup.sh load $(FROM)
+
+engine-test: $(VENV)/.installed-dev  ## Build the images, run the stack, kill its parts; needs a container engine
+	@docker info >/dev/null 2>&1 || { echo "no container engine answers here: start one and run it again"; exit 1; }
+	HAZECAST_ENGINE_TEST=1 $(BIN)/python -m pytest -v --timeout=3600 tests/containers $(ARGS)
+
 requirements: $(VENV)/.installed-dev  ## Choose versions anew and pin them by hash
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
+	@for set in build api dashboard prefect mlflow s3; do \
+	  $(BIN)/uv pip compile -q infrastructure/containers/requirements/$$set.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o infrastructure/containers/requirements/$$set.txt || exit 1; done
 
 clean:  ## Remove the environment and all caches; HAZECAST_HOME with your data stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
