@@ -137,7 +137,13 @@ class Store:
             return (scan if where is None else scan.filter(where)).collect()
 
         rows: pl.DataFrame = self._guard(table, collect)
-        return rows.cast(table.create_empty().schema)
+        schema = table.create_empty().schema
+        if missing := ", ".join(schema.keys() - set(rows.columns)):
+            raise StoreError(
+                f"{self._name(table)} was written by an older version of Hazecast, without {missing}; move it away and "
+                "run `hazecast collect`, or choose another HAZECAST_HOME"
+            )
+        return rows.select(schema.names()).cast(schema)
 
     def _open(self, table: type[dy.Schema], version: int | None = None) -> DeltaTable | None:
         def load() -> DeltaTable | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import write_deltalake
 
 from hazecast.air.tables import WEATHER_VARIABLES, Observations, Weather
 from hazecast.errors import ContractError, StoreError
@@ -150,6 +151,12 @@ def test_a_corrupt_table_is_named_with_the_remedy(tmp_path: Path):
         data_file.write_bytes(b"garbage")
     with pytest.raises(StoreError, match=r"observations.*backup"):
         store.read(Observations)
+
+
+def test_a_table_of_an_older_version_is_named_with_the_remedy(tmp_path: Path):
+    write_deltalake(tmp_path / "observations", hours("a", 3).drop("flag_reasons").to_arrow())
+    with pytest.raises(StoreError, match=r"older version of Hazecast, without flag_reasons; .*hazecast collect"):
+        Store(str(tmp_path)).read(Observations)
 
 
 def test_a_corrupt_log_is_named_with_the_remedy(tmp_path: Path):
