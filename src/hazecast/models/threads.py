@@ -6,6 +6,7 @@ machine: there a training took ten times as long.
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import cpu_count
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -25,5 +26,5 @@ def in_turn(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Resul
 
 def side_by_side(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
     """`work` done on every task, results in the order of the tasks; an error of any of them is raised."""
-    with threadpool_limits(1), ThreadPoolExecutor() as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(work, tasks))
