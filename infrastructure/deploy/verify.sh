@@ -15,7 +15,7 @@ ensure_forecast() {
     say "issued at $(jq -r .issued_at <<<"$answer")"
     return
   fi
-  say "none: $(jq -r '.detail // "the API does not answer"' <<<"$answer" 2>/dev/null || true)"
+  say "none: $(jq -rs 'last | .detail // "the API does not answer"' <<<"$answer" 2>/dev/null || true)"
   if grep -q 'no forecast yet' <<<"$answer"; then command='["hazecast", "run", "full"]'; fi
   (run_once "$(output .one_off.value.worker)" worker "$command")
 }
@@ -30,6 +30,6 @@ verify_release() {
   local ready
   answers /api/v1/health >/dev/null || die "the API does not answer at /api/v1/health"
   answers /_stcore/health >/dev/null || die "the dashboard does not answer at /_stcore/health"
-  ready=$(answers /api/v1/ready) || die "there is no fresh forecast: $(jq -r '.detail // .' <<<"$ready" 2>/dev/null)" "docs/aws/runbooks.md#forecast-age"
+  ready=$(answers /api/v1/ready) || die "there is no fresh forecast: $(jq -rs 'last | .detail // .' <<<"$ready" 2>/dev/null)" "docs/aws/runbooks.md#forecast-age"
   say "API and dashboard answer; the forecast was issued at $(jq -r .issued_at <<<"$ready")"
 }

@@ -75,7 +75,7 @@ class Account:
             "CALLS": str(self._calls),
             "OUTPUTS": str(outputs),
             "SMOKE_URL": url,
-            "RETRY_SECONDS": "0",
+            "RETRY_SECONDS": "1",
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         }
 
@@ -83,6 +83,7 @@ class Account:
         ec2 = boto3.client("ec2", endpoint_url=address, region_name="us-east-1", **_KEYS)
         ecr = boto3.client("ecr", endpoint_url=address, region_name="us-east-1", **_KEYS)
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         group = ec2.create_security_group(GroupName="worker", Description="worker", VpcId=vpc)["GroupId"]
         self.ecs.create_cluster(clusterName=CLUSTER)
