@@ -10,17 +10,19 @@ from hazecast.air.clock import parse_utc
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
-def read_time(text: str) -> datetime:
+def read_time(given: object) -> datetime:
     """An ISO 8601 time with its zone, as UTC, in a year somebody may have measured.
 
     Raises:
         ValueError: not ISO 8601, without a zone, or outside 1900…2200.
     """
-    year = text[:4]
-    if not (year.isdecimal() and FIRST_YEAR <= int(year) <= LAST_YEAR):
-        raise ValueError(f"{text!r} is not an ISO 8601 time in the years {FIRST_YEAR} to {LAST_YEAR}")
+    if isinstance(given, datetime):
+        return parse_utc(given.isoformat())
+    year = given[:4] if isinstance(given, str) else ""
+    if not (isinstance(given, str) and year.isdecimal() and FIRST_YEAR <= int(year) <= LAST_YEAR):
+        raise ValueError(f"{given!r} is not an ISO 8601 time in the years {FIRST_YEAR} to {LAST_YEAR}")
     # A bare + in an address arrives as a space.
-    return parse_utc(text.replace(" ", "+"))
+    return parse_utc(given.replace(" ", "+"))
 
 
 UtcTime = Annotated[AwareDatetime, BeforeValidator(read_time)]

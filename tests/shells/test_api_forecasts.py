@@ -1,0 +1,261 @@
+"""Forecasts of many stations, in every format, with an index, day by day."""
+
+import io
+from datetime import timedelta
+
+import polars as pl
+import pytest
+import small_store
+from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
+
+from hazecast.air.indices import INDICES
+from hazecast.air.tables import Background
+from hazecast.api.days import trend
+from hazecast.api.where import distance_km
+from hazecast.store import Store
+
+FORECASTS = "/api/v1/forecasts"
+
+
+def iso(time):
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def asked(client, path, **query):
+    answer = client.get(path, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_all_series_without_a_question(client):
+    found = asked(client, FORECASTS)["forecasts"]
+    assert [(one["station_id"], one["pollutant"]) for one in found] == [
+        (DONGSI, "pm25"),
+        (HARBOUR, "pm25"),
+        (HARBOUR, "no2"),
+    ]
+
+
+def test_pollutants_quantiles_and_hours_are_chosen(client):
+    found = asked(
+        client,
+        FORECASTS,
+        station_id=HARBOUR,
+        pollutant="no2",
+        quantiles="q10,q90",
+        since=iso(NOW.replace(minute=0)),
+        until=iso(NOW.replace(minute=0) + 3 * HOUR),
+    )["forecasts"]
+    assert len(found) == 1
+    assert [hour["lead_hours"] for hour in found[0]["hours"]] == [4, 5, 6]
+    assert {"q10", "q90"} < set(found[0]["hours"][0]) and "q50" not in found[0]["hours"][0]
+
+
+def test_the_nearest_stations_come_first_with_their_distance(client):
+    found = asked(client, "/api/v1/stations", latitude=0.0, longitude=0.0, nearest=2)["stations"]
+    assert [one["station_id"] for one in found] == [EMPTY, HARBOUR]  # Dongsi lies nobody knows where
+    assert found[0]["distance_km"] == pytest.approx(248.6, abs=0.2)
+    assert asked(client, "/api/v1/stations", latitude=0, longitude=0, within_km=300)["stations"] == found[:1]
+    assert asked(client, FORECASTS, latitude=60, longitude=25)["forecasts"][0]["distance_km"] > 0
+
+
+def test_distance_over_a_quarter_of_the_earth():
+    assert distance_km((0, 0), (90, 0)) == pytest.approx(10_007.5, abs=0.2)
+    assert distance_km((60.16, 24.95), (60.16, 24.95)) == 0
+
+
+@pytest.mark.parametrize(
+    ("bbox", "inside"),
+    [
+        ("24,60,26,61", [HARBOUR]),
+        ("-180,-90,180,90", [HARBOUR, EMPTY]),
+        ("170,-10,10,10", [EMPTY]),  # across the date line
+        ("30,60,40,61", []),
+    ],
+)
+def test_a_box_holds_the_stations_in_it(client, bbox, inside):
+    assert [one["station_id"] for one in asked(client, "/api/v1/stations", bbox=bbox)["stations"]] == inside
+
+
+def test_pages_follow_each_other_and_end(client):
+    seen, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        page = asked(client, "/api/v1/stations", limit=1, **({"cursor": cursor} if cursor else {}))
+        seen += [one["station_id"] for one in page["stations"]]
+        cursor, pages = page["next_cursor"], pages + 1
+    assert seen == [DONGSI, HARBOUR, EMPTY]
+    assert pages == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"latitude": 1},
+        {"bbox": "1,2,3"},
+        {"bbox": "1,9,2,3"},
+        {"bbox": "a,b,c,d"},
+        {"cursor": "%%%"},
+        {"latitude": 91, "longitude": 0},
+        {"format": "xml"},
+        {"limit": 0},
+    ],
+)
+def test_what_cannot_be_answered_is_refused(client, query):
+    assert client.get("/api/v1/stations", params=query).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ({"station_id": "nowhere"}, "station"),
+        ({"pollutant": "co2"}, "pollutant"),
+        ({"quantiles": "q99"}, "quantile"),
+        ({"index": "none"}, "index"),
+        ({"issued_at": iso(ISSUED + HOUR)}, "issue time"),
+    ],
+)
+def test_what_is_not_known_lists_what_is(client, query, kind):
+    answer = client.get(FORECASTS, params=query)
+    assert answer.status_code == 404
+    assert kind in answer.json()["detail"]
+    assert answer.json()["known"]
+
+
+def test_the_archive_is_read_for_all_stations(client):
+    yesterday = ISSUED - timedelta(days=1)
+    found = asked(client, FORECASTS, issued_at=iso(yesterday))["forecasts"]
+    assert {one["issued_at"] for one in found} == {iso(yesterday)}
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])
+def test_tables_hold_the_stored_numbers(client, kind):
+    body = client.get(FORECASTS, params={"format": kind, "pollutant": "pm25"}).content
+    read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc_stream}[kind]
+    table = read(io.BytesIO(body))
+    mine = table.filter(pl.col("station_id") == HARBOUR)
+    assert mine["q90"].to_list() == pytest.approx(small_store.forecast(HARBOUR, "pm25")["q90"].to_list())
+    assert mine["latitude"].unique().to_list() == [60.16]
+    assert table.height == 144
+
+
+def test_csv_writes_times_as_json_does(client):
+    head, first, *_ = client.get(f"/api/v1/stations/{DONGSI}/forecast?format=csv").text.splitlines()
+    assert head.startswith("station_id,pollutant,issued_at,valid_at,lead_hours,mean,q05")
+    assert first.startswith(f"dongsi,pm25,{iso(ISSUED)},{iso(ISSUED)},1,")
+
+
+def test_maps_have_a_point_where_one_is_known(client):
+    answer = client.get("/api/v1/stations", headers={"Accept": "application/geo+json"})
+    assert answer.headers["content-type"] == "application/geo+json"
+    points = {one["properties"]["station_id"]: one["geometry"] for one in answer.json()["features"]}
+    assert points == {
+        DONGSI: None,
+        HARBOUR: {"type": "Point", "coordinates": [24.95, 60.16]},
+        EMPTY: {"type": "Point", "coordinates": [2.0, 1.0]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("text/csv;q=0.2, application/json", "application/json"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        ("text/*", "text/csv; charset=utf-8"),
+    ],
+)
+def test_accept_chooses_the_format(client, accept, content_type):
+    assert client.get("/api/v1/stations", headers={"Accept": accept}).headers["content-type"] == content_type
+
+
+def test_a_format_nobody_serves_is_not_acceptable(client):
+    answer = client.get("/api/v1/stations", headers={"Accept": "application/pdf"})
+    assert answer.status_code == 406
+    assert "text/csv" in answer.json()["detail"]
+    assert client.get(f"/api/v1/stations/{DONGSI}/observations?format=geojson").status_code == 406
+
+
+def test_the_index_of_an_hour_is_that_of_the_hours_behind_it(client):
+    found = asked(client, f"/api/v1/stations/{HARBOUR}/forecast", pollutant="pm25", index="us-epa")
+    assert found["index"]["index"] == "us-epa"
+    hour = found["hours"][20]
+    # The same from the tables by the index engine itself: what was observed before the issue, medians after it.
+    kept = ["pollutant", "observed_at", "concentration_ugm3"]
+    parts = []
+    for pollutant in ("pm25", "no2"):
+        observed = small_store.observations(HARBOUR, pollutant, until=NOW)
+        parts.append(observed.filter((pl.col("flag") == "ok") & (pl.col("observed_at") < ISSUED)).select(kept))
+        ahead = small_store.forecast(HARBOUR, pollutant)
+        parts.append(ahead.rename({"valid_at": "observed_at", "q50": "concentration_ugm3"}).select(kept))
+    expected = INDICES["us-epa"].from_hourly(pl.concat(parts), ISSUED + 20 * HOUR)
+    assert (hour["index"]["value"], hour["index"]["band"]) == (expected.value, expected.band)
+    assert hour["index"]["dominant_pollutant"] == expected.dominant_pollutant
+    assert "index" not in asked(client, f"/api/v1/stations/{HARBOUR}/forecast")["hours"][0]
+
+
+def test_an_index_that_lacks_pollutants_says_so(client):
+    hour = asked(client, f"/api/v1/stations/{HARBOUR}/forecast", index="in-naqi")["hours"][0]["index"]
+    assert (hour["status"], hour["value"], hour["band"], hour["level"]) == ("insufficient data", None, None, None)
+
+
+def test_days_are_local_and_ahead(client):
+    found = asked(client, f"/api/v1/stations/{DONGSI}/summary")
+    assert found["timezone"] == "Asia/Shanghai"
+    # 09:30 UTC is 17:30 in Beijing: hours from 17:00 to midnight are left of the first day.
+    assert [(day["day"], day["n_hours"]) for day in found["days"]] == [
+        ("2026-03-29", 7),
+        ("2026-03-30", 24),
+        ("2026-03-31", 24),
+        ("2026-04-01", 14),
+    ]
+    first = found["days"][0]
+    ahead = small_store.forecast(DONGSI, "pm25").filter(pl.col("valid_at") >= NOW.replace(minute=0)).head(7)
+    assert first["pollutants"][0]["max_ugm3"] == ahead["q50"].max()
+    assert first["pollutants"][0]["mean_ugm3"] == pytest.approx(ahead["mean"].mean())
+    assert "PM2.5" in first["pollutants"][0]["words"]
+    assert first["advice"] and first["index"]["band"]
+    assert first["worst_at"] >= iso(NOW.replace(minute=0))
+
+
+def test_summaries_of_all_stations_use_the_index_asked_for(client):
+    found = asked(client, "/api/v1/summaries", index="uk-daqi")["summaries"]
+    assert [one["station_id"] for one in found] == [DONGSI, HARBOUR]
+    assert {one["index"]["index"] for one in found} == {"uk-daqi"}
+
+
+def test_a_summary_of_the_past_has_no_days(client, clock):
+    clock.advance(days=5)
+    found = asked(client, f"/api/v1/stations/{DONGSI}/summary")
+    assert (found["days"], found["status"]) == ([], "stale")
+
+
+@pytest.mark.parametrize(
+    ("mean", "before", "said"),
+    [(23, 20, "rising"), (20, 23, "falling"), (21, 20, "steady"), (5, None, None), (5, 0, None)],
+)
+def test_a_trend_is_more_than_fifteen_percent(mean, before, said):
+    assert trend(mean, before) == said
+
+
+def test_the_newest_run_of_each_background_model_is_shown_beside(make_client, tmp_path):
+    store = Store(str(tmp_path))
+    small_store.fill(tmp_path)
+    runs = [("cams", 18, 0.0), ("cams", 6, 1.0), ("silam", 6, 2.0), ("silam", -5, 9.0)]  # the last is not out yet
+    rows = [
+        (DONGSI, "pm25", source, ISSUED - age * HOUR, ISSUED + k * HOUR, value + k, ISSUED - (age - 3) * HOUR)
+        for source, age, value in runs
+        for k in range(-2, 3)
+    ]
+    store.upsert(Background, pl.DataFrame(rows, schema=Background.create_empty().schema, orient="row"))
+    found = asked(make_client(store), f"/api/v1/stations/{DONGSI}/background")["runs"]
+    assert [(run["source"], run["issued_at"]) for run in found] == [
+        ("cams", iso(ISSUED - 6 * HOUR)),
+        ("silam", iso(ISSUED - 6 * HOUR)),
+    ]
+    assert [hour["concentration_ugm3"] for hour in found[0]["hours"]] == [1.0, 2.0, 3.0]
+
+
+def test_one_station_by_its_id(client):
+    assert asked(client, f"/api/v1/stations/{HARBOUR}")["name"] == "Simulated Harbour"
+    assert client.get("/api/v1/stations/no/where").status_code == 404
