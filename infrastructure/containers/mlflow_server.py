@@ -1,6 +1,6 @@
-"""The MLflow server on PostgreSQL: `mlflow_server.py` brings the database to its schema and serves; no password in argv.
+"""The MLflow server on PostgreSQL: brings the database to its schema, then serves; no password is in its arguments.
 
-DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD say which database; MLFLOW_ARTIFACTS_DESTINATION where artifacts go and
+DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD say which database, MLFLOW_ARTIFACTS_DESTINATION where artifacts go,
 MLFLOW_SERVER_ALLOWED_HOSTS by which names the server may be called. PGSSLMODE is read by the driver.
 """
 

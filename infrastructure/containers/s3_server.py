@@ -1,7 +1,7 @@
-"""The S3 store: Swift's four servers and two updaters as one service; when one ends, all end and the container restarts.
+"""The S3 store: Swift's four servers and two updaters as one service; when one ends, all end.
 
-S3_USERS names the accounts ("tables artifacts"). The access key of an account is `account:hazecast`, its secret key comes
-in S3_<ACCOUNT>_KEY. Everything is kept under /data, one copy; the rings say so and are part of the image.
+S3_USERS names the accounts ("tables artifacts"). The access key of an account is `account:hazecast`, its secret key
+comes in S3_<ACCOUNT>_KEY. Everything is kept under /data, one copy; the rings say so and are part of the image.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Start a program with its secrets: NAME_FILE=/run/secrets/x becomes NAME, the way the official images of databases do.
 
-The program takes this one's place, so it gets the signals; a secret stands in no image, no compose file and no `inspect`.
+The program takes this one's place, so it gets the signals. A secret stands in no image, no compose file and no
+`docker inspect`.
 """
 
 import os

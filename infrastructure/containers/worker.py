@@ -1,7 +1,7 @@
 """The worker of the compose stack: goes on with what died with the worker before it, and asks for the first full run.
 
-A killed container takes its runs with it, and the compose stack has one worker: what is recorded as under way when it starts
-is dead. It is scheduled anew; a pipeline that is run again changes nothing that it has stored already.
+A killed container takes its runs with it, and the compose stack has one worker: what is recorded as under way when it
+starts is dead. It is scheduled anew; a pipeline that is run again changes nothing that it has stored already.
 """
 
 import quiet  # noqa: F401 - settings that must be there before Prefect is

@@ -1,0 +1,83 @@
+"""The compose stack of the engine tests: its commands, its services, and what it answers."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+API = "http://127.0.0.1:8000/api/v1"
+
+
+def compose(*words: str, seconds: float = 600) -> str:
+    """What `docker compose …` prints.
+
+    Raises:
+        AssertionError: it fails; with what it said.
+    """
+    done = subprocess.run(
+        ["docker", "compose", *words], cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert done.returncode == 0, f"docker compose {' '.join(words)}: {done.stderr[-2000:]}"
+    return done.stdout
+
+
+def services() -> list[str]:
+    """Every service whose image is here or can be built; Grafana's is nowhere but in its registry."""
+    described = json.loads(compose("config", "--format", "json"))["services"]
+    return [name for name, service in described.items() if "build" in service or _has_image(service["image"])]
+
+
+def _has_image(image: str) -> bool:
+    asked = subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False)
+    return asked.returncode == 0 or image.startswith("hazecast-")
+
+
+def states() -> dict[str, str]:
+    """Health of every running service."""
+    lines = compose("ps", "--format", "json").splitlines()
+    return {line["Service"]: line["Health"] or line["State"] for line in map(json.loads, lines)}
+
+
+def kill(service: str) -> None:
+    """End the service's first process from outside, as the kernel would that runs out of memory."""
+    container = compose("ps", "--quiet", service).strip()
+    asked = ["docker", "inspect", "--format", "{{.State.Pid}}", container]
+    os.kill(int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout), signal.SIGKILL)
+
+
+def ask(url: str) -> tuple[int, str]:
+    """Status and body; 0 when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as err:
+        return err.code, err.read().decode(errors="replace")
+    except OSError:
+        return 0, ""
+
+
+def api(path: str) -> Any:
+    """What the API answers, decoded."""
+    status, body = ask(f"{API}/{path}")
+    assert status == 200, f"{path}: {status} {body[:300]}"
+    return json.loads(body)
+
+
+def until(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
+    """Wait for `condition`; how long it took [s].
+
+    Raises:
+        AssertionError: it did not come true in time.
+    """
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"{what}: not within {seconds:.0f} s; {states()}"
+        time.sleep(1)
+    return time.monotonic() - began
