@@ -56,6 +56,7 @@ module "logs" {
 
   name           = local.bucket_names["logs"]
   purpose        = "Access logs"
+  has_own_key    = false
   lifecycle_days = { infrequent = 0, expire = var.log_retention_days, old_version = 7 }
   statements     = [data.aws_iam_policy_document.balancer_logs.json, data.aws_iam_policy_document.bucket_logs.json]
   is_disposable  = !var.is_protected

@@ -1,7 +1,3 @@
-locals {
-  is_own_key = var.key_arn != ""
-}
-
 resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV2_AWS_62:Nothing waits for objects; flows run by the clock
   bucket        = var.name
@@ -39,11 +35,11 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
   rule {
-    bucket_key_enabled = local.is_own_key
+    bucket_key_enabled = var.has_own_key
 
     apply_server_side_encryption_by_default {
-      sse_algorithm     = local.is_own_key ? "aws:kms" : "AES256"
-      kms_master_key_id = local.is_own_key ? var.key_arn : null
+      sse_algorithm     = var.has_own_key ? "aws:kms" : "AES256"
+      kms_master_key_id = var.has_own_key ? var.key_arn : null
     }
   }
 }

@@ -8,8 +8,14 @@ variable "purpose" {
   type        = string
 }
 
+variable "has_own_key" {
+  description = "Whether key_arn encrypts the objects, or keys of S3 itself (the only ones that access logs can be written with)."
+  type        = bool
+  default     = true
+}
+
 variable "key_arn" {
-  description = "KMS key of the objects; empty: keys of S3 itself (the only ones that access logs can be written with)."
+  description = "KMS key of the objects."
   type        = string
   default     = ""
 }
