@@ -9,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazecast.air.limits import LIMITS
-from hazecast.dashboard import words
-from hazecast.dashboard.canvas import epoch_ms, span
+from hazecast.dashboard.axes import epoch_ms
+from hazecast.dashboard.canvas import stretch_canvas
 from hazecast.dashboard.chart import fan_chart
 from hazecast.dashboard.client import Api, ApiDown, ApiProblem
+from hazecast.dashboard.frame import plain
+from hazecast.dashboard.language import read_language
+from hazecast.dashboard.tiles import tiles
 from hazecast.dashboard.view import load_view
+from hazecast.dashboard.visit import Visit, station_labels
+
+ENGLISH = read_language("en")
 
 
 @pytest.fixture
@@ -29,7 +35,13 @@ def view_of(client, station_id, pollutant):
 
     api = Api("http://api", transport=httpx.MockTransport(answer))
     station = next(station for station in api.stations() if station["station_id"] == station_id)
-    return load_view(api, station, pollutant, now=small_store.NOW)
+    forecast, missing = api.forecast_if_any(station_id, pollutant)
+    visit = Visit(api, ENGLISH, api.status(), api.stations(), station, pollutant, None, forecast, missing)
+    return load_view(visit, pollutant)
+
+
+def span(view):
+    return stretch_canvas(view, since=small_store.NOW - timedelta(days=7))
 
 
 def layers_with(chart, **mark):
@@ -68,16 +80,16 @@ def test_table_names_its_origin_and_both_times(view):
 
 
 def test_days_begin_at_the_stations_midnight_across_the_clock_change(view):
-    starts = [start.astimezone(UTC).hour for start in span(view).midnights()]
+    starts = [start.astimezone(UTC).hour for start in span(view).span.midnights()]
     assert starts == [22] * 7 + [21] * 3
 
 
 def test_every_midnight_is_labelled(view):
     axis = next(layers_with(fan_chart(span(view), dark=False), type="area"))[0]["encoding"]["x"]["axis"]
     labels = axis["labelExpr"]
-    for start in span(view).midnights():
-        assert f"{epoch_ms(start)}: ['{start:%a}', '{start:%d %b}']" in labels
-    assert axis["title"] == "Station time, Europe/Helsinki (UTC+03:00)"
+    for start in span(view).span.midnights():
+        assert f"{epoch_ms(start)}: ['{start:%a}', '{start.day} {start:%b}']" in labels
+    assert axis["title"] == "Station time, Europe/Helsinki (UTC+02:00, UTC+03:00)"
     assert all(value["utc"] for value in axis["values"])
 
 
@@ -112,37 +124,37 @@ def test_far_limits_do_not_flatten_the_chart(client):
 
 def test_equal_limits_share_a_line(view):
     same = [{"key": limit.key, "label": limit.label, "concentration_ugm3": 20.0} for limit in LIMITS["pm10"]]
-    view.forecast["limits"] = same
+    view.visit.forecast["limits"] = same
     drawn = json.dumps(fan_chart(span(view), dark=False).to_dict(), ensure_ascii=False)
     assert f"{same[0]['label']} and {same[1]['label']}: 20 µg/m³" in drawn
 
 
 def test_tiles_quote_the_forecast(view):
     ahead = view.ahead()
-    tiles = words.tiles(view)
-    assert tiles[1].value == f"{ahead['q50'].max():.1f} µg/m³"
-    assert tiles[2].value == f"{ahead['p_exceed_who'].max():.0%}".replace("%", " %")
+    shown = tiles(view)
+    assert shown[1].value == f"{ahead['q50'].max():.1f} µg/m³"
+    assert shown[2].value == f"{ahead['p_exceed_who'].max():.0%}".replace("%", " %")
 
 
 @pytest.mark.parametrize(
     ("hours", "told"), [(0.5, "30 min"), (-0.2, "0 min"), (1, "1 h"), (71.6, "72 h"), (100, "4 days")]
 )
 def test_ages(hours, told):
-    assert words.age(hours) == told
+    assert ENGLISH.age(hours) == told
 
 
 @given(st.floats(0, 1))
 def test_a_chance_is_never_certain(probability):
-    assert words.chance(probability) not in ("0 %", "100 %")
+    assert ENGLISH.chance(probability) not in ("0 %", "100 %")
 
 
 def test_stations_of_one_name_are_told_apart():
     stations = [{"station_id": key, "name": name} for key, name in (("a", "Centre"), ("b", "Centre"), ("c", "Port"))]
-    assert words.station_labels(stations) == {"a": "Centre (a)", "b": "Centre (b)", "c": "Port"}
+    assert station_labels(stations) == {"a": "Centre (a)", "b": "Centre (b)", "c": "Port"}
 
 
 def test_names_are_shown_as_they_are():
-    assert words.plain("*St. [x](http://y)* $1") == r"\*St\. \[x\]\(http\://y\)\* \$1"
+    assert plain("*St. [x](http://y)* $1") == r"\*St\. \[x\]\(http\://y\)\* \$1"
 
 
 def test_client_tells_a_dead_api_from_a_refusing_one():

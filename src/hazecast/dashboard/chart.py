@@ -1,46 +1,20 @@
 """The fan chart: last week's observations and the forecast with its uncertainty."""
 
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import altair as alt
 import polars as pl
 
-from hazecast.dashboard.canvas import Canvas, epoch_ms
-from hazecast.dashboard.words import pollutant_label
+from hazecast.dashboard.axes import epoch_ms, number_locale
+from hazecast.dashboard.canvas import Canvas
+from hazecast.dashboard.palette import Palette, palette
+from hazecast.dashboard.visit import pollutant_label
 
 HEIGHT_PX = 420
-BANDS = (("90 % band", "q05", "q95"), ("80 % band", "q10", "q90"), ("50 % band", "q25", "q75"))
-SERIES = ("observed", "forecast median", "50 % band", "80 % band", "90 % band")
-LEGEND = alt.Legend(title=None, orient="top", columns=3, symbolType="square", symbolStrokeWidth=0)
+BANDS = (("band_90", "q05", "q95"), ("band_80", "q10", "q90"), ("band_50", "q25", "q75"))
+SERIES = ("observed", "median", "band_50", "band_80", "band_90")
 MARKS = {"suspicious": "circle", "invalid": "cross"}
-
-
-class Colours(NamedTuple):
-    """Tints of one blue and two limits, safe for colour-blind eyes; `series` in the order of SERIES."""
-
-    series: tuple[str, str, str, str, str]
-    limits: tuple[str, str]
-    doubted: str
-    now: str
-    background: str
-
-
-# The backgrounds are those of .streamlit/config.toml.
-LIGHT = Colours(
-    series=("#1f2430", "#00507d", "#6fb0d6", "#a9cfe6", "#d8e9f4"),
-    limits=("#b34700", "#7a3e9d"),
-    doubted="#8a8f98",
-    now="#5f6570",
-    background="#ffffff",
-)
-DARK = Colours(
-    series=("#f2f2f2", "#9adbff", "#2a7aa5", "#1d5675", "#163e54"),
-    limits=("#ff9f5a", "#d7a6ff"),
-    doubted="#9aa0aa",
-    now="#b8bdc7",
-    background="#12151b",
-)
 
 
 def fan_chart(canvas: Canvas, *, dark: bool) -> alt.LayerChart:
@@ -48,56 +22,66 @@ def fan_chart(canvas: Canvas, *, dark: bool) -> alt.LayerChart:
 
     Doubted observations are hollow grey marks outside the line; those beyond the scale sit on its upper edge.
     """
-    colours = DARK if dark else LIGHT
+    colours = palette(dark=dark)
     layers = [*_bands(canvas, colours), *_median(canvas, colours), *_observed(canvas, colours)]
-    layers += [*_doubted(canvas, colours), *_limits(canvas, colours), *_now(canvas, colours)]
-    what = f"{pollutant_label(canvas.view.pollutant)} at {canvas.view.station['name']}"
-    return alt.layer(*layers).properties(
-        height=HEIGHT_PX,
-        usermeta={"embedOptions": {"actions": False}},
-        description=f"{what}: observations of the last 7 days and the forecast with its bands; values in the table.",
-    )
+    layers += [*_background(canvas, colours), *_doubted(canvas, colours), *_limits(canvas, colours)]
+    layers += _now(canvas, colours)
+    chart = alt.layer(*layers).properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
+    return chart.configure(locale=number_locale(canvas.view.visit.words))
 
 
-def _bands(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
-    hours, colour = canvas.view.hours, _colour(colours)
+def described(canvas: Canvas) -> str:
+    """What the chart shows, for people who do not see it."""
+    visit, pollutant = canvas.view.visit, pollutant_label(canvas.view.pollutant)
+    return visit.words.say("chart.description", pollutant=pollutant, station=visit.station["name"])
+
+
+def _bands(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
+    hours, colour = canvas.view.hours, _colour(canvas, colours)
     drawn = [(_place(hours, canvas, value=low, series=name), high) for name, low, high in BANDS]
     return [chart.mark_area().encode(y2=f"{high}:Q", color=colour) for chart, high in drawn]
 
 
-def _median(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
-    chart = _place(canvas.view.hours, canvas, value="q50", series="forecast median")
+def _median(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
+    chart = _place(canvas.view.hours, canvas, value="q50", series="median")
+    say = canvas.view.visit.words.say
+    limits = ((key, say("chart.above", limit=key.upper())) for key in ("who", "eu"))
     told = [
-        alt.Tooltip("when:N", title="Hour"),
+        alt.Tooltip("when:N", title=say("chart.hour")),
         *(alt.Tooltip(f"{name}:Q", title=name, format=",.1f") for name in ("q05", "q10", "q25", "q50", "q75")),
         *(alt.Tooltip(f"{name}:Q", title=name, format=",.1f") for name in ("q90", "q95")),
-        *(alt.Tooltip(f"p_exceed_{key}:Q", title=f"P above {key.upper()}", format=".0%") for key in ("who", "eu")),
+        *(alt.Tooltip(f"p_exceed_{key}:Q", title=title, format=".0%") for key, title in limits),
     ]
-    line = chart.mark_line(strokeWidth=2.5).encode(color=_colour(colours))
+    line = chart.mark_line(strokeWidth=2.5).encode(color=_colour(canvas, colours))
     # Unseen bars over the whole fan, so that the pointer need not hit the line.
     return [line, chart.mark_bar(opacity=0, width=4).encode(y="q05:Q", y2="q95:Q", tooltip=told)]
 
 
-def _observed(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
-    hours = pl.datetime_range(canvas.first, canvas.last, "1h", time_unit="us", time_zone="UTC", eager=True)
+def _observed(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
+    hours = pl.datetime_range(canvas.span.first, canvas.span.last, "1h", time_unit="us", time_zone="UTC", eager=True)
     trusted = canvas.view.observed.filter(pl.col("flag") == "ok")
     # Hours without a trusted value break the line instead of being bridged.
     grid = hours.alias("hour_start").to_frame().join(trusted, on="hour_start", how="left")
-    chart = _place(grid, canvas, value="observed_ugm3", series="observed").encode(color=_colour(colours))
-    told = [alt.Tooltip("when:N", title="Hour"), alt.Tooltip("value:Q", title="Observed", format=",.1f")]
+    chart = _place(grid, canvas, value="observed_ugm3", series="observed").encode(color=_colour(canvas, colours))
+    say = canvas.view.visit.words.say
+    told = [
+        alt.Tooltip("when:N", title=say("chart.hour")),
+        alt.Tooltip("value:Q", title=say("chart.observed"), format=",.1f"),
+    ]
     return [chart.mark_line(strokeWidth=1.2), chart.mark_point(filled=True, size=14, opacity=1).encode(tooltip=told)]
 
 
-def _doubted(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
+def _doubted(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
     drawn = pl.col("observed_ugm3").clip(canvas.bottom, canvas.top).alias("drawn")
     doubted = canvas.view.observed.filter(pl.col("flag") != "ok").with_columns(drawn)
     if doubted.is_empty():
         return []
+    say = canvas.view.visit.words.say
     told = [
-        alt.Tooltip("when:N", title="Hour"),
-        alt.Tooltip("observed_ugm3:Q", title="Measured", format=",.1f"),
-        alt.Tooltip("flag:N", title="Doubt"),
-        alt.Tooltip("flag_reasons:N", title="Why"),
+        alt.Tooltip("when:N", title=say("chart.hour")),
+        alt.Tooltip("observed_ugm3:Q", title=say("chart.measured"), format=",.1f"),
+        alt.Tooltip("flag:N", title=say("chart.doubt")),
+        alt.Tooltip("flag_reasons:N", title=say("chart.why")),
     ]
     chart = _place(doubted, canvas, value="drawn").mark_point(filled=False, size=55, color=colours.doubted)
     marks = alt.Scale(domain=list(MARKS), range=list(MARKS.values()))
@@ -105,21 +89,34 @@ def _doubted(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
     return [chart.encode(shape=shape, tooltip=told)]
 
 
-def _limits(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
+def _background(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
+    """What physics models say of the same hours, dashed."""
+    colour, say = _colour(canvas, colours), canvas.view.visit.words.say
+    layers = []
+    for source in canvas.view.background_sources:
+        rows = canvas.view.background.filter(pl.col("source") == source)
+        chart = _place(rows, canvas, value="concentration_ugm3").transform_calculate(series=f"'{source}'")
+        told = [alt.Tooltip("when:N", title=say("chart.hour")), alt.Tooltip("value:Q", title=source, format=",.1f")]
+        layers.append(chart.mark_line(strokeDash=[5, 3], strokeWidth=2).encode(color=colour, tooltip=told))
+    return layers
+
+
+def _limits(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
     """Dashed lines named at alternate ends, so that close ones do not overprint each other."""
     by_value = groupby(sorted(canvas.limits, key=_value_of), key=_value_of)
-    layers = []
+    words, layers = canvas.view.visit.words, []
     for (value, same), colour, side in zip(by_value, colours.limits, ("left", "right"), strict=False):
-        label = f"{' and '.join(limit['label'] for limit in same)}: {value:,g} µg/m³"
+        names = f" {words.say('chart.and')} ".join(words.translated(limit["label"]) for limit in same)
+        label = f"{names}: {words.limit(value)}"
         ends = _place(_ends(canvas, value), canvas, value="value")
         layers.append(ends.mark_line(color=colour, strokeDash=[6, 4], strokeWidth=1.5))
-        end = ends.transform_filter(alt.datum.at == epoch_ms(canvas.first if side == "left" else canvas.last))
+        end = ends.transform_filter(alt.datum.at == epoch_ms(canvas.span.first if side == "left" else canvas.span.last))
         layers += _written(end, label, colour=colour, background=colours.background, align=side)
     return layers
 
 
 def _ends(canvas: Canvas, value: float) -> pl.DataFrame:
-    times = pl.Series("hour_start", [canvas.first, canvas.last], dtype=pl.Datetime("us", "UTC"))
+    times = pl.Series("hour_start", [canvas.span.first, canvas.span.last], dtype=pl.Datetime("us", "UTC"))
     return times.to_frame().with_columns(value=pl.lit(value))
 
 
@@ -127,10 +124,13 @@ def _value_of(limit: dict[str, Any]) -> float:
     return float(limit["concentration_ugm3"])
 
 
-def _now(canvas: Canvas, colours: Colours) -> list[alt.Chart]:
-    here = _place(pl.DataFrame({"hour_start": [canvas.view.now], "value": [canvas.top]}), canvas, value="value")
+def _now(canvas: Canvas, colours: Palette) -> list[alt.Chart]:
+    if canvas.view.visit.now > canvas.span.last:
+        return []
+    here = _place(pl.DataFrame({"hour_start": [canvas.view.visit.now], "value": [canvas.top]}), canvas, value="value")
     rule = here.mark_rule(color=colours.now, strokeWidth=1.2).encode(y=alt.value(0), y2=alt.value("height"))
-    label = f"now {canvas.view.now.astimezone(canvas.view.zone):%H:%M}"
+    visit = canvas.view.visit
+    label = visit.words.say("chart.now", time=f"{visit.now.astimezone(visit.zone):%H:%M}")
     return [rule, *_written(here, label, colour=colours.now, background=colours.background, baseline="top")]
 
 
@@ -145,13 +145,14 @@ def _written(
 
 
 def _place(rows: pl.DataFrame, canvas: Canvas, *, value: str, series: str | None = None) -> alt.Chart:
-    """`rows` on the canvas's axes: `at` from hour_start, `value` from the column named, `when` the hour in words."""
-    when = pl.col("hour_start").dt.convert_time_zone(canvas.view.zone.key).dt.strftime("%a %d %b %H:%M")
-    # As floats: the page hands 64-bit integers to the browser as BigInt, which its scales cannot place.
-    at = pl.col("hour_start").dt.epoch("ms").cast(pl.Float64)
-    placed = rows.with_columns(at=at, when=when, value=pl.col(value), series=pl.lit(series)).drop("hour_start")
-    return alt.Chart(placed).encode(x=canvas.time_axis(), y=canvas.concentration_axis())
+    """`rows` on the canvas's axes: hours by hour_start, `value` from the column named."""
+    name = None if series is None else canvas.view.visit.words.say(f"chart.{series}")
+    placed = canvas.span.placed(rows).with_columns(value=pl.col(value), series=pl.lit(name))
+    return alt.Chart(placed).encode(x=canvas.span.time_axis(), y=canvas.concentration_axis())
 
 
-def _colour(colours: Colours) -> alt.Color:
-    return alt.Color("series:N", scale=alt.Scale(domain=SERIES, range=colours.series), legend=LEGEND)
+def _colour(canvas: Canvas, colours: Palette) -> alt.Color:
+    names = [canvas.view.visit.words.say(f"chart.{name}") for name in SERIES] + canvas.view.background_sources
+    tints = [*colours.series, *colours.others][: len(names)]
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolType="square", symbolStrokeWidth=0)
+    return alt.Color("series:N", scale=alt.Scale(domain=names, range=tints), legend=legend)

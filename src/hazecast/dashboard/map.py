@@ -1,0 +1,84 @@
+"""The map of stations by band: true to scale, drawn from coordinates alone, without anybody's map server."""
+
+from math import cos, radians
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from hazecast.dashboard.bands import band_colours
+from hazecast.dashboard.palette import palette
+from hazecast.dashboard.visit import Visit
+
+HEIGHT_PX = 380
+LABELLED_UP_TO = 25
+KM_PER_DEGREE = 111.2
+SMALLEST_KM = 4.0
+MARGIN = 0.25
+NICE_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def station_map(visit: Visit, places: pl.DataFrame) -> alt.LayerChart:
+    """Circles in the colour of their band, with name and band in words.
+
+    Args:
+        visit: whose words and theme.
+        places: name, latitude, longitude [degrees], band; every row with its coordinates.
+    """
+    colours, tints = palette(dark=visit.dark), band_colours(visit)
+    shown = [name for name in tints if name in set(places["band"])]
+    scale = alt.Scale(domain=shown, range=[tints[name] for name in shown])
+    box = _box(places)
+    base = alt.Chart(places).encode(longitude="longitude:Q", latitude="latitude:Q")
+    told = [alt.Tooltip("name:N", title=visit.words.say("choose.station")), alt.Tooltip("band:N", title=" ")]
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolStrokeWidth=1)
+    circles = base.mark_circle(size=420, opacity=1, stroke=colours.now, strokeWidth=1.5).encode(
+        color=alt.Color("band:N", scale=scale, legend=legend), tooltip=told
+    )
+    named = _names(base, colours.series[0]) if places.height <= LABELLED_UP_TO else []
+    layers = [_frame(box), *_ruler(visit, box, colours.now), circles, *named]
+    return (
+        alt.layer(*layers)
+        .project("mercator")
+        .properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
+    )
+
+
+def _names(base: alt.Chart, colour: str) -> list[alt.Chart]:
+    name = base.mark_text(dy=-26, fontSize=13, fontWeight=600, color=colour).encode(text="name:N")
+    return [name, base.mark_text(dy=25, fontSize=12, color=colour).encode(text="band:N")]
+
+
+def _box(places: pl.DataFrame) -> tuple[float, float, float, float]:
+    """West, south, east, north around all places with a margin; never smaller than a few kilometres."""
+    south, north = _widened(places["latitude"], SMALLEST_KM / KM_PER_DEGREE)
+    shrink = max(cos(radians((south + north) / 2)), 0.05)
+    west, east = _widened(places["longitude"], SMALLEST_KM / KM_PER_DEGREE / shrink)
+    return west, south, east, north
+
+
+def _widened(values: pl.Series, smallest: float) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    extra = max(MARGIN * (high - low), (smallest - (high - low)) / 2)
+    return low - extra, high + extra
+
+
+def _frame(box: tuple[float, float, float, float]) -> alt.Chart:
+    """Nothing to see: it makes the projection hold the whole box."""
+    west, south, east, north = box
+    corners = {"type": "MultiPoint", "coordinates": [[west, south], [east, north]]}
+    return alt.Chart(alt.InlineData(values={"type": "Feature", "geometry": corners})).mark_geoshape(opacity=0)
+
+
+def _ruler(visit: Visit, box: tuple[float, float, float, float], colour: str) -> list[Any]:
+    """How long so many kilometres are, in the lower left corner."""
+    west, south, east, _ = box
+    km_per_degree = KM_PER_DEGREE * cos(radians(south))
+    width_km = (east - west) * km_per_degree
+    length_km = max((km for km in NICE_KM if km <= width_km / 4), default=1)
+    ends = pl.DataFrame({"longitude": [west, west + length_km / km_per_degree], "latitude": [south, south]})
+    base = alt.Chart(ends).encode(longitude="longitude:Q", latitude="latitude:Q")
+    label = visit.words.say("now.ruler", km=length_km)
+    text = alt.Chart(ends.head(1)).mark_text(align="left", dy=-9, fontSize=12, color=colour)
+    written = text.encode(longitude="longitude:Q", latitude="latitude:Q", text=alt.value(label))
+    return [base.mark_line(color=colour, strokeWidth=2), written]
