@@ -5,6 +5,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse as Ecs
+from moto.moto_api import state_manager
 
 # A revision with this word in it never gets healthy: its deployment is undone, as the circuit breaker does.
 UNHEALTHY = "unhealthy"
@@ -74,3 +75,5 @@ def _is_unhealthy(request: Ecs, service: Any) -> bool:
 
 
 Ecs.create_service, Ecs.update_service = create_service, update_service
+# A one-off task has ended, well, by the time somebody asks.
+state_manager.set_transition("ecs::task", {"progression": "immediate"})
