@@ -13,6 +13,7 @@ from hazecast.api.reader import Reader
 from hazecast.api.shelf import Shelf
 from hazecast.store import Store
 
+PREFIX = "/api/v1"
 MOST_AT_ONCE = 1000
 
 

@@ -7,10 +7,10 @@ from hazecast.air.indices.answer import COLOUR_BLIND_SAFE
 from hazecast.air.rules import RULES
 from hazecast.api import schemas
 from hazecast.api.problems import NotAnswerable, problem_responses
-from hazecast.api.service import Serving
+from hazecast.api.service import PREFIX, Serving
 from hazecast.errors import ContractError
 
-router = APIRouter(tags=["air"])
+router = APIRouter(prefix=PREFIX, tags=["air"])
 
 
 @router.get("/indices")

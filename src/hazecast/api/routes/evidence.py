@@ -13,7 +13,7 @@ from hazecast.api import lookup, schemas
 from hazecast.api.formats import FORMAT_HELP, TABLES, Format, choose_format, content_of, write_table
 from hazecast.api.problems import NotAnswerable, problem_responses
 from hazecast.api.schemas import UtcTime
-from hazecast.api.service import Cursor, Limit, Serving
+from hazecast.api.service import PREFIX, Cursor, Limit, Serving
 from hazecast.api.where import read_cursor, write_cursor
 from hazecast.errors import NotKnown
 from hazecast.scoring import summarize
@@ -24,7 +24,7 @@ DEFAULT_BY = "pollutant,lead_block"
 DEFAULT_SPAN, LONGEST_SPAN = timedelta(days=30), timedelta(days=5 * 366)
 RETRAINS_SHOWN = 20
 
-router = APIRouter(tags=["evidence"])
+router = APIRouter(prefix=PREFIX, tags=["evidence"])
 
 
 class VerificationAsked(BaseModel):

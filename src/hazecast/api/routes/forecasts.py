@@ -16,10 +16,10 @@ from hazecast.api.forecasting import Selection, choose_issues, series_of, shown_
 from hazecast.api.formats import MAPS, TABLES, AskedFormat, Format, choose_format, content_of, write_map, write_table
 from hazecast.api.problems import problem_responses
 from hazecast.api.schemas import UtcTime
-from hazecast.api.service import AskedIndex, AskedPollutant, AskedQuantiles, AskedTime, Serving, StationId
+from hazecast.api.service import PREFIX, AskedIndex, AskedPollutant, AskedQuantiles, AskedTime, Serving, StationId
 from hazecast.api.where import Where, choose_stations
 
-router = APIRouter(tags=["forecasts"])
+router = APIRouter(prefix=PREFIX, tags=["forecasts"])
 
 
 class ForecastsAsked(Where):

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from hazecast.api import schemas
 from hazecast.api.problems import problem_responses
-from hazecast.api.service import Serving
+from hazecast.api.service import PREFIX, Serving
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix=PREFIX, tags=["models"])
 
 
 @router.get("/models", responses=problem_responses(503))

@@ -5,9 +5,9 @@ from fastapi import APIRouter
 from hazecast.api import schemas
 from hazecast.api.predicting import predict_own
 from hazecast.api.problems import problem_responses
-from hazecast.api.service import Serving
+from hazecast.api.service import PREFIX, Serving
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix=PREFIX, tags=["models"])
 
 
 @router.post("/predict", responses=problem_responses(422, 503))

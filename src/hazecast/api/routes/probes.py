@@ -7,11 +7,11 @@ from hazecast.air.clock import hours_between
 from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, Stations, Weather
 from hazecast.api import answers, schemas
 from hazecast.api.problems import NotReady, problem_responses
-from hazecast.api.service import Serving
+from hazecast.api.service import PREFIX, Serving
 
 TABLES = (Stations, Observations, Weather, Forecasts, Quality, Scores, Runs)
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX)
 
 
 @router.get("/health", tags=["probes"])

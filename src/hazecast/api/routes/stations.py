@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from hazecast.api import answers, lookup, schemas
 from hazecast.api.formats import MAPS, TABLES, AskedFormat, Format, choose_format, content_of, write_map, write_table
 from hazecast.api.problems import problem_responses
-from hazecast.api.service import AskedPollutant, AskedSince, AskedUntil, Serving, StationId
+from hazecast.api.service import PREFIX, AskedPollutant, AskedSince, AskedUntil, Serving, StationId
 from hazecast.api.where import MOST_STATIONS, Where, choose_stations
 
-router = APIRouter(tags=["stations"])
+router = APIRouter(prefix=PREFIX, tags=["stations"])
 
 
 class AllStations(Where):

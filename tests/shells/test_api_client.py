@@ -1,0 +1,93 @@
+"""The typed client and the examples, against the API itself."""
+
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from small_store import DONGSI, EMPTY, HARBOUR, ISSUED
+
+from hazecast import Client
+from hazecast.api import schemas
+from hazecast.client import ApiRefused, ApiUnreachable
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+
+@pytest.fixture
+def address(serve, filled_store):
+    with serve(filled_store) as address:
+        yield address
+
+
+def test_the_client_reads_what_the_api_serves(address):
+    with Client(address) as api:
+        assert api.status().newest_issued_at == ISSUED
+        assert [station.station_id for station in api.stations(limit=1)] == [DONGSI, HARBOUR, EMPTY]  # three pages
+        forecast = api.forecast(HARBOUR, "no2", index="us-epa")
+        assert (forecast.pollutant, len(forecast.hours)) == ("no2", 72)
+        assert forecast.hours[0].valid_at == ISSUED
+        assert forecast.hours[0].index.band
+        assert api.forecast(HARBOUR, issued_at=datetime(2026, 3, 28, 6, tzinfo=UTC)).status == "stale"
+        assert [one.pollutant for one in api.forecasts(station_id=HARBOUR, limit=1)] == ["pm25", "no2"]
+        assert api.summary(DONGSI).days[0].pollutants[0].words
+        assert api.observations(HARBOUR, since=datetime(2026, 3, 29, tzinfo=UTC)).hours[0].flag == "ok"
+        assert api.verification(by="pollutant").groups == []
+        assert api.models().registry == "none"
+        answer = api.aqi("us-epa", [schemas.ReadingAsked(pollutant="pm25", concentration=35.9)])
+        assert (answer.value, answer.band) == (102, "Unhealthy for Sensitive Groups")
+
+
+def test_a_problem_is_raised_with_what_exists(address):
+    with Client(address) as api, pytest.raises(ApiRefused, match="nowhere") as refused:
+        api.forecast("nowhere")
+    assert refused.value.problem.known == [DONGSI, HARBOUR, EMPTY]
+    assert refused.value.problem.status == 404
+
+
+def test_silence_and_strangers_are_unreachable(unused_port):
+    with Client(f"http://127.0.0.1:{unused_port}") as api, pytest.raises(ApiUnreachable):
+        api.status()
+    stranger = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with Client(transport=stranger) as api, pytest.raises(ApiUnreachable, match="not an answer of Hazecast"):
+        api.status()
+
+
+def test_a_key_is_sent_and_a_limit_is_told():
+    def answer(request):
+        assert request.headers["x-api-key"] == "hz_secret"
+        problem = {"type": "urn:hazecast:problem:too-many", "title": "Too many", "status": 429, "detail": "later"}
+        return httpx.Response(429, json=problem, headers={"Retry-After": "7"})
+
+    with Client(key="hz_secret", transport=httpx.MockTransport(answer)) as api, pytest.raises(ApiRefused) as refused:
+        api.stations().__next__()
+    assert refused.value.retry_after_seconds == 7
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_python_example_runs(address):
+    shown = run(sys.executable, str(EXAMPLES / "forecast.py"), address, DONGSI)
+    assert shown.returncode == 0, shown.stderr
+    assert "by model 7: ok" in shown.stdout
+    assert "PM2.5" in shown.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_curl_example_runs(address):
+    shown = run("sh", str(EXAMPLES / "curl.sh"), address, DONGSI)
+    assert shown.returncode == 0, shown.stderr
+    assert "Unhealthy for Sensitive Groups" in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "304"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_the_javascript_example_runs(address):
+    shown = run("node", str(EXAMPLES / "forecast.mjs"), address, DONGSI)
+    assert shown.returncode == 0, shown.stderr
+    assert "by model 7: ok" in shown.stdout

@@ -1,0 +1,244 @@
+"""How answers travel: kept, named, compressed, expiring, counted, logged; and who may have them."""
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import small_store
+import structlog
+from fastapi.testclient import TestClient
+from small_store import DONGSI, HARBOUR, HOUR, ISSUED
+
+from hazecast.air.tables import Forecasts
+from hazecast.api.access import Bucket
+from hazecast.api.app import Options, create_app
+from hazecast.api.shelf import Shelf
+from hazecast.errors import ContractError, NotKnown, SettingsError
+from hazecast.keys import add_key, read_keys, revoke_key
+
+FORECAST = f"/api/v1/stations/{HARBOUR}/forecast"
+
+
+@pytest.fixture
+def make(clock):
+    def make(store, **options):
+        app = create_app(store=store, clock=clock, clock_replayed=False, options=Options(**options))
+        return TestClient(app, raise_server_exceptions=False)
+
+    return make
+
+
+def test_an_etag_names_the_content_but_not_the_clock(client, clock):
+    first = client.get(FORECAST)
+    clock.advance(minutes=5)
+    later = client.get(FORECAST, headers={"If-None-Match": f'"other", {first.headers["etag"]}'})
+    assert later.status_code == 304
+    assert later.content == b""
+    assert later.headers["etag"] == first.headers["etag"]
+    assert "cache-control" in later.headers and "content-type" not in later.headers
+    assert client.get(FORECAST).json()["now"] != first.json()["now"]
+
+
+def test_another_forecast_has_another_etag(make_client, tmp_path, monkeypatch):
+    monkeypatch.setattr("hazecast.api.reader.VERSION_CHECK_SECONDS", 0.0)
+    store = small_store.fill(tmp_path)
+    client = make_client(store)
+    before = client.get(FORECAST).headers["etag"]
+    store.append(Forecasts, small_store.forecast(HARBOUR, "pm25", issued_at=ISSUED + HOUR))
+    answer = client.get(FORECAST, headers={"If-None-Match": before})
+    assert answer.status_code == 200
+    assert answer.headers["etag"] != before
+
+
+def test_formats_are_kept_apart(client):
+    csv = client.get(FORECAST, headers={"Accept": "text/csv"})
+    assert client.get(FORECAST).headers["content-type"] == "application/json"
+    assert client.get(FORECAST, headers={"Accept": "text/csv"}).content == csv.content
+    assert csv.headers["vary"].startswith("Accept, Accept-Encoding")
+
+
+def test_only_what_gains_is_compressed(client):
+    with client.stream("GET", FORECAST, headers={"Accept-Encoding": "gzip"}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert gzip.decompress(raw) == client.get(FORECAST, headers={"Accept-Encoding": "identity"}).content
+    assert "content-encoding" not in client.get(FORECAST, headers={"Accept-Encoding": "identity"}).headers
+    assert "content-encoding" not in client.get(f"{FORECAST}?format=parquet").headers
+
+
+def test_head_says_what_get_would(client):
+    head, whole = client.head(FORECAST), client.get(FORECAST)
+    assert head.status_code == 200 and head.content == b""
+    assert head.headers["etag"] == whole.headers["etag"]
+
+
+def test_answers_expire_when_the_next_forecast_is_due(make, filled_store, clock):
+    client = make(filled_store, schedule_zone=ZoneInfo("UTC"))
+    assert client.get(FORECAST).headers["cache-control"] == "public, max-age=600"
+    assert client.get(FORECAST).json()["next_issue_at"] == "2026-03-30T06:00:00Z"
+    clock.now = datetime(2026, 3, 30, 5, 56, 40, tzinfo=UTC)
+    assert client.get(FORECAST).headers["cache-control"] == "public, max-age=200"
+    clock.now = datetime(2026, 3, 30, 5, 59, 40, tzinfo=UTC)
+    assert client.get(FORECAST).headers["cache-control"] == "public, max-age=60"
+    assert client.get("/api/v1/status").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "due"),
+    [
+        ("Europe/Helsinki", datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 3, 29, 3, tzinfo=UTC)),  # 06:00 EEST
+        ("Asia/Kathmandu", datetime(2026, 3, 29, 6, tzinfo=UTC), datetime(2026, 3, 30, 0, 15, tzinfo=UTC)),
+        (
+            "UTC",
+            datetime(2026, 3, 27, 12, tzinfo=UTC),
+            datetime(2026, 3, 28, tzinfo=UTC),
+        ),  # Saturday
+    ],
+)
+def test_the_next_issue_is_by_the_schedules_own_clock(zone, now, due):
+    assert Shelf(ZoneInfo(zone), clock_replayed=False).next_issue(now) == due
+    assert Shelf(ZoneInfo(zone), clock_replayed=True).next_issue(now) is None
+
+
+def test_pages_elsewhere_may_read(make, filled_store):
+    open_to_all = make(filled_store).get(FORECAST, headers={"Origin": "https://example.org"})
+    assert open_to_all.headers["access-control-allow-origin"] == "*"
+    assert "ETag" in open_to_all.headers["access-control-expose-headers"]
+    chosen = make(filled_store, cors_origins=("https://city.example",))
+    assert "access-control-allow-origin" not in chosen.get(FORECAST, headers={"Origin": "https://example.org"}).headers
+    asked = {"Origin": "https://city.example", "Access-Control-Request-Method": "POST"}
+    assert chosen.options("/api/v1/aqi", headers=asked).headers["access-control-allow-origin"] == "https://city.example"
+
+
+def test_metrics_hold_the_place_and_the_times_to_answer(make, filled_store):
+    client = make(filled_store, place="harbour")
+    client.get(FORECAST)
+    client.get(FORECAST)
+    client.get("/api/v1/nothing/at/all")
+    text = client.get("/metrics").text
+    assert 'hazecast_forecast_age_hours{place="harbour"} 3.5' in text
+    route = "/api/v1/stations/{station_id:path}/forecast"
+    assert f'hazecast_api_request_seconds_count{{method="GET",route="{route}",status="200"}} 2.0' in text
+    assert 'route="none",status="404"} 1.0' in text
+
+
+def test_every_request_is_a_line_in_the_log(client):
+    with structlog.testing.capture_logs() as lines:
+        client.get(FORECAST, headers={"X-Request-ID": "mine"})
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert (line["method"], line["path"], line["status"], line["request_id"]) == ("GET", FORECAST, 200, "mine")
+    assert line["milliseconds"] > 0
+
+
+def test_a_defect_is_a_problem_with_an_id(make_client, filled_store, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("hazecast.api.lookup.list_stations", fail)
+    answer = make_client(filled_store).get("/api/v1/stations")
+    assert answer.status_code == 500
+    assert answer.json()["type"] == "urn:hazecast:problem:internal"
+    assert answer.headers["x-request-id"]
+    assert "secret" not in answer.text
+
+
+# Keys
+
+
+@pytest.fixture
+def keys_file(tmp_path):
+    return tmp_path / "keys.json"
+
+
+def test_without_a_key_there_are_only_the_probes(make, filled_store, keys_file):
+    client = make(filled_store, keys_file=keys_file)
+    assert client.get("/api/v1/health").status_code == 200
+    refused = client.get(FORECAST)
+    assert refused.status_code == 401
+    assert refused.json()["type"] == "urn:hazecast:problem:refused"
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert client.get(FORECAST, headers={"X-API-Key": "hz_guess"}).status_code == 401
+
+
+def test_a_key_opens_what_it_is_meant_for(make, filled_store, keys_file):
+    key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
+    client = make(filled_store, keys_file=keys_file)
+    answer = client.get(FORECAST, headers={"X-API-Key": key})
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"].startswith("private")
+    assert client.get(FORECAST, headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    refused = client.get("/metrics", headers={"X-API-Key": key})
+    assert refused.status_code == 403
+    assert "metrics" in refused.json()["detail"]
+
+
+def test_kept_answers_are_not_for_those_without_a_key(make, filled_store, keys_file):
+    key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
+    client = make(filled_store, keys_file=keys_file)
+    assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200
+    assert client.get(FORECAST).status_code == 401
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(make, filled_store, keys_file):
+    key, other = (add_key(keys_file, name, scopes=["read"], per_minute=3) for name in ("one", "other"))
+    client = make(filled_store, keys_file=keys_file)
+    statuses = [client.get(FORECAST, headers={"X-API-Key": key}).status_code for _ in range(3)]
+    refused = client.get(FORECAST, headers={"X-API-Key": key})
+    assert statuses == [200, 200, 200]
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 20
+    assert client.get(FORECAST, headers={"X-API-Key": other}).status_code == 200
+
+
+def test_a_bucket_fills_evenly():
+    bucket = Bucket(per_minute=60, left=1, filled_at=0)
+    assert bucket.take(0) == 0
+    assert bucket.take(0.25) == pytest.approx(0.75)
+    assert bucket.take(1.0) == 0
+    assert [bucket.take(3600) for _ in range(61)].count(0) == 60
+
+
+def test_a_revoked_key_is_noticed(make, filled_store, keys_file, monkeypatch):
+    monkeypatch.setattr("hazecast.api.access.LOOK_EVERY_SECONDS", 0.0)
+    key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
+    client = make(filled_store, keys_file=keys_file)
+    assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200
+    keys_file.write_text("damaged")
+    assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200  # better than nobody
+    keys_file.unlink()
+    add_key(keys_file, "new", scopes=["read"], per_minute=60)
+    assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 401
+
+
+def test_only_hashes_are_kept_and_only_for_the_owner(keys_file):
+    key = add_key(keys_file, "app", scopes=["read", "predict"], per_minute=60)
+    assert key not in keys_file.read_text()
+    assert keys_file.stat().st_mode & 0o077 == 0
+    (kept,) = read_keys(keys_file).values()
+    assert (kept.name, kept.scopes, kept.per_minute) == ("app", ("read", "predict"), 60)
+    with pytest.raises(ContractError, match="already"):
+        add_key(keys_file, "app", scopes=["read"], per_minute=1)
+    with pytest.raises(NotKnown, match="everything"):
+        add_key(keys_file, "b", scopes=["everything"], per_minute=1)
+    with pytest.raises(NotKnown, match="app"):
+        revoke_key(keys_file, "nobody")
+    revoke_key(keys_file, "app")
+    assert read_keys(keys_file) == {}
+    keys_file.write_text("[{}]")
+    with pytest.raises(SettingsError, match="HAZECAST_API_KEYS"):
+        read_keys(keys_file)
+
+
+def test_kept_bytes_are_bounded(make_client, filled_store, monkeypatch):
+    monkeypatch.setattr("hazecast.api.delivery.MOST_KEPT_BYTES", 30_000)
+    client = make_client(filled_store)
+    answers = [client.get(FORECAST, params={"pollutant": "pm25", "spare": k}).json() for k in range(5)]
+    assert all(answer["hours"] == answers[0]["hours"] for answer in answers)
+    assert client.get(f"/api/v1/stations/{DONGSI}/forecast").status_code == 200
+
+
+def test_ages_move_with_the_minute(client, clock):
+    before = client.get(FORECAST).json()["forecast_age_hours"]
+    clock.advance(minutes=6)
+    assert client.get(FORECAST).json()["forecast_age_hours"] == pytest.approx(before + 0.1)
+    assert timedelta(hours=before) == small_store.NOW - ISSUED

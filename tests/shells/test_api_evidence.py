@@ -1,0 +1,197 @@
+"""Verification, monitoring, incidents, runs, models: what the API tells of the evidence."""
+
+import io
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import polars as pl
+import pytest
+import small_store
+from fastapi.testclient import TestClient
+from small_store import DONGSI, HARBOUR, HOUR, ISSUED, NOW
+
+from hazecast.air.tables import Observations, Runs
+from hazecast.air.verdicts import Alerts, Drift, Health, Retrains, Verification
+from hazecast.api.app import Options, create_app
+from hazecast.errors import NoChampion, RegistryError
+from hazecast.registry.audit import Change
+from hazecast.registry.registry import Version
+from hazecast.scoring import summarize
+from hazecast.steps.verify import verify
+
+VERIFICATION = "/api/v1/verification"
+
+
+def table(schema, rows):
+    return pl.DataFrame(rows, schema=schema.create_empty().schema, orient="row")
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory):
+    """Yesterday's forecasts, scored by the step that scores."""
+    store = small_store.fill(tmp_path_factory.mktemp("verified"))
+    later = [
+        small_store.observations(*one, until=NOW + 30 * HOUR, n_hours=320)
+        for one in [(HARBOUR, "pm25"), (HARBOUR, "no2"), (DONGSI, "pm25")]
+    ]
+    store.upsert(Observations, pl.concat(later).with_columns(flag=pl.lit("ok"), flag_reasons=pl.lit("")))
+    verify(store)
+    return store
+
+
+def test_verification_is_what_scoring_says(make_client, verified):
+    answer = make_client(verified).get(VERIFICATION).json()
+    expected = summarize(verified.read(Verification), ("pollutant", "lead_block"))
+    assert answer["by"] == ["pollutant", "lead_block"]
+    assert [group["mae"] for group in answer["groups"]] == pytest.approx(expected["mae"].to_list())
+    assert sum(group["n"] for group in answer["groups"]) == expected["n"].sum() > 0
+    assert "station_id" not in answer["groups"][0]
+
+
+def test_verification_by_station_of_one_pollutant(make_client, verified):
+    query = {"by": "station_id", "pollutant": "pm25", "since": "2026-03-28T00:00Z", "until": "2026-03-29T00:00Z"}
+    groups = make_client(verified).get(VERIFICATION, params=query).json()["groups"]
+    assert [group["station_id"] for group in groups] == [DONGSI, HARBOUR]
+    assert groups[0]["n_forecast"] == 72
+    body = make_client(verified).get(VERIFICATION, params={**query, "format": "csv"}).content
+    assert pl.read_csv(io.BytesIO(body))["mae"].to_list() == pytest.approx([group["mae"] for group in groups])
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"by": "weekday"}, 404),
+        ({"by": "pollutant,pollutant"}, 422),
+        ({"since": "2026-03-29T00:00Z", "until": "2026-03-28T00:00Z"}, 422),
+        ({"pollutant": "co2"}, 404),
+    ],
+)
+def test_verification_refuses_what_means_nothing(make_client, verified, query, status):
+    assert make_client(verified).get(VERIFICATION, params=query).status_code == status
+
+
+def test_the_newest_monitoring_is_told(make_client, tmp_path):
+    store = small_store.fill(tmp_path)
+    old, new = NOW - 6 * HOUR, NOW - HOUR
+    store.upsert(
+        Health,
+        table(
+            Health,
+            [
+                (old, "coverage", "pm25 1-6", "critical", 0.4, 0.8, "was bad"),
+                (new, "coverage", "pm25 1-6", "ok", 0.79, 0.8, "is good"),
+            ],
+        ),
+    )
+    store.upsert(Drift, table(Drift, [(new, HARBOUR, "pm25", 100, 200, 0.1, 0.2, 0.05, 0.3, "ok", "as usual")]))
+    store.upsert(Retrains, table(Retrains, [(old, True, "a\nb", "{}"), (new, False, "", "{}")]))
+    found = make_client(store).get("/api/v1/health-verdicts").json()
+    assert [one["reason"] for one in found["verdicts"]] == ["is good"]
+    assert [one["station_id"] for one in found["drift"]] == [HARBOUR]
+    assert [(one["justified"], one["reasons"]) for one in found["retrains"]] == [(False, []), (True, ["a", "b"])]
+
+
+def test_incidents_and_runs_come_newest_first_page_by_page(make_client, tmp_path):
+    store = small_store.fill(tmp_path)
+    began = [ISSUED - timedelta(days=k) for k in range(3)]
+    incidents = [
+        (f"i{k}", "silent", HARBOUR, "operators", "open", "warning", 1, "s", "r", at, None, at, at, None, at)
+        for k, at in enumerate(began)
+    ]
+    store.upsert(Alerts, table(Alerts, incidents))
+    store.upsert(Runs, table(Runs, [(f"r{k}", "forecast", at, at, at, "ok", "fine") for k, at in enumerate(began)]))
+    client = make_client(store)
+    first = client.get("/api/v1/alerts", params={"limit": 2}).json()
+    rest = client.get("/api/v1/alerts", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [one["incident_id"] for one in first["alerts"] + rest["alerts"]] == ["i0", "i1", "i2"]
+    assert rest["next_cursor"] is None
+    assert client.get("/api/v1/alerts", params={"state": "resolved"}).json()["alerts"] == []
+    assert [one["run_id"] for one in client.get("/api/v1/runs").json()["runs"]] == ["r0", "r1", "r2"]
+    assert client.get("/api/v1/runs", params={"cursor": first["next_cursor"]}).status_code == 422
+
+
+def test_quality_by_series(client):
+    found = client.get("/api/v1/quality").json()["series"]
+    assert [(one["station_id"], one["n_invalid"]) for one in found] == [(DONGSI, 2), (HARBOUR, 0)]
+
+
+# The registry
+
+
+class FakeRegistry:
+    """Answers like the registry, until it is told to fail."""
+
+    def __init__(self):
+        self.champion_is, self.down = "2", False
+
+    def __call__(self):
+        if self.down:
+            raise RegistryError("http://user:secret@mlflow refused")
+        return self
+
+    def champion_version(self):
+        return self.champion_is
+
+    def challenger_version(self):
+        return None
+
+    def versions(self):
+        one = Version("1", (), NOW - timedelta(days=9), "run1", {"note": "first"})
+        return [replace(one, version="2", aliases=("champion",)), one]
+
+    def history(self):
+        first = Change(NOW - timedelta(days=9), "promote", "1", None, "validation", "earned")
+        return [first, replace(first, at=NOW, version="2", replaced="1")]
+
+    def champion(self):
+        raise NoChampion("town has no champion yet; run `hazecast run training`")
+
+
+@pytest.fixture
+def registry():
+    return FakeRegistry()
+
+
+@pytest.fixture
+def with_registry(filled_store, clock, registry):
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False, options=Options(registry=registry))
+    for watched in (app.state.service.models._told, app.state.service.models._champion):
+        watched._every_seconds = 0.0
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_models_with_their_audit_trail(with_registry):
+    found = with_registry.get("/api/v1/models").json()
+    assert (found["registry"], found["champion"], found["serving"]) == ("ok", "2", "7")
+    assert [one["version"] for one in found["versions"]] == ["2", "1"]
+    assert [(one["version"], one["replaced"]) for one in found["changes"]] == [("2", "1"), ("1", None)]
+
+
+def test_what_the_registry_said_is_held_while_it_is_silent(with_registry, registry):
+    with_registry.get("/api/v1/models")
+    registry.down = True
+    time.sleep(0.01)
+    found = with_registry.get("/api/v1/models").json()
+    assert (found["registry"], found["champion"]) == ("held", "2")
+
+
+def test_a_registry_that_never_answered_is_no_reason_to_fail(with_registry, registry):
+    registry.down = True
+    found = with_registry.get("/api/v1/models").json()
+    assert (found["registry"], found["champion"], found["serving"], found["versions"]) == ("unavailable", None, "7", [])
+    assert with_registry.get(f"/api/v1/stations/{HARBOUR}/forecast").status_code == 200
+
+
+QUESTION = {"observations": [{"pollutant": "pm25", "observed_at": "2026-03-01T00:00Z", "concentration_ugm3": 3}]}
+
+
+def test_no_champion_no_prediction(with_registry, registry):
+    answer = with_registry.post("/api/v1/predict", json=QUESTION)
+    assert answer.status_code == 503
+    assert "hazecast run training" in answer.json()["detail"]
+    registry.down = True
+    time.sleep(0.01)
+    answer = with_registry.post("/api/v1/predict", json=QUESTION)
+    assert answer.json()["type"] == "urn:hazecast:problem:no-model"
+    assert "secret" not in answer.text
