@@ -12,11 +12,15 @@ for package in alertmanager blackbox-exporter; do
     name=$(basename "$program")
     cp "$program" "$work/$package/root/${name#prometheus-}"
   done
+  # Debian's Alertmanager reads its template from here; the original carries it inside.
+  mkdir -p "$work/$package/share" && cp -r "$work/$package"/unpacked/usr/share/prometheus/. "$work/$package/share/" || true
+  rm -rf "$work/$package/unpacked"
 done
 mv "$work/blackbox-exporter/root/blackbox-exporter" "$work/blackbox-exporter/root/blackbox_exporter"
 docker build --quiet --tag prom/alertmanager:v0.28.1 --file - "$work/alertmanager" <<'D'
 FROM debian:bookworm-slim
 COPY root/ /bin/
+COPY share/ /usr/share/prometheus/
 RUN install -d -o 65534 -g 65534 /alertmanager
 USER 65534
 WORKDIR /alertmanager
