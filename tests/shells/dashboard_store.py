@@ -19,7 +19,7 @@ from hazecast.registry import Change, Version
 from hazecast.scoring import tally
 from hazecast.store import Store
 
-TOWN = {"sim/market": ("Simulated Market", 60.1690, 24.9530), "sim/suburb": ("Simulated Suburb", 60.2300, 24.8800)}
+TOWN = {"sim/market": ("Simulated Market", 60.1850, 24.9900), "sim/suburb": ("Simulated Suburb", 60.2300, 24.8800)}
 FIRST_ISSUE = ISSUED - timedelta(days=5)
 
 

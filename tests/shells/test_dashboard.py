@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import dashboard_store
 import pytest
 import small_store
 from streamlit.testing.v1 import AppTest
@@ -150,3 +151,46 @@ def test_a_broken_store_is_a_problem_not_a_crash(open_page, serve, tmp_path):
     with serve(Store(str(tmp_path))) as url:
         page = open_page(url)
     assert "Store unavailable" in page.error[0].value
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return dashboard_store.fill(tmp_path_factory.mktemp("town"))
+
+
+def test_now_tells_today_and_tomorrow_in_words(open_page, serve, town):
+    with serve(town) as url:
+        page = open_page(url, "now", station=small_store.HARBOUR, index="fi-hsy", lang="fi")
+    cards = [html.proto.body for html in page.get("html")]
+    assert [("Tänään" in card, "Huomenna" in card) for card in cards] == [(True, False), (False, True)]
+    assert all("Tyydyttävä" in card or "Hyvä" in card for card in cards)
+    assert "Herkät ryhmät" in said(page) and "SIMULOITU" in said(page)
+    table = page.dataframe[0].value
+    assert list(table["Asema"])[:2] == ["Dongsi", "Simulated Harbour"]
+
+
+def test_trust_shows_measures_and_a_past_forecast(open_page, serve, town):
+    with serve(town) as url:
+        page = open_page(url, "trust", station=small_store.HARBOUR, pollutant="pm25")
+        assert [metric.label for metric in page.metric] == [f"Observed inside the {p} % band" for p in (50, 80, 90)]
+        assert list(page.dataframe[0].value["Hours ahead"]) == ["1-6", "7-24", "25-48", "49-72"]
+        assert list_called(page, "issue").value == "2026-03-26T06:00:00Z"  # its last hour is over
+        empty = open_page(url, "trust", station=small_store.HARBOUR, pollutant="no2")
+    assert "hazecast verify" in said(empty)
+
+
+def test_data_names_the_sensor_in_doubt(open_page, serve, town):
+    with serve(town) as url:
+        page = open_page(url, "data", station=small_store.HARBOUR)
+    hours, series, doubts = (frame.value for frame in page.dataframe)
+    assert set(hours["State"]) == {"ok", "suspicious", "invalid", "missing"}
+    assert list(series["Pollutant"]) == ["pm25", "pm25"]
+    assert list(doubts["Of what"]) == ["sim/harbour no2"]
+
+
+def test_operations_shows_what_watches(open_page, serve, town, monkeypatch):
+    monkeypatch.setenv("HAZECAST_MLFLOW_PAGE", "http://mlflow.example")
+    with serve(town) as url:
+        page = open_page(url, "operations", lang="sv")
+    assert "utan modellregister" in said(page) and "1 av 4 bedömningar" in said(page)
+    assert [link.proto.url for link in page.get("link_button")] == ["http://mlflow.example"]

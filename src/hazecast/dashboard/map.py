@@ -37,16 +37,13 @@ def station_map(visit: Visit, places: pl.DataFrame) -> alt.LayerChart:
     )
     named = _names(base, colours.series[0]) if places.height <= LABELLED_UP_TO else []
     layers = [_frame(box), *_ruler(visit, box, colours.now), circles, *named]
-    return (
-        alt.layer(*layers)
-        .project("mercator")
-        .properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
-    )
+    placed = alt.layer(*layers).project("mercator").configure_view(stroke=colours.now, strokeOpacity=0.4)
+    return placed.properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
 
 
 def _names(base: alt.Chart, colour: str) -> list[alt.Chart]:
-    name = base.mark_text(dy=-26, fontSize=13, fontWeight=600, color=colour).encode(text="name:N")
-    return [name, base.mark_text(dy=25, fontSize=12, color=colour).encode(text="band:N")]
+    told = base.transform_calculate(told="datum.name + ': ' + datum.band")
+    return [told.mark_text(align="left", dx=16, fontSize=13, color=colour).encode(text="told:N")]
 
 
 def _box(places: pl.DataFrame) -> tuple[float, float, float, float]:
@@ -67,7 +64,9 @@ def _frame(box: tuple[float, float, float, float]) -> alt.Chart:
     """Nothing to see: it makes the projection hold the whole box."""
     west, south, east, north = box
     corners = {"type": "MultiPoint", "coordinates": [[west, south], [east, north]]}
-    return alt.Chart(alt.InlineData(values={"type": "Feature", "geometry": corners})).mark_geoshape(opacity=0)
+    return alt.Chart(alt.InlineData(values={"type": "Feature", "geometry": corners})).mark_geoshape(
+        opacity=0, aria=False
+    )
 
 
 def _ruler(visit: Visit, box: tuple[float, float, float, float], colour: str) -> list[Any]:

@@ -55,6 +55,6 @@ def _show_strip(visit: Visit) -> None:
     if visit.index is None or hours.is_empty():
         return
     words, title = visit.words, visit.index["title"]
-    st.subheader(words.say("forecast.index", index=plain(title)), anchor=False)
+    st.header(words.say("forecast.index", index=plain(title)), anchor=False)
     st.altair_chart(index_strip(visit, hours), width="stretch", alt=words.say("forecast.strip", index=title))
     st.caption(words.say("forecast.index_note"))
