@@ -83,9 +83,8 @@ def health_verdicts(serving: Serving) -> schemas.HealthVerdicts:
     """What monitoring found last: verdicts on skill, coverage, drift, freshness …, and decisions about retraining."""
     store, now = serving.store, serving.clock()
     checked_at = _newest_check(store, now)
-    then = pl.col("checked_at") == checked_at
-    verdicts = store.read(Health, then) if checked_at else Health.create_empty()
-    drift = store.read(Drift, then) if checked_at else Drift.create_empty()
+    then = pl.lit(False) if checked_at is None else pl.col("checked_at") == checked_at
+    verdicts, drift = store.read(Health, then), store.read(Drift, then)
     retrains = store.read(Retrains, pl.col("checked_at") <= now).sort("checked_at", descending=True)
     return schemas.HealthVerdicts(
         checked_at=checked_at,

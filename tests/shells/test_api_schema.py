@@ -1,0 +1,53 @@
+"""Everything the description of the API allows is asked, and much that it does not: no 5xx, no broken promise."""
+
+import pytest
+import schemathesis
+import small_store
+from hypothesis import HealthCheck, Phase, given, settings
+from openapi_spec_validator import validate
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from hazecast.api.app import create_app
+
+pytestmark = pytest.mark.system
+
+# There is no model registry in this installation.
+WITHOUT_REGISTRY = "/api/v1/predict"
+OPERATIONS = 21
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory):
+    store = small_store.fill(tmp_path_factory.mktemp("schema"))
+    app = create_app(store=store, clock=lambda: small_store.NOW, clock_replayed=False)
+    return schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
+
+
+def test_the_description_is_openapi(schema):
+    validate(schema.raw_schema)
+
+
+def test_no_question_breaks_a_promise(schema):
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) == OPERATIONS
+    for operation in operations:
+        ask_anything(operation)
+
+
+def ask_anything(operation):
+    @settings(
+        max_examples=12,
+        deadline=None,
+        derandomize=True,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def ask(case):
+        if operation.path == WITHOUT_REGISTRY:
+            assert case.call().status_code in (422, 503)
+        else:
+            # Times, boxes and cursors have rules that a JSON schema cannot state: refusing them with 422 is right.
+            case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+    ask()
