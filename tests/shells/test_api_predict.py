@@ -1,0 +1,105 @@
+"""A forecast for a site of one's own, by whichever model is champion."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from small_store import ISSUED
+
+from hazecast.api import predicting
+from hazecast.api.app import Options, create_app
+from hazecast.steps.forecast import baseline_forecaster
+
+PREDICT = "/api/v1/predict"
+
+
+class OneModel:
+    """A registry whose champion always speaks by climatology; the alias can be moved."""
+
+    version = "3"
+
+    def __call__(self):
+        return self
+
+    def champion_version(self):
+        return self.version
+
+    def champion(self):
+        return baseline_forecaster(ISSUED), self.version
+
+
+@pytest.fixture
+def registry():
+    return OneModel()
+
+
+@pytest.fixture
+def client(filled_store, clock, registry):
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False, options=Options(registry=registry))
+    app.state.service.models._champion._every_seconds = 0.0
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def question(n_hours=48, **changed):
+    hours = [ISSUED - timedelta(hours=k) for k in range(1, n_hours + 1)]
+    rows = [
+        {"pollutant": "pm25", "observed_at": hour.isoformat(), "concentration_ugm3": 10.0 + hour.hour} for hour in hours
+    ]
+    return {"latitude": 60.2, "longitude": 24.9, "timezone": "Europe/Helsinki", "observations": rows} | changed
+
+
+def test_three_days_follow_the_newest_observation(client):
+    answer = client.post(PREDICT, json=question())
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["issued_at"] == "2026-03-29T06:00:00Z"
+    assert found["model_version"] == "3"
+    (only,) = found["forecasts"]
+    assert (only["pollutant"], only["status"], len(only["hours"])) == ("pm25", "baseline", 72)
+    assert 10 <= only["hours"][0]["q50"] <= 33
+    assert 0 <= only["hours"][0]["p_exceed"]["who"] <= 1
+
+
+def test_a_moved_alias_is_served_without_a_restart(client, registry):
+    assert client.post(PREDICT, json=question()).json()["model_version"] == "3"
+    registry.version = "4"
+    time.sleep(0.01)
+    assert client.post(PREDICT, json=question()).json()["model_version"] == "4"
+
+
+def test_later_hours_are_not_looked_at(client):
+    asked = question(issued_at="2026-03-28T06:00Z")
+    spoiled = question(issued_at="2026-03-28T06:00Z")
+    for row in spoiled["observations"][:24]:
+        row["concentration_ugm3"] = 900.0
+    assert client.post(PREDICT, json=asked).json() == client.post(PREDICT, json=spoiled).json()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"timezone": "Mars/Base"},
+        {"issued_at": "2026-03-29T06:30Z"},
+        {"issued_at": "2020-01-01T00:00Z"},
+        {"observations": []},
+        {"observations": question(1)["observations"] * 2},
+        {"observations": [{"pollutant": "pm25", "observed_at": 7, "concentration_ugm3": 1}]},
+        {"observations": [{"pollutant": "lead", "observed_at": "2026-03-29T05:00Z", "concentration_ugm3": 1}]},
+        {"colour": "blue"},
+    ],
+)
+def test_a_question_that_means_nothing_is_refused(client, changed):
+    assert client.post(PREDICT, json=question(**changed)).status_code == 422
+
+
+def test_no_more_than_two_at_once(client, monkeypatch):
+    monkeypatch.setattr(predicting, "PATIENCE_SECONDS", 0.01)
+    for _ in range(predicting.AT_ONCE):
+        assert predicting._room.acquire(timeout=1)
+    try:
+        answer = client.post(PREDICT, json=question())
+    finally:
+        predicting._room.release(predicting.AT_ONCE)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
