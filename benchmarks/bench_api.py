@@ -101,6 +101,20 @@ async def wait_for(port: int, path: str, *, seconds: float = 180.0) -> None:
     raise TimeoutError(f"nothing answers {path} on port {port}")
 
 
+def ours(port: int) -> None:
+    """The API over the small store of the tests, with logs as `hazecast serve` has them."""
+    import small_store
+    import uvicorn
+
+    from hazecast.api.app import create_app
+    from hazecast.logs import configure_logs
+
+    configure_logs("text")
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(store=small_store.fill(Path(folder)), clock=lambda: small_store.NOW, clock_replayed=True)
+        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+
+
 def bare(port: int) -> None:
     """The limit: the same bytes, no question asked."""
     import httpx
@@ -134,17 +148,16 @@ async def compare(asked: argparse.Namespace, port: int) -> None:
 
 async def main() -> None:
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        servers = [serve(str(ROOT / "tests" / "shells" / "small_store.py"), folder, str(port))]
-        try:
-            await wait_for(port, FORECAST)
-            servers.append(serve(__file__, "--bare", str(port + 1)))
-            await wait_for(port + 1, FORECAST)
-            await compare(arguments(), port)
-        finally:
-            for server in servers:
-                server.terminate()
-                server.wait()
+    servers = [serve(__file__, "--ours", str(port))]
+    try:
+        await wait_for(port, FORECAST)
+        servers.append(serve(__file__, "--bare", str(port + 1)))
+        await wait_for(port + 1, FORECAST)
+        await compare(arguments(), port)
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait()
 
 
 def arguments() -> argparse.Namespace:
@@ -152,12 +165,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    if (port := arguments().bare) is not None:
-        bare(port)
+    asked = arguments()
+    if asked.ours is not None:
+        ours(asked.ours)
+    elif asked.bare is not None:
+        bare(asked.bare)
     else:
         asyncio.run(main())
