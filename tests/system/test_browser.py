@@ -93,8 +93,6 @@ def is_complaint(message):
 def tab(browser):
     """A tab in another time zone than any station that notes what went wrong and who was asked."""
     context = browser.new_context(timezone_id="America/New_York", viewport={"width": 1280, "height": 1100})
-    # Chromium drops its own requests when network interfaces come and go, as they do where containers start.
-    context.route("**/*", lambda route: route.fulfill(response=route.fetch(max_retries=3)))
     tab = context.new_page()
     tab.complaints, tab.asked = [], set()
     tab.on("console", lambda message: tab.complaints.append(message.text) if is_complaint(message) else None)

@@ -22,10 +22,11 @@ def skill_chart(visit: Visit, groups: pl.DataFrame) -> alt.LayerChart:
         groups: one row per lead_block with rmae, rmae_persistence and rmae_background, null where not compared.
     """
     words, colours = visit.words, palette(dark=visit.dark)
-    names = {rival: words.say(f"trust.{rival}") for rival in RIVALS}
-    rows = groups.unpivot(list(RIVALS), index=["lead_block", "n"], variable_name="rival", value_name="ratio")
+    compared = [rival for rival in RIVALS if groups[rival].is_not_null().any()]
+    names = {rival: words.say(f"trust.{rival}") for rival in compared}
+    rows = groups.unpivot(compared, index=["lead_block", "n"], variable_name="rival", value_name="ratio")
     drawn = rows.drop_nulls("ratio").with_columns(pl.col("rival").replace(names))
-    tints = [colours.series[1], colours.limits[0], colours.others[0]]
+    tints = [colours.series[1], colours.limits[0], colours.others[0]][: len(names)]
     legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=400)
     points = (
         alt.Chart(drawn)
@@ -34,7 +35,9 @@ def skill_chart(visit: Visit, groups: pl.DataFrame) -> alt.LayerChart:
             x=alt.X("lead_block:N", sort=list(BLOCKS), title=words.say("trust.lead"), axis=alt.Axis(labelAngle=0)),
             y=alt.Y("ratio:Q", title=words.say("trust.ratio"), scale=alt.Scale(zero=True)),
             color=alt.Color("rival:N", scale=alt.Scale(domain=list(names.values()), range=tints), legend=legend),
-            shape=alt.Shape("rival:N", scale=alt.Scale(domain=list(names.values()), range=list(SHAPES)), legend=legend),
+            shape=alt.Shape(
+                "rival:N", scale=alt.Scale(domain=list(names.values()), range=list(SHAPES)[: len(names)]), legend=legend
+            ),
             xOffset=alt.XOffset("rival:N", sort=list(names.values())),
             tooltip=[
                 alt.Tooltip("rival:N", title=" "),

@@ -14,7 +14,7 @@ from hazecast.dashboard.visit import Visit, pollutant_label
 STATES = ("ok", "suspicious", "invalid", "missing")
 COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#c9ccd1")
 DARK_COLOURS = ("#56b4e9", "#e69f00", "#f0763f", "#3a404b")
-ROW_PX = 34
+ROW_PX, AROUND_PX = 34, 150  # around: legend and axis
 HOUR_MS = 3_600_000.0
 WEEK = timedelta(days=7)
 
@@ -56,7 +56,7 @@ def gap_chart(visit: Visit, states: pl.DataFrame) -> alt.Chart:
             color=alt.Color("state:N", scale=colours, legend=alt.Legend(title=None, orient="top", columns=2)),
             tooltip=_told(visit),
         )
-        .properties(height=ROW_PX * len(_labels(visit)) + 60, usermeta={"embedOptions": {"actions": False}})
+        .properties(height=ROW_PX * len(_labels(visit)) + AROUND_PX, usermeta={"embedOptions": {"actions": False}})
     )
 
 

@@ -8,7 +8,7 @@ from hazecast.dashboard.axes import Span
 from hazecast.dashboard.bands import band_colours, band_label, band_name
 from hazecast.dashboard.visit import Visit
 
-HEIGHT_PX = 36
+HEIGHT_PX = 150  # with legend and axis
 HOUR_MS = 3_600_000.0
 
 
