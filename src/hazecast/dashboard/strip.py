@@ -8,7 +8,7 @@ from hazecast.dashboard.axes import Span
 from hazecast.dashboard.bands import band_colours, band_label, band_name
 from hazecast.dashboard.visit import Visit
 
-HEIGHT_PX = 150  # with legend and axis
+HEIGHT_PX = 184  # with legend and axis
 HOUR_MS = 3_600_000.0
 
 
@@ -28,13 +28,19 @@ def index_strip(visit: Visit, hours: pl.DataFrame) -> alt.Chart:
     """Cells by hour; the legend names the bands that occur."""
     span = Span(hours["hour_start"][0], hours["hour_start"][-1], visit.zone, visit.words)
     tints = {name: colour for name, colour in band_colours(visit).items() if name in set(hours["band"])}
-    drawn = span.placed(hours).with_columns(until=pl.col("at") + HOUR_MS)
+    drawn = span.placed(hours).with_columns(until=pl.col("at") + HOUR_MS, row=pl.lit(""))
     told = [alt.Tooltip("when:N", title=visit.words.say("chart.hour")), alt.Tooltip("told:N", title=" ")]
     legend = alt.Legend(title=None, orient="top", columns=3)
     scale = alt.Scale(domain=list(tints), range=list(tints.values()))
     chart = (
         alt.Chart(drawn)
         .mark_rect()
-        .encode(x=span.time_axis(), x2="until:T", color=alt.Color("band:N", scale=scale, legend=legend), tooltip=told)
+        .encode(
+            x=span.time_axis(),
+            x2="until:T",
+            y=alt.Y("row:N", title=None, axis=None),
+            color=alt.Color("band:N", scale=scale, legend=legend),
+            tooltip=told,
+        )
     )
     return chart.properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
