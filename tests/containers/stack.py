@@ -4,15 +4,18 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 API = "http://127.0.0.1:8000/api/v1"
+PREFECT = "http://127.0.0.1:4200/api"
 
 
 def compose(*words: str, seconds: float = 600) -> str:
@@ -81,3 +84,40 @@ def until(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
         assert time.monotonic() - began < seconds, f"{what}: not within {seconds:.0f} s; {states()}"
         time.sleep(1)
     return time.monotonic() - began
+
+
+@contextmanager
+def load(url: str, *, per_second: float = 20) -> Iterator[list[int]]:
+    """Ask `url` again and again inside the body; the statuses so far."""
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def ask_on() -> None:
+        while not over.wait(1 / per_second):
+            statuses.append(ask(url)[0])
+
+    asking = threading.Thread(target=ask_on)
+    asking.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        asking.join()
+
+
+def start_run(deployment: str) -> str:
+    """Ask Prefect for a run of `deployment` now; its id."""
+    found = json.loads(ask(f"{PREFECT}/deployments/name/{deployment}")[1])
+    asked = urllib.request.Request(
+        f"{PREFECT}/deployments/{found['id']}/create_flow_run",
+        data=json.dumps({"state": {"type": "SCHEDULED"}}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return str(json.loads(answer.read())["id"])
+
+
+def state_of(run: str) -> str:
+    """PENDING, RUNNING, COMPLETED …; empty while Prefect is away."""
+    status, body = ask(f"{PREFECT}/flow_runs/{run}")
+    return str(json.loads(body)["state"]["type"]) if status == 200 else ""
