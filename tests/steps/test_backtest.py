@@ -234,6 +234,7 @@ def test_more_groups_than_stations_are_refused(town, tmp_path):
 
 def test_a_trial_is_recorded_beside_the_others(town, finished, tmp_path, monkeypatch):
     monkeypatch.setenv("HAZECAST_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     code, said = command("report", finished, "--data", town, "--record", "as it is")
     assert code == 0
     assert "experiment hazecast-town-trials" in said
