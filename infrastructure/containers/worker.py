@@ -10,19 +10,24 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Crashed
 
 from hazecast.settings import Settings, load_settings
 
+DIED = "its worker died"
 UNDER_WAY = [StateType.RUNNING, StateType.PENDING]
 
 
 def resume(client: SyncPrefectClient) -> list[FlowRun]:
     """Schedule anew the runs that began and never ended; flows started by hand elsewhere are left alone."""
     asked = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNDER_WAY)))
-    runs = [run for run in client.read_flow_runs(flow_run_filter=asked) if run.deployment_id is not None]
+    found = client.read_flow_runs(flow_run_filter=asked)
+    runs = [run for run in found if run.deployment_id is not None]
     for run in runs:
-        client.set_flow_run_state(run.id, AwaitingRetry(message="its worker died"), force=True)
+        client.set_flow_run_state(run.id, AwaitingRetry(message=DIED), force=True)
+    # The run that began them begins them anew.
+    for part in [run for run in found if run.parent_task_run_id is not None]:
+        client.set_flow_run_state(part.id, Crashed(message=DIED), force=True)
     return runs
 
 

@@ -108,13 +108,21 @@ def load(url: str, *, per_second: float = 20) -> Iterator[list[int]]:
 def start_run(deployment: str) -> str:
     """Ask Prefect for a run of `deployment` now; its id."""
     found = json.loads(ask(f"{PREFECT}/deployments/name/{deployment}")[1])
+    return str(_post(f"deployments/{found['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"])
+
+
+def is_idle() -> bool:
+    """Whether no run is under way."""
+    under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+    return bool(_post("flow_runs/count", under_way) == 0)
+
+
+def _post(path: str, content: object) -> Any:
     asked = urllib.request.Request(
-        f"{PREFECT}/deployments/{found['id']}/create_flow_run",
-        data=json.dumps({"state": {"type": "SCHEDULED"}}).encode(),
-        headers={"Content-Type": "application/json"},
+        f"{PREFECT}/{path}", data=json.dumps(content).encode(), headers={"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(asked, timeout=10) as answer:
-        return str(json.loads(answer.read())["id"])
+        return json.loads(answer.read())
 
 
 def state_of(run: str) -> str:

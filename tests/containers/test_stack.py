@@ -10,7 +10,7 @@ from time import sleep
 from urllib.parse import quote
 
 import pytest
-from stack import API, ROOT, api, ask, compose, kill, load, services, start_run, state_of, states, until
+from stack import API, ROOT, api, ask, compose, is_idle, kill, load, services, start_run, state_of, states, until
 
 pytestmark = [
     pytest.mark.system,
@@ -100,11 +100,12 @@ def test_what_is_killed_under_load_comes_back_and_forecasts_stay(stack: list[str
 
 
 def test_a_run_survives_its_worker(stack: list[str]):
+    until(is_idle, seconds=1200, what="the runs that were hit above end")
     run = start_run("Training%20Pipeline/training")
     until(lambda: state_of(run) == "RUNNING", seconds=120, what="the training runs")
     sleep(15)
     kill("worker")
-    until(lambda: state_of(run) == "SCHEDULED", seconds=180, what="the new worker takes it up")
+    until(lambda: "goes on: training" in compose("logs", "worker"), seconds=180, what="the new worker takes it up")
     took = until(lambda: state_of(run) == "COMPLETED", seconds=900, what="the training ends")
     print(f"completed {took:.0f} s after it was taken up")
 
