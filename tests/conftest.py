@@ -12,7 +12,7 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from hazecast.models import forecaster, path_net
+from small_nets import shrink
 
 # A busy machine is no failure: how long an example takes says nothing about the code.
 settings.register_profile("hazecast", deadline=None)
@@ -22,12 +22,9 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def small_nets() -> Iterator[None]:
-    """Most tests judge what becomes of forecasts, not how good they are: one net per fold, trained briefly, will do."""
+def train_small_nets() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forecaster, "NETS_PER_FOLD", 1)
-        patch.setattr(path_net, "_ROUNDS", 1)
-        patch.setattr(path_net, "_FEWEST_STEPS", 40)
+        shrink(patch.setattr)
         yield
 
 

@@ -15,6 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from typer.testing import CliRunner
 
+import small_nets
 from hazecast.air.tables import QUANTILES, WEATHER_VARIABLES
 from hazecast.cli import app
 from hazecast.models import Forecaster
@@ -101,7 +102,7 @@ def test_killed_and_started_again_it_makes_the_same_file(finished: Path, town: P
     out = town.parent / "killed.parquet"
     arguments = ["backtest", "--data", str(town), *ANEW, "--out", str(out)]
     child = subprocess.Popen(
-        [sys.executable, "-m", "hazecast.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, small_nets.__file__, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while not list(out.parent.glob(f"{out.name}.parts-*/*.parquet")):
         assert child.poll() is None, "it ended before a part was there"

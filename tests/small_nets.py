@@ -1,0 +1,22 @@
+"""Small nets for tests that judge what becomes of forecasts, not how good they are.
+
+As a script it is `hazecast` with small nets, for tests that compare what a process of its own made with their own.
+"""
+
+from collections.abc import Callable
+
+from hazecast.models import forecaster, path_net
+
+
+def shrink(set_value: Callable[[object, str, int], None]) -> None:
+    """One net per fold, trained briefly; `set_value` is `setattr` or the one of a monkeypatch."""
+    set_value(forecaster, "NETS_PER_FOLD", 1)
+    set_value(path_net, "_ROUNDS", 1)
+    set_value(path_net, "_FEWEST_STEPS", 40)
+
+
+if __name__ == "__main__":
+    from hazecast.cli import app
+
+    shrink(setattr)
+    app()
