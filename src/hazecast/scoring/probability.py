@@ -30,8 +30,9 @@ def p_exceed(quantiles: npt.ArrayLike, threshold_ugm3: npt.ArrayLike) -> Floats:
     k = np.clip((lower <= value[:, None]).sum(axis=1) - 1, 0, len(levels) - 1)
     row = np.arange(len(q))
     width = lower[row, k + 1] - lower[row, k]
-    share = np.where(width > 0, (value - lower[row, k]) / np.where(width > 0, width, 1), 0)
-    inside = 1 - (below[k] + np.clip(share, 0, 1) * (below[k + 1] - below[k]))
+    # Clipped before it is divided: over a width next to nothing the quotient would overflow.
+    share = np.clip(value - lower[row, k], 0, width) / np.where(width > 0, width, 1)
+    inside = 1 - (below[k] + share * (below[k + 1] - below[k]))
     scale = np.maximum((q[:, 6] - q[:, 4]) / np.log((1 - levels[4]) / (1 - levels[6])), 1e-9)
     tail = (1 - levels[6]) * np.exp(-np.maximum(value - q[:, 6], 0) / scale)
     return np.where(value < lower[:, 0], 1.0, np.where(value >= q[:, 6], tail, inside))
