@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.sources.area import Box, Circle, Listed, distance_km
+from hazecast.air.distance import distance_km
+from hazecast.sources.area import Box, Circle, Listed
 
 places = st.tuples(st.floats(-89, 89), st.floats(-180, 180))
 

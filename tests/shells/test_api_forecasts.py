@@ -8,10 +8,10 @@ import pytest
 import small_store
 from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
 
+from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
 from hazecast.air.tables import Background
 from hazecast.api.days import trend
-from hazecast.api.where import distance_km
 from hazecast.store import Store
 
 FORECASTS = "/api/v1/forecasts"

@@ -1,17 +1,16 @@
 """Which stations are meant: by id, in a box, or near a coordinate; and pages of them."""
 
 import base64
-import math
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from hazecast.air.distance import distance_km
 from hazecast.api.formats import FORMAT_HELP, Format
 from hazecast.api.problems import NotAnswerable
 from hazecast.api.schemas import Station
 from hazecast.errors import NotKnown
 
-EARTH_RADIUS_KM = 6371.0088
 MOST_STATIONS = 1000
 
 
@@ -78,13 +77,6 @@ def read_cursor(cursor: str) -> str:
         return base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
     except ValueError as err:
         raise NotAnswerable("the cursor is none of ours; take `next_cursor` of the page before") from err
-
-
-def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Great-circle distance of two (latitude, longitude) [degrees] on a sphere [km] (haversine formula)."""
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, place) for place in (one, other))
-    half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.sqrt(half)))
 
 
 def _near(stations: list[Station], where: Where, place: tuple[float, float]) -> list[Station]:

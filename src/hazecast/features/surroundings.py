@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.distance import EARTH_RADIUS_KM
+
 NEIGHBOURS = 8
 REACH_KM = 150.0
-_EARTH_KM = 6371.0
 _ROWS_AT_ONCE = 1000
 
 
@@ -25,7 +26,7 @@ def nearest_stations(
     for first in range(0, n, _ROWS_AT_ONCE):
         rows = slice(first, min(first + _ROWS_AT_ONCE, n))
         chord = np.clip(points[rows] @ points.T, -1, 1)
-        distance_km = np.nan_to_num(_EARTH_KM * np.arccos(chord), nan=np.inf)
+        distance_km = np.nan_to_num(EARTH_RADIUS_KM * np.arccos(chord), nan=np.inf)
         distance_km[np.arange(rows.stop - first), np.arange(first, rows.stop)] = np.inf
         near = np.argpartition(distance_km, k - 1, axis=1)[:, :k]
         reach = np.take_along_axis(distance_km, near, axis=1)

@@ -2,8 +2,9 @@
 
 import polars as pl
 
+from hazecast.air.distance import EARTH_RADIUS_KM
+
 NEAR_KM = 50.0
-_EARTH_RADIUS_KM = 6371.0
 # A neighbour confirms with at least this share of the value at which a reading becomes suspicious.
 _CONFIRMING_SHARE = 0.5
 _HOUR = ["pollutant", "observed_at"]
@@ -32,4 +33,4 @@ def _distance_km() -> pl.Expr:
     north, north_other, east, east_other = (pl.col(name).radians() for name in names)
     across = ((north_other - north) / 2).sin() ** 2
     along = north.cos() * north_other.cos() * ((east_other - east) / 2).sin() ** 2
-    return 2 * _EARTH_RADIUS_KM * (across + along).sqrt().arcsin()
+    return 2 * EARTH_RADIUS_KM * (across + along).sqrt().arcsin()

@@ -1,9 +1,8 @@
 """Which stations of a network are meant."""
 
 from dataclasses import dataclass
-from math import asin, cos, radians, sin, sqrt
 
-EARTH_RADIUS_KM = 6371.0
+from hazecast.air.distance import distance_km
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,3 @@ class Listed:
 
 
 Area = Box | Circle | Listed
-
-
-def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Great-circle distance of two points (latitude, longitude) [km], by the haversine formula."""
-    (latitude, longitude), (other_latitude, other_longitude) = one, other
-    across = sin(radians(other_latitude - latitude) / 2) ** 2
-    along = sin(radians(other_longitude - longitude) / 2) ** 2
-    scale = cos(radians(latitude)) * cos(radians(other_latitude))
-    return 2 * EARTH_RADIUS_KM * asin(sqrt(across + scale * along))

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.air.clock import HOUR
+from hazecast.air.distance import distance_km
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
 from hazecast.errors import SourceRefused
-from hazecast.sources.area import Area, distance_km
+from hazecast.sources.area import Area
 from hazecast.sources.fmi.wfs import FMI, NO_ROWS, FmiStation, read_coverage, read_stations
 from hazecast.sources.http import HttpClient, Request
 
