@@ -93,27 +93,41 @@ def calendar(view: View, rows: Rows) -> Columns:
     return found
 
 
-def naive_base(own: Floats) -> tuple[Floats, Floats]:
-    """(case,) last known level and the level of the last three days (of the week, where those are silent)."""
+@dataclass(frozen=True)
+class Recent:
+    """Where a series stands at issue, (case,) each.
+
+    `last` is the last known level, `age_hours` its age [h]; `level` the mean of three days (of the week, where they are
+    silent), which also stands in for `last`.
+    """
+
+    last: Floats
+    age_hours: Floats
+    level: Floats
+
+
+def recent(own: Floats) -> Recent:
+    """Of the levels (case, hour) of one pollutant."""
+    last, age_hours = _last(own)
     level = _first_known(mean_known(own[:, -72:]), mean_known(own))
-    return _first_known(_last(own)[0], level), level
+    return Recent(_first_known(last, level), age_hours, level)
 
 
-def memory(lead: Ints) -> Floats:
-    """Share of the last level in the naive base at each lead; the rest is the level of the last days."""
-    return np.exp(-lead / _MEMORY_HOURS).astype(np.float32)
+def naive_base(last: Floats, level: Floats, lead: Ints) -> Floats:
+    """The naive forecast of the log level: the last one, decaying with the lead towards that of the last days."""
+    keep = np.exp(-lead / _MEMORY_HOURS).astype(np.float32)
+    return keep * last + (1 - keep) * level
 
 
 def _pollutant(levels: Columns, around: Columns, rows: Rows, pollutant: str) -> tuple[Columns, Floats]:
     own = levels[pollutant]
-    age = _last(own)[1]
     state = {f"mean_{h}h": mean_known(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
-    last, level = naive_base(own)
-    keep = memory(rows.lead)
-    base = keep * last[rows.case] + (1 - keep) * level[rows.case]
+    now = recent(own)
+    last = now.last[rows.case]
+    base = naive_base(last, now.level[rows.case], rows.lead)
     found = {name: values[rows.case] - base for name, values in state.items()}
     found |= {f"lag_{h}h": own[rows.case, -h] - base for h in (1, 2, 3, 6, 12, 24)}
-    found |= {"base": base, "last": last[rows.case] - base, "last_age_hours": age[rows.case]}
+    found |= {"base": base, "last": last - base, "last_age_hours": now.age_hours[rows.case]}
     found |= _same_hour(own, rows, base) | {n: v[rows.case] for n, v in _spread(own).items()}
     for other, theirs in levels.items():
         if other != pollutant:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import HORIZON_HOURS
-from hazecast.features.build import Rows, calendar, log_level, mean_known, memory, naive_base, of_pollutant
+from hazecast.features.build import Rows, calendar, log_level, mean_known, naive_base, of_pollutant, recent
 from hazecast.features.panel import WEATHER
 from hazecast.features.view import HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
 
@@ -71,14 +71,9 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
 
 def _base_and_habit(own: Floats) -> tuple[Floats, Floats]:
     """(lead, case) naive base, and how far the same clock hour of the last day lay from the level of three days."""
-    last, level = naive_base(own)
-    yesterday = own[:, HISTORY_HOURS - 24 :] - level[:, None]
-    return _decay(last, level), np.tile(yesterday.T, (HORIZON_HOURS // 24, 1))
-
-
-def _decay(last: Floats, level: Floats) -> Floats:
-    keep = memory(_LEADS)[:, None]
-    return keep * last + (1 - keep) * level
+    now = recent(own)
+    yesterday = own[:, HISTORY_HOURS - 24 :] - now.level[:, None]
+    return naive_base(now.last, now.level, _LEADS[:, None]), np.tile(yesterday.T, (HORIZON_HOURS // 24, 1))
 
 
 def _days(own: Floats) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import QUANTILE_LEVELS
-from hazecast.models.sampling import Lesson
+from hazecast.models.sampling import Lesson, outside
 from hazecast.models.threads import ALONE
 
 Floats = npt.NDArray[np.float32]
@@ -85,8 +85,8 @@ def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     trees, grown = [], np.zeros(len(departure), np.float32)
     for k in range(FOLDS):
         held = fold == k
-        inside = np.flatnonzero(~held) if 0 < held.sum() < len(fold) else np.arange(len(fold))
-        trees.append(lgb.train(parameters | {"seed": seed + k}, rows.subset(inside), num_boost_round=_POINT_ROUNDS))
+        seen = rows.subset(outside(held))
+        trees.append(lgb.train(parameters | {"seed": seed + k}, seen, num_boost_round=_POINT_ROUNDS))
         if held.any():
             grown[held] = trees[-1].predict(features[held], **ALONE)
     trust = min(_SHARES, key=lambda share: _error(departure, share * lesson.walked + (1 - share) * grown))

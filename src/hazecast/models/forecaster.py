@@ -24,7 +24,7 @@ from hazecast.models.recalibration import (
     trial_origins,
     trial_stations,
 )
-from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets
+from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets, outside
 from hazecast.models.threads import in_turn, side_by_side
 
 Floats = npt.NDArray[np.float32]
@@ -257,8 +257,7 @@ def _fit_nets(
     def learn(number: int) -> PathNet:
         progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
         unseen = cases.fold == number % FOLDS
-        some = np.flatnonzero(~unseen if not unseen.all() else unseen)
-        net = fit_path_net(path, departure, cases=some, seed=seed + number)
+        net = fit_path_net(path, departure, cases=outside(unseen), seed=seed + number)
         for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
             walked[:, few] += net.predict(path[few]) / NETS_PER_FOLD
         return net

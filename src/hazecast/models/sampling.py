@@ -148,6 +148,11 @@ class Curriculum:
         return hour // length % self.folds
 
 
+def outside(fold: npt.NDArray[np.bool_]) -> Ints:
+    """The rows to learn from that are blind to a fold; all rows where nothing lies outside it."""
+    return np.flatnonzero(~fold) if not fold.all() else np.arange(len(fold))
+
+
 def _worth_drawing(n_issues: int, n_cases: int) -> int:
     """Issues an hour apart tell nearly the same; of a long record one in four is enough."""
     return min(n_cases, n_issues, max(n_issues // _REPEATS, _FEWEST_CASES))
