@@ -1,8 +1,7 @@
 """How forecasts, incidents and the queue stand, as lines that CloudWatch reads as metrics."""
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import polars as pl
@@ -11,26 +10,13 @@ import structlog
 from hazecast.air.clock import hours_between
 from hazecast.air.tables import Forecasts
 from hazecast.air.verdicts import Alerts
-from hazecast.cli.queue import METRIC_NAMESPACE, queue_depth
+from hazecast.cli.cloudwatch import metric_line
+from hazecast.cli.queue import queue_depth
 from hazecast.errors import HazecastError
 from hazecast.store import Store
 from hazecast.wiring import Wiring
 
 log = structlog.get_logger()
-
-
-def metric_line(values: Mapping[str, float], dimensions: Mapping[str, str], *, now: datetime) -> str:
-    """One line of JSON that a CloudWatch log takes apart into one metric for each value.
-
-    Source: CloudWatch embedded metric format.
-    """
-    directive = {
-        "Namespace": METRIC_NAMESPACE,
-        "Dimensions": [list(dimensions)],
-        "Metrics": [{"Name": name} for name in values],
-    }
-    aws = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({**dimensions, **values, "_aws": aws})
 
 
 def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, now: datetime) -> Iterator[str]:

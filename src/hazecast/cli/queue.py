@@ -1,16 +1,15 @@
 """How much work waits for the Prefect workers, as a number that an autoscaler can read."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
 
+from hazecast.cli.cloudwatch import metric_line
 from hazecast.errors import SettingsError
 from hazecast.settings import Settings
 
-METRIC_NAMESPACE = "Hazecast"
 _TIMEOUT_SECONDS = 10.0
 
 
@@ -23,14 +22,9 @@ class QueueDepth:
     running: int
 
     def as_json(self, *, now: datetime) -> str:
-        """One line that is plain JSON and, printed to a CloudWatch log, two metrics by pool.
-
-        Source: CloudWatch embedded metric format.
-        """
-        metrics = [{"Name": name, "Unit": "Count"} for name in ("waiting", "running")]
-        directive = {"Namespace": METRIC_NAMESPACE, "Dimensions": [["pool"]], "Metrics": metrics}
-        aws = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-        return json.dumps({**asdict(self), "_aws": aws})
+        """One line that is plain JSON and, printed to a CloudWatch log, two metrics by pool."""
+        counts = {"waiting": self.waiting, "running": self.running}
+        return metric_line(counts, {"pool": self.pool}, now=now, unit="Count")
 
 
 def queue_depth(settings: Settings, *, now: datetime | None = None) -> QueueDepth:
