@@ -29,6 +29,11 @@ def parse_utc(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def as_iso(moment: datetime) -> str:
+    """A UTC time as it stands in addresses: to the second, with Z."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def hours_between(earlier: datetime, later: datetime) -> float:
     """Hours from `earlier` to `later`; negative when they are the other way round."""
     return (later - earlier) / HOUR

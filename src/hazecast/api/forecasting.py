@@ -7,7 +7,7 @@ from typing import Self
 
 import polars as pl
 
-from hazecast.air.clock import hours_between
+from hazecast.air.clock import as_iso, hours_between
 from hazecast.air.indices import Index, find_index
 from hazecast.api import lookup
 from hazecast.api.answers import SIMULATED, Shown, served_status
@@ -67,7 +67,7 @@ def choose_issues(reader: Reader, issued_at: datetime | None) -> Issues:
         return reader.newest_issues()
     issues = reader.issued_at_once(issued_at)
     if not issues.pollutants:
-        raise NotKnown("issue time", lookup.iso(issued_at), [lookup.iso(time) for time in reader.all_issue_times()])
+        raise NotKnown("issue time", as_iso(issued_at), [as_iso(time) for time in reader.all_issue_times()])
     return issues
 
 

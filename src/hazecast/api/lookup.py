@@ -1,9 +1,11 @@
 """Finding what was asked for: stations, pollutants and spans of time, or saying what exists instead."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
 
+from hazecast.air.clock import as_iso
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import QUANTILES
 from hazecast.api.answers import station_answer
@@ -74,7 +76,7 @@ def choose_span(since: datetime | None, until: datetime | None, *, now: datetime
     until = until or now
     since = since or until - DEFAULT_SPAN
     if since >= until:
-        raise NotAnswerable(f"since ({iso(since)}) must be before until ({iso(until)})")
+        raise NotAnswerable(f"since ({as_iso(since)}) must be before until ({as_iso(until)})")
     if until - since > LONGEST_SPAN:
         raise NotAnswerable(f"at most {LONGEST_SPAN.days} days at a time; ask in parts")
     return since, until
@@ -86,11 +88,7 @@ def choose_quantiles(asked: str | None) -> tuple[str, ...]:
     Raises:
         NotKnown: one that is not forecast.
     """
-    chosen = QUANTILES if asked is None else tuple(word.strip() for word in asked.split(","))
-    for quantile in chosen:
-        if quantile not in QUANTILES:
-            raise NotKnown("quantile", quantile, list(QUANTILES))
-    return chosen
+    return QUANTILES if asked is None else read_words("quantile", asked, QUANTILES)
 
 
 def choose_pollutants(asked: str | None) -> tuple[str, ...]:
@@ -99,25 +97,29 @@ def choose_pollutants(asked: str | None) -> tuple[str, ...]:
     Raises:
         NotKnown: one that Hazecast does not forecast.
     """
-    chosen = POLLUTANTS if asked is None else tuple(word.strip() for word in asked.split(","))
-    for pollutant in chosen:
-        if pollutant not in POLLUTANTS:
-            raise NotKnown("pollutant", pollutant, list(POLLUTANTS))
-    return chosen
+    return POLLUTANTS if asked is None else read_words("pollutant", asked, POLLUTANTS)
+
+
+def read_words(kind: str, asked: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Comma-separated words, each of them known.
+
+    Raises:
+        NotKnown: one that is not; the error lists what is.
+    """
+    words = tuple(word.strip() for word in asked.split(","))
+    for word in words:
+        if word not in known:
+            raise NotKnown(kind, word, list(known))
+    return words
 
 
 def unknown_issue_time(reader: Reader, station_id: str, pollutant: str, issued_at: datetime) -> NotKnown:
     """The error that lists when forecasts were issued, newest first."""
     issue_times = reader.issue_times(station_id, pollutant)
-    return NotKnown("issue time", iso(issued_at), [iso(time) for time in issue_times])
+    return NotKnown("issue time", as_iso(issued_at), [as_iso(time) for time in issue_times])
 
 
 def _choose(known: list[str], asked: str | None) -> str:
     if asked is not None and asked not in known:
         raise NotKnown("pollutant", asked, known)
     return asked or known[0]
-
-
-def iso(time: datetime) -> str:
-    """As in an address: UTC with Z."""
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

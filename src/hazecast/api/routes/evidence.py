@@ -7,6 +7,7 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from hazecast.air.clock import as_iso
 from hazecast.air.tables import Runs
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains, Verification
 from hazecast.api import lookup, schemas
@@ -15,7 +16,6 @@ from hazecast.api.problems import NotAnswerable, problem_responses
 from hazecast.api.schemas import UtcTime
 from hazecast.api.service import PREFIX, Cursor, Limit, Serving
 from hazecast.api.where import read_cursor, write_cursor
-from hazecast.errors import NotKnown
 from hazecast.scoring import summarize
 from hazecast.store import Store
 
@@ -53,16 +53,13 @@ def verification(
     Sums over hours, so every group is exact; measures are null where nothing could be scored.
     """
     chosen_format = choose_format(request, query.format, TABLES)
-    by = tuple(word.strip() for word in query.by.split(","))
-    for word in by:
-        if word not in GROUPS:
-            raise NotKnown("group", word, list(GROUPS))
+    by = lookup.read_words("group", query.by, GROUPS)
     if len(set(by)) < len(by):
         raise NotAnswerable("`by` repeats a word")
     until = query.until or serving.clock()
     since = query.since or until - DEFAULT_SPAN
     if not since < until <= since + LONGEST_SPAN:
-        raise NotAnswerable(f"since ({lookup.iso(since)}) must be before until ({lookup.iso(until)}), at most 5 years")
+        raise NotAnswerable(f"since ({as_iso(since)}) must be before until ({as_iso(until)}), at most 5 years")
     groups = summarize(serving.store.read(Verification, _wanted(query, since, until)), by)
     if chosen_format is not Format.JSON:
         return write_table(groups, chosen_format)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from hazecast.air.clock import HOUR
+from hazecast.air.clock import HOUR, as_iso
 from hazecast.air.distance import distance_km
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
@@ -132,7 +132,7 @@ class FmiSource:
         """Rows of the hours in [since, until), week by week; the service takes labels, its end included."""
         parts = [NO_ROWS]
         for start, end in _weeks(since, until):
-            window = {"starttime": _stamp(start + HOUR), "endtime": _stamp(end), "timestep": "60"}
+            window = {"starttime": as_iso(start + HOUR), "endtime": as_iso(end), "timestep": "60"}
             parts.append(self._client.get(FMI, self._request(query, fmisid=fmisids, **window), read_coverage))
         return pl.concat(parts, how="diagonal")
 
@@ -183,7 +183,3 @@ def _weeks(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetim
         end = min(since + LONGEST, until)
         yield since, end
         since = end
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import orjson
 import polars as pl
 
+from hazecast.air.clock import as_iso
 from hazecast.errors import SourceRefused
 from hazecast.sources.http import Answer, BrokenAnswer, Budget, HttpClient, Request, Service, read_json, retry_after
 
@@ -102,7 +103,7 @@ class OpenAQApi:
 
     def measurements(self, location: Location, sensor: Sensor, since: datetime, until: datetime) -> pl.DataFrame:
         """Raw values (columns `RAW`) of periods that end in [since, until], as the network reported them."""
-        window = {"datetime_from": _stamp(since), "datetime_to": _stamp(until)}
+        window = {"datetime_from": as_iso(since), "datetime_to": as_iso(until)}
         rows = [
             {**row, "station_id": str(location.location_id), "sensor_id": sensor.sensor_id}
             for row in self._pages(f"/sensors/{sensor.sensor_id}/measurements", window, _measurement)
@@ -179,7 +180,3 @@ def _problem(problem: Any) -> str:
     if not isinstance(problem, dict):
         return str(problem)
     return f"{'.'.join(map(str, problem.get('loc', [])))}: {problem.get('msg', problem)}".lstrip(": ")
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
