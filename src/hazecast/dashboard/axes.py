@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import altair as alt
 import polars as pl
 
 from hazecast.dashboard.language import Language
+
+AnyChart = TypeVar("AnyChart", alt.Chart, alt.LayerChart)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,12 @@ class Span:
 def epoch_ms(moment: datetime) -> int:
     """Milliseconds since 1970, as browsers count time."""
     return round(moment.timestamp() * 1000)
+
+
+def sized(chart: AnyChart, height_px: int) -> AnyChart:
+    """The chart at this height, without Vega's own menu."""
+    found: AnyChart = chart.properties(height=height_px, usermeta={"embedOptions": {"actions": False}})
+    return found
 
 
 def number_locale(words: Language) -> dict[str, object]:

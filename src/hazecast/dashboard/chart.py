@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from hazecast.dashboard.axes import epoch_ms, number_locale
+from hazecast.dashboard.axes import epoch_ms, number_locale, sized
 from hazecast.dashboard.canvas import Canvas
 from hazecast.dashboard.palette import Palette, palette
 from hazecast.dashboard.visit import pollutant_label
@@ -26,8 +26,7 @@ def fan_chart(canvas: Canvas, *, dark: bool) -> alt.LayerChart:
     layers = [*_bands(canvas, colours), *_median(canvas, colours), *_observed(canvas, colours)]
     layers += [*_background(canvas, colours), *_doubted(canvas, colours), *_limits(canvas, colours)]
     layers += _now(canvas, colours)
-    chart = alt.layer(*layers).properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
-    return chart.configure(locale=number_locale(canvas.view.visit.words))
+    return sized(alt.layer(*layers), HEIGHT_PX).configure(locale=number_locale(canvas.view.visit.words))
 
 
 def described(canvas: Canvas) -> str:

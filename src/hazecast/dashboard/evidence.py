@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from hazecast.air.tables import LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES
-from hazecast.dashboard.axes import number_locale
+from hazecast.dashboard.axes import number_locale, sized
 from hazecast.dashboard.palette import palette
 from hazecast.dashboard.visit import Visit
 
@@ -78,5 +78,4 @@ def reliability_chart(visit: Visit, group: dict[str, float | None]) -> alt.Layer
 
 
 def _finished(visit: Visit, chart: alt.LayerChart, *, height: int) -> alt.LayerChart:
-    placed = chart.properties(height=height, usermeta={"embedOptions": {"actions": False}})
-    return placed.configure(locale=number_locale(visit.words))
+    return sized(chart, height).configure(locale=number_locale(visit.words))

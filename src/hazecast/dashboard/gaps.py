@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from hazecast.air.clock import floor_hour
-from hazecast.dashboard.axes import Span
+from hazecast.dashboard.axes import Span, sized
 from hazecast.dashboard.view import observed_hours
 from hazecast.dashboard.visit import Visit, pollutant_label
 
@@ -46,7 +46,7 @@ def gap_chart(visit: Visit, states: pl.DataFrame) -> alt.Chart:
     placed = span.placed(states.with_columns(pl.col("state").replace(labels)))
     drawn = placed.with_columns(until=pl.col("at") + HOUR_MS, pollutant=pl.col("pollutant").replace(_labels(visit)))
     colours = alt.Scale(domain=list(labels.values()), range=DARK_COLOURS if visit.dark else COLOURS)
-    return (
+    chart = (
         alt.Chart(drawn)
         .mark_rect()
         .encode(
@@ -56,8 +56,8 @@ def gap_chart(visit: Visit, states: pl.DataFrame) -> alt.Chart:
             color=alt.Color("state:N", scale=colours, legend=alt.Legend(title=None, orient="top", columns=2)),
             tooltip=_told(visit),
         )
-        .properties(height=ROW_PX * len(_labels(visit)) + AROUND_PX, usermeta={"embedOptions": {"actions": False}})
     )
+    return sized(chart, ROW_PX * len(_labels(visit)) + AROUND_PX)
 
 
 def _first(states: pl.DataFrame) -> datetime:

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from hazecast.dashboard.axes import sized
 from hazecast.dashboard.bands import band_colours
 from hazecast.dashboard.palette import palette
 from hazecast.dashboard.visit import Visit
@@ -38,7 +39,7 @@ def station_map(visit: Visit, places: pl.DataFrame) -> alt.LayerChart:
     named = _names(base, colours.series[0]) if places.height <= LABELLED_UP_TO else []
     layers = [_frame(box), *_ruler(visit, box, colours.now), circles, *named]
     placed = alt.layer(*layers).project("mercator").configure_view(stroke=colours.now, strokeOpacity=0.4)
-    return placed.properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
+    return sized(placed, HEIGHT_PX)
 
 
 def _names(base: alt.Chart, colour: str) -> list[alt.Chart]:

@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from hazecast.air.clock import parse_utc
-from hazecast.dashboard.axes import Span
+from hazecast.dashboard.axes import Span, sized
 from hazecast.dashboard.bands import band_colours, band_label, band_name
 from hazecast.dashboard.visit import Visit
 
@@ -43,4 +43,4 @@ def index_strip(visit: Visit, hours: pl.DataFrame) -> alt.Chart:
             tooltip=told,
         )
     )
-    return chart.properties(height=HEIGHT_PX, usermeta={"embedOptions": {"actions": False}})
+    return sized(chart, HEIGHT_PX)
