@@ -1,15 +1,11 @@
 """The commands: help that teaches, errors for people, one screen of status."""
 
-import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from terminal import hazecast_says, said
 
-from hazecast.cli import app
 from hazecast.cli.commands import app as commands
-
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.fixture
@@ -19,14 +15,7 @@ def hazecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hazecast.cli.commands.console.width", 160, raising=False)
 
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(app, list(arguments))
-
-    return call
-
-
-def said(result: Result) -> str:
-    return ANSI.sub("", result.output)
+    return hazecast_says
 
 
 def test_help_teaches_the_order_of_the_commands(hazecast):

@@ -11,10 +11,9 @@ from servers.base import Instead, Reply
 from servers.open_meteo import OpenMeteoServer
 from servers.openaq import KEY, OpenAQServer
 from servers.silam import SilamServer
-from typer.testing import CliRunner, Result
+from terminal import hazecast_says, said
 
 from hazecast.air.tables import Background, Observations, Stations, Weather
-from hazecast.cli import app
 from hazecast.discover import index_of
 from hazecast.features import FutureWeather, look
 from hazecast.features.panel import WEATHER
@@ -24,7 +23,6 @@ from hazecast.steps.inputs import read_inputs
 from hazecast.store import Store
 
 NOW = datetime(2026, 3, 10, 11, tzinfo=UTC)
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.fixture
@@ -60,14 +58,7 @@ def hazecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fmi: SilamServer, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hazecast.cli.commands.console.width", 160, raising=False)
 
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(app, list(arguments))
-
-    return call
-
-
-def said(result: Result) -> str:
-    return ANSI.sub("", result.output)
+    return hazecast_says
 
 
 def test_places_say_what_they_are_made_of_and_what_they_need(hazecast, monkeypatch: pytest.MonkeyPatch):

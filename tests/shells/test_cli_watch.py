@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 import small_store
-from typer.testing import CliRunner, Result
+from terminal import hazecast_says, said
 
 from hazecast.air.verdicts import Alerts, Health, Verification
-from hazecast.cli import app
 from hazecast.store import Store
 
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CLOCK = ("--source", "simulated", "--now", small_store.NOW.isoformat())
 
 
@@ -28,29 +26,21 @@ def store(home: Path) -> Store:
     return small_store.fill(home / "tables" / "simulated")
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, [*arguments])
-
-
-def said(result: Result) -> str:
-    return ANSI.sub("", result.output)
-
-
 def test_verify_scores_what_was_observed_and_shows_it(store: Store):
-    result = run("verify", *CLOCK)
+    result = hazecast_says("verify", *CLOCK)
     assert result.exit_code == 0, said(result)
     rows = store.read(Verification)
     assert rows["n"].sum() > 0
     for word in ("pm25", "rMAE", "1-6", "in 80 %", "FAIRMODE indicator of no2, day 1"):
         assert word in said(result)
     before = store.version(Verification)
-    run("verify", *CLOCK)
+    hazecast_says("verify", *CLOCK)
     assert store.version(Verification) == before
 
 
 def test_monitor_shows_the_verdicts_and_the_decision(store: Store):
-    run("verify", *CLOCK)
-    result = run("monitor", *CLOCK)
+    hazecast_says("verify", *CLOCK)
+    result = hazecast_says("monitor", *CLOCK)
     assert result.exit_code == 0, said(result)
     text = said(result)
     assert "completeness" in text
@@ -60,10 +50,10 @@ def test_monitor_shows_the_verdicts_and_the_decision(store: Store):
 
 def test_alerts_show_what_would_be_told_and_change_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_ALERT_URLS", "json://127.0.0.1:9/never-called")
-    run("monitor", *CLOCK)
+    hazecast_says("monitor", *CLOCK)
     later = ("--source", "simulated", "--now", "2026-04-02T00:00Z")
-    run("monitor", *later)
-    text = said(run("alerts", *later, "--dry-run"))
+    hazecast_says("monitor", *later)
+    text = said(hazecast_says("alerts", *later, "--dry-run"))
     assert re.search(r"json-[0-9a-f]{8} would be told: Hazecast: opened: Infrastructure", text)
     assert "never-called" not in text
     assert store.version(Alerts) is None
@@ -72,8 +62,8 @@ def test_alerts_show_what_would_be_told_and_change_nothing(store: Store, monkeyp
 def test_a_replayed_clock_tells_nobody(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_ALERT_WEBHOOKS", "http://127.0.0.1:9/never-called")
     later = ("--source", "simulated", "--now", "2026-04-02T00:00Z")
-    run("monitor", *later)
-    result = run("alerts", *later)
+    hazecast_says("monitor", *later)
+    result = hazecast_says("alerts", *later)
     assert result.exit_code == 0, said(result)
     assert "nobody is told: the clock is replayed" in said(result)
     assert "open operators: Infrastructure" in said(result)
@@ -81,7 +71,7 @@ def test_a_replayed_clock_tells_nobody(store: Store, monkeypatch: pytest.MonkeyP
 
 
 def test_a_trial_without_channels_says_which_settings_are_meant(home: Path):
-    result = run("alerts", "--source", "simulated", "--trial")
+    result = hazecast_says("alerts", "--source", "simulated", "--trial")
     assert result.exit_code == 1
     assert "HAZECAST_ALERT_URLS" in said(result)
 
@@ -91,7 +81,7 @@ def test_a_trial_that_fails_names_the_channel(home: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setenv("HAZECAST_ALERT_WEBHOOKS", f"http://127.0.0.1:{unused_port}/token")
     with stamina.set_testing(True):
-        result = run("alerts", "--source", "simulated", "--trial")
+        result = hazecast_says("alerts", "--source", "simulated", "--trial")
     assert result.exit_code == 1
     assert "cannot be reached" in said(result)
     assert "token" not in said(result)
@@ -102,7 +92,7 @@ def test_wrong_rules_are_one_line_for_people(store: Store, home: Path, monkeypat
     folder.mkdir()
     (folder / "alerts.yaml").write_text("operators:\n  - {name: a, label: A, checks: [sklil]}\n")
     monkeypatch.setenv("HAZECAST_CONFIG", str(folder))
-    result = run("alerts", *CLOCK)
+    result = hazecast_says("alerts", *CLOCK)
     assert result.exit_code == 1
     assert "unknown check sklil" in said(result)
     assert "Traceback" not in said(result)
