@@ -72,10 +72,12 @@ $(VENV)/.created:
 
 $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(VENV)/.created
 	@echo "installing; the first time this takes a few minutes"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@# The files name every package there is to install: pip needs to resolve nothing, and older pips cannot
+	@# reconcile "sqlalchemy" with "sqlalchemy[asyncio]" when they check hashes.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
