@@ -49,7 +49,8 @@ def show_forecast(pipeline: Pipeline, rows: pl.DataFrame) -> None:
     about = f"Median [µg/m³] by lead time [h], issued {rows['issued_at'][0]:%Y-%m-%d %H:%M} UTC"
     create_table_artifact(wide.to_dicts(), key="forecast", description=about)
     settings = pipeline.parts.settings
-    create_link_artifact(f"http://{settings.host}:{settings.api_port}/docs", key="forecast-api", link_text="the API")
+    api = f"http://{settings.host}:{settings.api_port}/api/v1"
+    create_link_artifact(f"{api}/openapi.json", key="forecast-api", link_text="what the API answers")
 
 
 def show_report(report: Report) -> None:

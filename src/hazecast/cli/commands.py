@@ -103,10 +103,11 @@ def up(
     source: Source = None,
     data: Data = None,
     now: Now = None,
+    place: Place = None,
     prefect: Annotated[bool, typer.Option(help="Also a Prefect server, and a worker that keeps the schedules.")] = True,
 ) -> None:
     """Run the full pipeline once, then keep MLflow, API, dashboard, Prefect and a worker up until Ctrl-C."""
-    parts = _wire(source, data, now)
+    parts = _wire(source, data, now, place)
     local = stack.services(parts.settings, prefect=prefect)
     stack.require_free_ports(local, parts.settings.host)
     show.opening(parts, console)
