@@ -1,47 +1,25 @@
 locals {
   replica_key_arn = var.is_replicated ? module.replica_key[0].arn : ""
-  # Tables are rewritten by small commits: what a vacuum deletes need not be kept long.
-  kept = { infrequent = 90, expire = 0, old_version = 30 }
+
+  # Days until objects move to infrequent access. Tables are rewritten by small commits, and read while they are old.
+  buckets = {
+    "mlflow-artifacts" = { purpose = "MLflow artifacts", infrequent = 90 }
+    "training-data"    = { purpose = "Tables: observations, weather, forecasts, scores", infrequent = 0 }
+    "model-artifacts"  = { purpose = "Exported models and reports", infrequent = 90 }
+  }
+  # Names, so that every policy can be read in the plan.
+  bucket_names = { for name in concat(keys(local.buckets), ["logs"]) : name => "${local.name}-${name}-${data.aws_caller_identity.current.account_id}" }
 }
 
-module "mlflow_artifacts" {
+module "buckets" {
   source    = "./modules/bucket"
+  for_each  = local.buckets
   providers = { aws = aws, aws.replica = aws.replica }
 
-  name            = local.bucket_names["mlflow-artifacts"]
-  purpose         = "MLflow artifacts"
+  name            = local.bucket_names[each.key]
+  purpose         = each.value.purpose
   key_arn         = module.key.arn
-  lifecycle_days  = local.kept
-  log_bucket      = module.logs.name
-  is_logged       = true
-  is_replicated   = var.is_replicated
-  replica_key_arn = local.replica_key_arn
-  is_disposable   = !var.is_protected
-}
-
-module "training_data" {
-  source    = "./modules/bucket"
-  providers = { aws = aws, aws.replica = aws.replica }
-
-  name            = local.bucket_names["training-data"]
-  purpose         = "Tables: observations, weather, forecasts, scores"
-  key_arn         = module.key.arn
-  lifecycle_days  = merge(local.kept, { infrequent = 0 })
-  log_bucket      = module.logs.name
-  is_logged       = true
-  is_replicated   = var.is_replicated
-  replica_key_arn = local.replica_key_arn
-  is_disposable   = !var.is_protected
-}
-
-module "model_artifacts" {
-  source    = "./modules/bucket"
-  providers = { aws = aws, aws.replica = aws.replica }
-
-  name            = local.bucket_names["model-artifacts"]
-  purpose         = "Exported models and reports"
-  key_arn         = module.key.arn
-  lifecycle_days  = local.kept
+  lifecycle_days  = { infrequent = each.value.infrequent, expire = 0, old_version = 30 }
   log_bucket      = module.logs.name
   is_logged       = true
   is_replicated   = var.is_replicated

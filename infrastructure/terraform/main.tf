@@ -7,8 +7,6 @@ locals {
   tags   = { Project = "hazecast", Environment = var.environment, ManagedBy = "terraform" }
 
   cluster_name = var.environment == "prod" ? "air-pollution-prediction-cluster" : "air-pollution-prediction-cluster-${var.environment}"
-  # Names, so that every policy can be read in the plan.
-  bucket_names = { for purpose in ["mlflow-artifacts", "training-data", "model-artifacts", "logs"] : purpose => "${local.name}-${purpose}-${data.aws_caller_identity.current.account_id}" }
 }
 
 module "key" {
@@ -102,7 +100,7 @@ module "backup" {
   providers = { aws = aws, aws.replica = aws.replica }
 
   name            = local.name
-  resource_arns   = [module.database.arn, module.mlflow_artifacts.arn, module.training_data.arn, module.model_artifacts.arn]
+  resource_arns   = concat([module.database.arn], [for bucket in module.buckets : bucket.arn])
   keep_days       = var.backup_days
   key_arn         = module.key.arn
   is_copied       = var.is_replicated
