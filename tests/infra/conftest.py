@@ -1,12 +1,10 @@
 """An emulated AWS, and production as Terraform plans it there."""
 
-import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from stack import Terraform, emulator, environment
+from stack import Resources, Terraform, emulator, environment
 
 
 @pytest.fixture(scope="session")
@@ -29,15 +27,11 @@ def terraform(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 @pytest.fixture(scope="session")
-def planned(terraform: Terraform) -> list[dict]:
-    """Every resource of production: address, type and the attributes that are known before anything is made."""
-    return plan(terraform, "prod")
+def password() -> str:
+    return "a-password-nobody-else-would-choose"
 
 
-def plan(terraform: Terraform, profile: str, *more: str) -> list[dict]:
-    file = f"{profile}.tfplan"
-    made = terraform.run("plan", f"-var-file=environments/{profile}.tfvars", f"-out={file}", *more)
-    assert made.returncode == 0, made.stderr
-    changes = json.loads(terraform.run("show", "-json", file).stdout)["resource_changes"]
-    (Path(terraform.folder) / file).unlink()
-    return [{**one, "after": one["change"]["after"]} for one in changes if "create" in one["change"]["actions"]]
+@pytest.fixture(scope="session")
+def planned(terraform: Terraform, password: str) -> Resources:
+    """Production."""
+    return terraform.plan("prod", f"-var=db_password={password}")

@@ -1,5 +1,6 @@
 """Terraform and the emulated AWS, for tests and for `make infra-test`."""
 
+import json
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +18,9 @@ SOURCE = ROOT / "infrastructure" / "terraform"
 _SERVER = Path(__file__).parent / "aws" / "server.py"
 _MIRROR = ROOT.parent / "shared" / "bin" / "terraform-mirror"
 _START_SECONDS = 180.0
+
+# Each with its address, its type and what is known of it `after` the plan is carried out.
+Resources = list[dict[str, Any]]
 
 
 @contextmanager
@@ -66,7 +71,7 @@ def environment(address: str) -> dict[str, str]:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "3",
             "AWS_PAGER": "",
-            "NO_COLOR": "1",
+            "TF_CLI_ARGS": "-no-color",
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
         }
@@ -95,3 +100,22 @@ class Terraform:
         out = None if show else subprocess.PIPE
         command = ("terraform", *words)
         return subprocess.run(command, cwd=self.folder, env=self._env, text=True, stdout=out, stderr=out, check=False)
+
+    def plan(self, name: str, *more: str) -> Resources:
+        """Every resource an environment of that name would begin with.
+
+        Raises:
+            RuntimeError: Terraform refuses to plan; its reasons.
+        """
+        planned = self.run("plan", f"-var-file=environments/{name}.tfvars", "-out=asserted.tfplan", *more)
+        if planned.returncode != 0:
+            raise RuntimeError(planned.stderr)
+        changes = json.loads(self.run("show", "-json", "asserted.tfplan").stdout)["resource_changes"]
+        return [{**one, "after": one["change"]["after"]} for one in changes if "create" in one["change"]["actions"]]
+
+
+def of(planned: Resources, kind: str, address: str = "") -> list[dict[str, Any]]:
+    """What the plan says of every resource of one type, or of those with these words in their address; never none."""
+    found = [one["after"] for one in planned if one["type"] == kind and address in one["address"]]
+    assert found, f"the plan has no {kind} {address}"
+    return found

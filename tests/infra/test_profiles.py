@@ -1,0 +1,121 @@
+"""The other ways to deploy: staging, a small city, a domain with sign-in; and production without a domain."""
+
+import pytest
+from stack import Resources, Terraform, of
+
+ISSUER = "https://sign-in.example.org"
+DOMAIN = (
+    "-var=domain=air.example.org",
+    "-var=route53_zone_id=Z0123456789ABCDEFGHIJ",
+    f'-var=oidc={{issuer="{ISSUER}", authorization_endpoint="{ISSUER}/authorize", token_endpoint="{ISSUER}/token", '
+    f'user_info_endpoint="{ISSUER}/me", client_id="hazecast", client_secret="a-client-secret"}}',
+)
+
+
+@pytest.fixture(scope="module")
+def staging(terraform: Terraform) -> Resources:
+    return terraform.plan("staging")
+
+
+@pytest.fixture(scope="module")
+def minimal(terraform: Terraform) -> Resources:
+    return terraform.plan("minimal")
+
+
+@pytest.fixture(scope="module")
+def named(terraform: Terraform) -> Resources:
+    """Production with a domain and an identity provider."""
+    return terraform.plan("prod", *DOMAIN)
+
+
+def kinds(planned: Resources) -> set[str]:
+    return {one["type"] for one in planned}
+
+
+def names_of_target_groups(planned: Resources) -> set[str]:
+    return {one["name"].removeprefix("air-pollution-") for one in of(planned, "aws_lb_target_group")}
+
+
+def open_ports(planned: Resources) -> set[int]:
+    """Ports that the whole internet may speak to, of anything."""
+    incoming = of(planned, "aws_vpc_security_group_ingress_rule")
+    return {one["from_port"] for one in incoming if one["cidr_ipv4"] == "0.0.0.0/0"}
+
+
+def test_staging_is_smaller_apart_and_can_be_removed(staging: Resources):
+    [database] = of(staging, "aws_db_instance")
+    assert (database["multi_az"], database["deletion_protection"]) == (False, False)
+    assert database["storage_encrypted"] is True and database["publicly_accessible"] is False
+    assert len(of(staging, "aws_nat_gateway")) == 1
+    assert all(one["force_destroy"] for one in of(staging, "aws_s3_bucket"))
+    for kind in ("aws_ecs_cluster", "aws_ecs_service", "aws_lb", "aws_iam_role"):
+        assert all("staging" in (one.get("name") or "staging") for one in of(staging, kind))
+
+
+def test_a_small_city_saves_spares_and_keeps_the_guards(minimal: Resources):
+    assert kinds(minimal).isdisjoint({"aws_nat_gateway", "aws_eip", "aws_s3_bucket_replication_configuration"})
+    assert [one["vpc_endpoint_type"] for one in of(minimal, "aws_vpc_endpoint")] == ["Gateway"]
+    assert len(of(minimal, "aws_s3_bucket")) == 4
+    [database] = of(minimal, "aws_db_instance")
+    assert (database["multi_az"], database["instance_class"]) == (False, "db.t4g.micro")
+    assert database["storage_encrypted"] is True and database["deletion_protection"] is True
+    assert database["publicly_accessible"] is False
+
+
+def test_a_task_with_a_public_address_still_lets_nobody_in(minimal: Resources):
+    networks = [one["network_configuration"][0] for one in of(minimal, "aws_ecs_service")]
+    assert all(one["assign_public_ip"] for one in networks)
+    assert open_ports(minimal) == {80}
+    assert [one["description"] for one in of(minimal, "aws_vpc_security_group_ingress_rule") if one["cidr_ipv4"]] == [
+        "TLS from inside the VPC",
+        "Visitors",
+    ]
+
+
+def test_without_a_domain_dashboard_and_api_are_reached_by_plain_http(planned: Resources):
+    [listener] = of(planned, "aws_lb_listener")
+    assert (listener["port"], listener["protocol"]) == (80, "HTTP")
+    assert [action["type"] for action in listener["default_action"]] == ["forward"]
+    assert of(planned, "aws_lb")[0]["internal"] is False
+    [rule] = of(planned, "aws_lb_listener_rule")
+    assert rule["condition"][0]["path_pattern"][0]["values"] == ["/api/*", "/docs", "/openapi.json", "/redoc"]
+    assert kinds(planned).isdisjoint({"aws_acm_certificate", "aws_route53_record"})
+
+
+def test_without_sign_in_mlflow_and_prefect_are_reached_from_inside_only(planned: Resources):
+    assert names_of_target_groups(planned) == {"api", "dashboard"}
+    for part in ("mlflow", "prefect"):
+        assert of(planned, "aws_ecs_service", f"module.{part}")[0]["load_balancer"] == []
+
+
+def test_with_a_domain_everything_is_https(named: Resources):
+    listeners = {one["port"]: one for one in of(named, "aws_lb_listener")}
+    assert set(listeners) == {80, 443} == open_ports(named)
+    assert listeners[80]["default_action"][0]["redirect"][0]["status_code"] == "HTTP_301"
+    assert listeners[443]["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
+    [certificate] = of(named, "aws_acm_certificate")
+    assert certificate["domain_name"] == "air.example.org"
+    assert certificate["subject_alternative_names"] == ["*.air.example.org"]
+    hosts = {one["name"] for one in of(named, "aws_route53_record", "aws_route53_record.host")}
+    assert hosts == {"air.example.org", *(f"{part}.air.example.org" for part in ("api", "mlflow", "prefect"))}
+
+
+def test_mlflow_and_prefect_are_shown_to_who_signed_in(named: Resources):
+    guarded = of(named, "aws_lb_listener_rule", "signed_in")
+    assert {one["condition"][0]["host_header"][0]["values"][0] for one in guarded} == {
+        "mlflow.air.example.org",
+        "prefect.air.example.org",
+    }
+    for rule in guarded:
+        assert [action["type"] for action in rule["action"]] == ["authenticate-oidc", "forward"]
+        assert rule["action"][0]["authenticate_oidc"][0]["issuer"] == ISSUER
+    # /api/* of their hosts must not be the API's: the guarded rules come first.
+    others = of(named, "aws_lb_listener_rule", "aws_lb_listener_rule.api")
+    assert max(one["priority"] for one in guarded) < min(one["priority"] for one in others)
+    assert names_of_target_groups(named) == {"api", "dashboard", "mlflow", "prefect"}
+
+
+def test_prefect_cloud_replaces_the_server(terraform: Terraform):
+    planned = terraform.plan("prod", "-var=prefect_api_url=https://api.prefect.cloud/api/accounts/a/workspaces/w")
+    names = {one["name"] for one in of(planned, "aws_ecs_service")}
+    assert "air-pollution-worker" in names and "air-pollution-prefect" not in names
