@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check infra-test deploy-test bench browser secrets images backup restore engine-test requirements clean
+.PHONY: help install run test check infra-test deploy-test infra-docs bench browser secrets images backup restore engine-test requirements clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,8 +29,11 @@ check: $(VENV)/.installed-dev  ## Format, lint, types and floors, as in CI
 infra-test: $(VENV)/.installed-dev  ## Plan, apply, plan again and destroy staging and prod in an emulated AWS (ARGS=staging chooses)
 	$(BIN)/python tests/infra/cycle.py $(ARGS)
 
-deploy-test: $(VENV)/.installed-dev  ## deploy.sh and assertions on the plan, against the emulated AWS; needs Terraform and aws
+deploy-test: $(VENV)/.installed-dev  ## deploy.sh from an empty emulated AWS to an empty one, with failures; needs Terraform and aws
 	$(BIN)/python -m pytest --timeout=3600 tests/infra $(ARGS)
+
+infra-docs:  ## Write docs/aws/reference.md anew from the descriptions of variables and outputs
+	$(PYTHON) infrastructure/terraform/reference.py
 
 bench: $(VENV)/.installed-dev  ## Benchmarks: ratios measured here and now
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

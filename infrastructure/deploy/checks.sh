@@ -19,6 +19,18 @@ check_environment() {
   # Terraform reads these as variables; they are write-only there and kept in no state.
   export TF_VAR_db_password="${DB_PASSWORD:-}" TF_VAR_prefect_api_url="${PREFECT_API_URL:-}"
   export TF_VAR_prefect_api_key="${PREFECT_API_KEY:-}" TF_VAR_openaq_api_key="${OPENAQ_API_KEY:-}"
+  TF_VAR_runbooks=$(runbooks)
+  export TF_VAR_runbooks
+}
+
+# Where this checkout came from shows them; a checkout from nowhere has them in its own folder.
+runbooks() {
+  local origin
+  origin=$(git remote get-url origin 2>/dev/null | sed -E 's#^(ssh://)?git@([^:/]+)[:/]#https://\2/#; s#^https://[^/@]*@#https://#; s#\.git$##') || true
+  case "$origin" in
+    https://*) echo "$origin/blob/HEAD/docs/aws/runbooks.md" ;;
+    *) echo docs/aws/runbooks.md ;;
+  esac
 }
 
 check_tools() {

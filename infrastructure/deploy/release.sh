@@ -10,6 +10,7 @@ release() {
   if steady "$wanted" && register_schedules && ensure_forecast && is_verified "$wanted"; then
     keep_release "$wanted"
     say "$commit is released: $(smoke_url)"
+    output '.hosts.value | to_entries[] | "   \(.key): https://\(.value)"'
   else
     step "The release failed"
     roll_back_to "$before"

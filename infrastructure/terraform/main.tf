@@ -54,6 +54,7 @@ module "edge" {
   key_arn                = module.key.arn
   log_retention_days     = var.log_retention_days
   is_protected           = var.is_protected
+  runbooks               = var.runbooks
 }
 
 module "registry" {

@@ -32,11 +32,6 @@ output "services" {
   )
 }
 
-output "desired_counts" {
-  description = "Fewest tasks of each service."
-  value       = { (module.api.name) = var.api_tasks.min, (module.dashboard.name) = var.dashboard_tasks, (module.worker.name) = var.worker_tasks.min }
-}
-
 output "one_off" {
   description = "How one-off tasks are run: their families, subnets and security group."
   value = {
@@ -46,24 +41,4 @@ output "one_off" {
     security_group    = module.network.security_group_ids["worker"]
     is_public_address = var.nat == "none"
   }
-}
-
-output "database_host" {
-  description = "Where PostgreSQL answers, inside the VPC."
-  value       = module.database.host
-}
-
-output "buckets" {
-  description = "The three buckets."
-  value       = { for purpose, name in local.bucket_names : purpose => name if purpose != "logs" }
-}
-
-output "alarm_topic" {
-  description = "Topic that every alarm is told to."
-  value       = module.watching.topic_arn
-}
-
-output "backup_vault" {
-  description = "Vault of the backups."
-  value       = module.backup.vault_name
 }

@@ -301,6 +301,17 @@ variable "alarm_emails" {
   }
 }
 
+variable "runbooks" {
+  description = "Where people on duty read the runbooks; every alarm names the page. deploy.sh takes it from the checkout's origin."
+  type        = string
+  default     = "docs/aws/runbooks.md"
+
+  validation {
+    condition     = endswith(var.runbooks, "runbooks.md")
+    error_message = "runbooks is the address of runbooks.md, without a heading."
+  }
+}
+
 variable "budget_usd" {
   description = "Monthly budget; at 80 % of it, or when 100 % are foreseen, somebody is told [USD]."
   type        = number

@@ -10,6 +10,7 @@ module "watching" {
   worker_log_group  = module.worker_task.log_group
   stale_after_hours = var.stale_after_hours
   place             = var.place
+  runbooks          = var.runbooks
 
   services = merge(
     {

@@ -157,6 +157,7 @@ class AppliedAccount(Account):
         return {
             "cluster": CLUSTER,
             "url": "http://nowhere.invalid",
+            "hosts": {},
             "repositories": {name: one["repositoryUri"] for name, one in made.items()},
             "services": {
                 f"{number}-{family}": {"service": family, "image": image, "family": family}

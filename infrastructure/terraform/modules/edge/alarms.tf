@@ -3,7 +3,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.public
 
   alarm_name          = "${var.name}-${each.key}-errors"
-  alarm_description   = "The ${each.key} answers with 5xx. Runbook: docs/aws/runbooks.md#errors"
+  alarm_description   = "The ${each.key} answers with 5xx. Runbook: ${var.runbooks}#errors"
   namespace           = "AWS/ApplicationELB"
   metric_name         = "HTTPCode_Target_5XX_Count"
   statistic           = "Sum"

@@ -19,18 +19,8 @@ output "target_groups" {
   depends_on  = [aws_lb_listener.http, aws_lb_listener.https, aws_lb_listener_rule.api_path, aws_lb_listener_rule.signed_in]
 }
 
-output "reachable" {
-  description = "Names of the parts that are reachable from outside."
-  value       = sort(keys(local.reachable))
-}
-
 output "error_alarms" {
   description = "Alarm of each public part's server errors."
   value       = { for name in keys(local.public) : name => "${var.name}-${name}-errors" }
   depends_on  = [aws_cloudwatch_metric_alarm.errors]
-}
-
-output "error_alarm_arns" {
-  description = "The same, by ARN."
-  value       = { for name, alarm in aws_cloudwatch_metric_alarm.errors : name => alarm.arn }
 }

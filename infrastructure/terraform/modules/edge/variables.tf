@@ -80,3 +80,8 @@ variable "is_protected" {
   description = "Whether the load balancer refuses to be destroyed."
   type        = bool
 }
+
+variable "runbooks" {
+  description = "Where people on duty read the runbooks: the address of runbooks.md."
+  type        = string
+}

@@ -12,8 +12,3 @@ output "log_group" {
   description = "Where its log is."
   value       = aws_cloudwatch_log_group.this.name
 }
-
-output "role_names" {
-  description = "Names of its two roles."
-  value       = { execution = aws_iam_role.execution.name, task = aws_iam_role.task.name }
-}

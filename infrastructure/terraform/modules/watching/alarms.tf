@@ -12,7 +12,7 @@ locals {
 
   database = {
     cpu         = { metric = "CPUUtilization", above = 85, text = "Its CPU is above 85 %" }
-    connections = { metric = "DatabaseConnections", above = 150, text = "It has more than 150 connections" }
+    connections = { metric = "DatabaseConnections", above = 60, text = "It has more than 60 connections" }
   }
 }
 
@@ -20,7 +20,7 @@ resource "aws_cloudwatch_metric_alarm" "incidents" {
   for_each = local.incidents
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value}. Runbook: docs/aws/runbooks.md#${each.key}"
+  alarm_description   = "${each.value}. Runbook: ${var.runbooks}#${each.key}"
   namespace           = "Hazecast"
   metric_name         = "open_incidents"
   dimensions          = { place = var.place, rule = each.key }
@@ -37,7 +37,7 @@ resource "aws_cloudwatch_metric_alarm" "incidents" {
 # Missing data are the alarm here: nobody reports any more.
 resource "aws_cloudwatch_metric_alarm" "forecast_age" {
   alarm_name          = "${var.name}-forecast-age"
-  alarm_description   = "The newest forecast is too old, or nothing reports its age. Runbook: docs/aws/runbooks.md#forecast-age"
+  alarm_description   = "The newest forecast is too old, or nothing reports its age. Runbook: ${var.runbooks}#forecast-age"
   namespace           = "Hazecast"
   metric_name         = "forecast_age_hours"
   dimensions          = { place = var.place }
@@ -66,7 +66,7 @@ resource "aws_cloudwatch_log_metric_filter" "failed_runs" {
 
 resource "aws_cloudwatch_metric_alarm" "failed_runs" {
   alarm_name          = "${var.name}-failed-steps"
-  alarm_description   = "A step of the pipeline failed. Runbook: docs/aws/runbooks.md#pipeline"
+  alarm_description   = "A step of the pipeline failed. Runbook: ${var.runbooks}#pipeline"
   namespace           = "Hazecast"
   metric_name         = aws_cloudwatch_log_metric_filter.failed_runs.metric_transformation[0].name
   statistic           = "Sum"
@@ -82,7 +82,7 @@ resource "aws_cloudwatch_metric_alarm" "tasks" {
   for_each = var.services
 
   alarm_name          = "${var.name}-${each.key}-tasks"
-  alarm_description   = "Fewer tasks of ${each.key} run than should. Runbook: docs/aws/runbooks.md#tasks"
+  alarm_description   = "Fewer tasks of ${each.key} run than should. Runbook: ${var.runbooks}#tasks"
   namespace           = "ECS/ContainerInsights"
   metric_name         = "RunningTaskCount"
   dimensions          = { ClusterName = var.cluster_name, ServiceName = each.key }
@@ -100,7 +100,7 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
   for_each = var.balancer.target_groups
 
   alarm_name          = "${var.name}-${each.key}-unhealthy"
-  alarm_description   = "A task of ${each.key} fails its health check. Runbook: docs/aws/runbooks.md#tasks"
+  alarm_description   = "A task of ${each.key} fails its health check. Runbook: ${var.runbooks}#tasks"
   namespace           = "AWS/ApplicationELB"
   metric_name         = "UnHealthyHostCount"
   dimensions          = { LoadBalancer = var.balancer.arn_suffix, TargetGroup = each.value }
@@ -117,7 +117,7 @@ resource "aws_cloudwatch_metric_alarm" "database" {
   for_each = local.database
 
   alarm_name          = "${var.name}-database-${each.key}"
-  alarm_description   = "The database: ${each.value.text}. Runbook: docs/aws/runbooks.md#database"
+  alarm_description   = "The database: ${each.value.text}. Runbook: ${var.runbooks}#database"
   namespace           = "AWS/RDS"
   metric_name         = each.value.metric
   dimensions          = { DBInstanceIdentifier = var.database.identifier }
@@ -131,7 +131,7 @@ resource "aws_cloudwatch_metric_alarm" "database" {
 
 resource "aws_cloudwatch_metric_alarm" "database_storage" {
   alarm_name          = "${var.name}-database-storage"
-  alarm_description   = "The database has less than a tenth of its storage left. Runbook: docs/aws/runbooks.md#database"
+  alarm_description   = "The database has less than a tenth of its storage left. Runbook: ${var.runbooks}#database"
   namespace           = "AWS/RDS"
   metric_name         = "FreeStorageSpace"
   dimensions          = { DBInstanceIdentifier = var.database.identifier }

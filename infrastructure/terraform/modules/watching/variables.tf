@@ -63,3 +63,8 @@ variable "place" {
   description = "The place that is forecast, as the metrics name it."
   type        = string
 }
+
+variable "runbooks" {
+  description = "Where people on duty read the runbooks: the address of runbooks.md."
+  type        = string
+}
