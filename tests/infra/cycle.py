@@ -1,13 +1,23 @@
 """The whole life of both environments in an emulated AWS: `make infra-test`. Prints what Terraform itself says."""
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
 
+from policies import attached, excesses, policies
 from stack import Terraform, emulator, environment
 
 NOTHING_CHANGES, CHANGES = 0, 2
+# What AWS itself wrote for backups and for the database's detailed monitoring.
+_SERVICE_POLICIES = {
+    "AWSBackupServiceRolePolicyForS3Backup",
+    "AWSBackupServiceRolePolicyForS3Restore",
+    "service-role/AWSBackupServiceRolePolicyForBackup",
+    "service-role/AWSBackupServiceRolePolicyForRestores",
+    "service-role/AmazonRDSEnhancedMonitoringRole",
+}
 
 
 def live(terraform: Terraform, name: str) -> None:
@@ -24,10 +34,23 @@ def live(terraform: Terraform, name: str) -> None:
     _step(terraform, "plan", file, "-out=first.tfplan")
     _step(terraform, "apply", "first.tfplan")
     _step(terraform, "plan", file, "-detailed-exitcode")
-    if name == "prod":
+    _judge(terraform)
+    if name != "staging":
         _step(terraform, "apply", "-auto-approve", *unlocked)
     _step(terraform, "destroy", "-auto-approve", *unlocked)
     _step(terraform, "plan", "-destroy", "-detailed-exitcode", *unlocked)
+
+
+def _judge(terraform: Terraform) -> None:
+    state = json.loads(terraform.run("show", "-json").stdout)
+    found = policies(state)
+    wide = [excess for address, policy in found.items() for excess in excesses(address, policy)]
+    wide += sorted(attached(state) - _SERVICE_POLICIES)
+    print(
+        f"\n{len(found)} policies as applied: {wide or 'none allows everything, or anything to everybody'}", flush=True
+    )
+    if wide or not found:
+        raise SystemExit("infra-test: a policy gives too much")
 
 
 def _step(terraform: Terraform, *words: str) -> None:
@@ -43,7 +66,9 @@ def _step(terraform: Terraform, *words: str) -> None:
 def main() -> None:
     """One environment after the other, each in an AWS of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("environments", nargs="*", default=["staging", "prod"], help="staging, prod or both")
+    parser.add_argument(
+        "environments", nargs="*", default=["staging", "prod"], help="names of infrastructure/terraform/environments"
+    )
     for name in parser.parse_args().environments:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "aws.log"

@@ -1,0 +1,50 @@
+"""Which policies of an applied state give more than anybody here needs. Before it is applied they are not known."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+# AWS knows no narrower resource for these: a registry's token, and the channels of ECS Exec.
+_WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
+_ATTACHED = "arn:aws:iam::aws:policy/"
+
+
+def policies(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every policy document of a state (`terraform show -json`), by the address of what it belongs to."""
+    return {
+        f"{one['address']}.{name}": json.loads(text)
+        for one in _resources(state["values"]["root_module"])
+        for name in ("policy", "assume_role_policy")
+        if one["mode"] == "managed" and (text := one["values"].get(name)) and text.startswith("{")
+    }
+
+
+def attached(state: dict[str, Any]) -> set[str]:
+    """The policies of AWS itself that roles have."""
+    found = (one["values"] for one in _resources(state["values"]["root_module"]))
+    return {one["policy_arn"].removeprefix(_ATTACHED) for one in found if "policy_arn" in one and "role" in one}
+
+
+def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
+
+
+def excesses(address: str, policy: dict[str, Any]) -> Iterator[str]:
+    """What a policy allows that none should: every action, every resource without need, or everybody."""
+    for statement in _list(policy.get("Statement", [])):
+        if statement["Effect"] != "Allow":
+            continue
+        actions, resources = set(_list(statement["Action"])), _list(statement.get("Resource", []))
+        is_key = address.endswith("aws_kms_key.this.policy") or "aws_kms_key.this[" in address
+        if any(action == "*" or action.endswith(":*") for action in actions) and not is_key:
+            yield f"{address} allows {sorted(actions)}"
+        if "*" in resources and not is_key and not actions <= _WITHOUT_RESOURCE:
+            yield f"{address} allows {sorted(actions)} on everything"
+        if "*" in _list(statement.get("Principal", [])) or statement.get("Principal") == {"AWS": "*"}:
+            yield f"{address} allows {sorted(actions)} to everybody"
+
+
+def _list(one_or_many: Any) -> list[Any]:
+    return one_or_many if isinstance(one_or_many, list) else [one_or_many]
