@@ -6,6 +6,8 @@ from typing import Any
 
 # AWS knows no narrower resource for these: a registry's token, and the channels of ECS Exec.
 _WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
+# An endpoint's policy grants nothing, it only bounds: workers read public archives through that of S3.
+_BOUND = "aws_vpc_endpoint"
 _ATTACHED = "arn:aws:iam::aws:policy/"
 
 
@@ -15,7 +17,10 @@ def policies(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
         f"{one['address']}.{name}": json.loads(text)
         for one in _resources(state["values"]["root_module"])
         for name in ("policy", "assume_role_policy")
-        if one["mode"] == "managed" and (text := one["values"].get(name)) and text.startswith("{")
+        if one["mode"] == "managed"
+        and one["type"] != _BOUND
+        and (text := one["values"].get(name))
+        and text.startswith("{")
     }
 
 
@@ -42,7 +47,7 @@ def excesses(address: str, policy: dict[str, Any]) -> Iterator[str]:
             yield f"{address} allows {sorted(actions)}"
         if "*" in resources and not is_key and not actions <= _WITHOUT_RESOURCE:
             yield f"{address} allows {sorted(actions)} on everything"
-        if "*" in _list(statement.get("Principal", [])) or statement.get("Principal") == {"AWS": "*"}:
+        if statement.get("Principal") in ("*", {"AWS": "*"}) and "Condition" not in statement:
             yield f"{address} allows {sorted(actions)} to everybody"
 
 
