@@ -1,4 +1,4 @@
-"""The whole life of both environments in an emulated AWS: `make infra-test`. Prints what Terraform itself says."""
+"""The whole life of an environment in an emulated AWS: `make infra-test`. Prints what Terraform itself says."""
 
 import argparse
 import json
@@ -6,8 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import boto3
 from policies import attached, excesses, policies
-from stack import Terraform, emulator, environment
+from stack import Terraform, domain, emulator, environment
 
 NOTHING_CHANGES, CHANGES = 0, 2
 # What AWS itself wrote for backups and for the database's detailed monitoring.
@@ -20,25 +21,34 @@ _SERVICE_POLICIES = {
 }
 
 
-def live(terraform: Terraform, name: str) -> None:
-    """Initialise, validate, apply, plan again and destroy one environment.
+def live(terraform: Terraform, choices: tuple[str, ...], *, is_protected: bool) -> None:
+    """Initialise, validate, apply, plan again and destroy what these options describe.
 
     Raises:
         SystemExit: a step failed, the second plan changes something, or destroying leaves something.
     """
-    file = f"-var-file=environments/{name}.tfvars"
-    unlocked = (file, "-var=is_protected=false")
+    unlocked = (*choices, "-var=is_protected=false")
     _step(terraform, "fmt", "-check", "-recursive")
     _step(terraform, "init", "-input=false")
     _step(terraform, "validate")
-    _step(terraform, "plan", file, "-out=first.tfplan")
+    _step(terraform, "plan", *choices, "-out=first.tfplan")
     _step(terraform, "apply", "first.tfplan")
-    _step(terraform, "plan", file, "-detailed-exitcode")
+    _step(terraform, "plan", *choices, "-detailed-exitcode")
     _judge(terraform)
-    if name != "staging":
+    if is_protected:
         _step(terraform, "apply", "-auto-approve", *unlocked)
     _step(terraform, "destroy", "-auto-approve", *unlocked)
     _step(terraform, "plan", "-destroy", "-detailed-exitcode", *unlocked)
+
+
+def _choices(name: str, address: str) -> tuple[str, ...]:
+    if name != "domain":
+        return (f"-var-file=environments/{name}.tfvars",)
+    route53 = boto3.client(
+        "route53", endpoint_url=address, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+    zone = route53.create_hosted_zone(Name="example.org", CallerReference=name)["HostedZone"]["Id"]
+    return ("-var-file=environments/prod.tfvars", *domain(zone.removeprefix("/hostedzone/")))
 
 
 def _judge(terraform: Terraform) -> None:
@@ -67,13 +77,14 @@ def main() -> None:
     """One environment after the other, each in an AWS of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "environments", nargs="*", default=["staging", "prod"], help="names of infrastructure/terraform/environments"
+        "environments", nargs="*", default=["staging", "prod"], help="staging, prod, minimal, or domain: prod with one"
     )
     for name in parser.parse_args().environments:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "aws.log"
             with emulator(log) as address:
-                live(Terraform(Path(folder) / "terraform", environment(address)), name)
+                terraform = Terraform(Path(folder) / "terraform", environment(address))
+                live(terraform, _choices(name, address), is_protected=name != "staging")
             missing = [line for line in log.read_text().splitlines() if line.startswith("MISSING")]
         print(f"\n== {name}: applied, second plan empty, destroyed; actions not emulated: {missing or 'none'}")
 

@@ -19,6 +19,8 @@ _SERVER = Path(__file__).parent / "aws" / "server.py"
 _MIRROR = ROOT.parent / "shared" / "bin" / "terraform-mirror"
 _START_SECONDS = 180.0
 
+ISSUER = "https://sign-in.example.org"
+
 # Each with its address, its type and what is known of it `after` the plan is carried out.
 Resources = list[dict[str, Any]]
 
@@ -86,6 +88,19 @@ def _mirror() -> dict[str, str]:
         return {}
     found = subprocess.run([_MIRROR], capture_output=True, text=True, check=False)
     return {"TF_CLI_CONFIG_FILE": found.stdout.strip()} if found.returncode == 0 else {}
+
+
+def domain(zone_id: str) -> tuple[str, ...]:
+    """Options that give a deployment the domain air.example.org and people who sign in."""
+    oidc = {
+        "issuer": ISSUER,
+        "authorization_endpoint": f"{ISSUER}/authorize",
+        "token_endpoint": f"{ISSUER}/token",
+        "user_info_endpoint": f"{ISSUER}/me",
+        "client_id": "hazecast",
+        "client_secret": "a-client-secret",
+    }
+    return "-var=domain=air.example.org", f"-var=route53_zone_id={zone_id}", f"-var=oidc={json.dumps(oidc)}"
 
 
 class Terraform:

@@ -1,15 +1,7 @@
 """The other ways to deploy: staging, a small city, a domain with sign-in; and production without a domain."""
 
 import pytest
-from stack import Resources, Terraform, of
-
-ISSUER = "https://sign-in.example.org"
-DOMAIN = (
-    "-var=domain=air.example.org",
-    "-var=route53_zone_id=Z0123456789ABCDEFGHIJ",
-    f'-var=oidc={{issuer="{ISSUER}", authorization_endpoint="{ISSUER}/authorize", token_endpoint="{ISSUER}/token", '
-    f'user_info_endpoint="{ISSUER}/me", client_id="hazecast", client_secret="a-client-secret"}}',
-)
+from stack import ISSUER, Resources, Terraform, domain, of
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +17,7 @@ def minimal(terraform: Terraform) -> Resources:
 @pytest.fixture(scope="module")
 def named(terraform: Terraform) -> Resources:
     """Production with a domain and an identity provider."""
-    return terraform.plan("prod", *DOMAIN)
+    return terraform.plan("prod", *domain("Z0123456789ABCDEFGHIJ"))
 
 
 def kinds(planned: Resources) -> set[str]:
