@@ -44,9 +44,8 @@ def live(terraform: Terraform, choices: tuple[str, ...], *, is_protected: bool) 
 def _choices(name: str, address: str) -> tuple[str, ...]:
     if name != "domain":
         return (f"-var-file=environments/{name}.tfvars",)
-    route53 = boto3.client(
-        "route53", endpoint_url=address, aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
+    route53 = boto3.client("route53", endpoint_url=address, **keys)
     zone = route53.create_hosted_zone(Name="example.org", CallerReference=name)["HostedZone"]["Id"]
     return ("-var-file=environments/prod.tfvars", *domain(zone.removeprefix("/hostedzone/")))
 

@@ -86,6 +86,51 @@ def test_only_the_load_balancer_is_open_to_the_internet(planned: Resources):
     assert public == []
 
 
+def test_two_zones_have_public_private_and_database_subnets_and_their_own_way_out(planned: Resources):
+    for kind in ("public", "private", "database"):
+        assert len({one["availability_zone"] for one in of(planned, "aws_subnet", f"aws_subnet.{kind}[")}) == 2
+    assert len(of(planned, "aws_nat_gateway")) == 2
+    assert len(of(planned, "aws_flow_log")) == 1
+    services = {one["service_name"].removeprefix("com.amazonaws.us-east-1.") for one in of(planned, "aws_vpc_endpoint")}
+    assert services == {"s3", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms"}
+
+
+def test_visitors_are_sent_to_tasks_that_answer_at_the_paths_of_the_guide(planned: Resources):
+    groups = {one["name"].removeprefix("air-pollution-"): one for one in of(planned, "aws_lb_target_group")}
+    assert {name: one["health_check"][0]["path"] for name, one in groups.items()} == {
+        "api": "/api/v1/health",
+        "dashboard": "/_stcore/health",
+    }
+    assert groups["dashboard"]["stickiness"][0]["type"] == "lb_cookie"
+
+
+def test_a_firewall_stands_before_the_load_balancer(planned: Resources):
+    [firewall] = of(planned, "aws_wafv2_web_acl")
+    [rate] = [rule for rule in firewall["rule"] if rule["name"] == "rate"]
+    assert rate["statement"][0]["rate_based_statement"][0]["limit"] == 2000
+    assert len(firewall["rule"]) == 4
+    assert len(of(planned, "aws_wafv2_web_acl_association")) == 1
+
+
+def test_the_cluster_has_the_name_of_the_guide_and_container_insights(planned: Resources):
+    [cluster] = of(planned, "aws_ecs_cluster")
+    assert cluster["name"] == "air-pollution-prediction-cluster"
+    assert cluster["setting"] == [{"name": "containerInsights", "value": "enabled"}]
+    assert not any(one["enable_execute_command"] for one in of(planned, "aws_ecs_service"))
+
+
+def test_backups_are_kept_here_and_in_another_region(planned: Resources):
+    [rule] = of(planned, "aws_backup_plan")[0]["rule"]
+    assert rule["lifecycle"][0]["delete_after"] == 30 and len(rule["copy_action"]) == 1
+    assert len(of(planned, "aws_backup_vault")) == 2
+
+
+def test_what_is_old_goes(planned: Resources):
+    rules = [one["rule"][0] for one in of(planned, "aws_s3_bucket_lifecycle_configuration")]
+    assert all(rule["noncurrent_version_expiration"][0]["noncurrent_days"] <= 30 for rule in rules)
+    assert len(of(planned, "aws_ecr_lifecycle_policy")) == 4
+
+
 def test_images_are_immutable_scanned_and_encrypted(planned: Resources):
     repositories = of(planned, "aws_ecr_repository")
     assert {one["name"] for one in repositories} == {

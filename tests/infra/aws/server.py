@@ -13,6 +13,7 @@ os.environ |= {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WA
 import ecs  # noqa: F401 - importing these is what changes moto, which reads its settings at import
 import missing  # noqa: F401
 import readback  # noqa: F401
+import transport  # noqa: F401
 from moto.core.responses import BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple

@@ -1,0 +1,17 @@
+"""Loopback speaks HTTP where AWS speaks TLS: a statement about requests without TLS is about none of ours."""
+
+from typing import Any
+
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+
+WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
+_is_permitted = IAMPolicyStatement.is_action_permitted
+
+
+def is_action_permitted(self: IAMPolicyStatement, *asked: Any, **more: Any) -> PermissionResult:
+    if self._statement.get("Condition") == WITHOUT_TLS:
+        return PermissionResult.NEUTRAL
+    return _is_permitted(self, *asked, **more)
+
+
+IAMPolicyStatement.is_action_permitted = is_action_permitted  # type: ignore[method-assign, assignment]
