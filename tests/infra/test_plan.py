@@ -2,9 +2,13 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
-from stack import SOURCE, Resources, Terraform, of
+import yaml
+from stack import ROOT, SOURCE, Resources, Terraform, of
+
+from hazecast.cli.queue import QueueDepth
 
 SIZES = {"api": (1024, 2048), "dashboard": (512, 1024), "mlflow": (1024, 2048), "worker": (2048, 4096)}
 
@@ -172,6 +176,48 @@ def test_what_the_guide_lists_has_an_alarm(planned: Resources):
     assert {"model", "data", "infrastructure", "pipeline", "forecast-age", "failed-steps"} <= names
 
 
+def test_without_a_domain_dashboard_and_api_are_reached_by_plain_http(planned: Resources):
+    [listener] = of(planned, "aws_lb_listener")
+    assert (listener["port"], listener["protocol"]) == (80, "HTTP")
+    assert [action["type"] for action in listener["default_action"]] == ["forward"]
+    assert of(planned, "aws_lb")[0]["internal"] is False
+    [rule] = of(planned, "aws_lb_listener_rule")
+    assert rule["condition"][0]["path_pattern"][0]["values"] == ["/api/*", "/docs", "/openapi.json", "/redoc"]
+    assert {one["type"] for one in planned}.isdisjoint({"aws_acm_certificate", "aws_route53_record"})
+
+
+def test_without_sign_in_mlflow_and_prefect_are_reached_from_inside_only(planned: Resources):
+    assert {one["name"] for one in of(planned, "aws_lb_target_group")} == {
+        "air-pollution-api",
+        "air-pollution-dashboard",
+    }
+    for part in ("mlflow", "prefect"):
+        assert of(planned, "aws_ecs_service", f"module.{part}")[0]["load_balancer"] == []
+
+
+def test_every_operators_rule_has_its_alarm_and_no_alarm_waits_for_another(planned: Resources):
+    rules = {rule["name"] for rule in yaml.safe_load((ROOT / "config/alerts.yaml").read_text())["operators"]}
+    alarms = of(planned, "aws_cloudwatch_metric_alarm", ".incidents[")
+    assert {one["dimensions"]["rule"] for one in alarms} == rules
+
+
+def test_workers_are_scaled_by_metrics_that_are_published(planned: Resources):
+    said = json.loads(QueueDepth("hazecast", waiting=1, running=2).as_json(now=datetime(2026, 11, 24, tzinfo=UTC)))
+    [directive] = said["_aws"]["CloudWatchMetrics"]
+    published = {(directive["Namespace"], metric["Name"], "pool", said["pool"]) for metric in directive["Metrics"]}
+    [policy] = of(planned, "aws_appautoscaling_policy", ".queue[")
+    asked = policy["target_tracking_scaling_policy_configuration"][0]["customized_metric_specification"][0]["metrics"]
+    metrics = [one["metric_stat"][0]["metric"][0] for one in asked if one["metric_stat"]]
+    ours = [one for one in metrics if one["namespace"] == "Hazecast"]
+    keys = {(one["namespace"], one["metric_name"], *_only(one["dimensions"])) for one in ours}
+    assert keys == published
+
+
+def _only(dimensions: list[dict]) -> tuple[str, str]:
+    [dimension] = dimensions
+    return dimension["name"], dimension["value"]
+
+
 WRONG = {
     "environment=dev": "staging and prod",
     "place=simulated": "Simulated data are never deployed",
@@ -186,6 +232,12 @@ def test_wrong_values_are_refused_with_their_remedies(terraform: Terraform):
     assert refused.returncode == 1
     said = " ".join(refused.stderr.replace("│", " ").split())
     assert [wrong for wrong, reason in WRONG.items() if reason not in said] == []
+
+
+def test_modules_hold_what_their_own_tests_demand(terraform: Terraform):
+    done = terraform.run("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 passed, 0 failed" in done.stdout
 
 
 def test_no_policy_gives_power_over_everything():

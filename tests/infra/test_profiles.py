@@ -64,22 +64,6 @@ def test_a_task_with_a_public_address_still_lets_nobody_in(minimal: Resources):
     ]
 
 
-def test_without_a_domain_dashboard_and_api_are_reached_by_plain_http(planned: Resources):
-    [listener] = of(planned, "aws_lb_listener")
-    assert (listener["port"], listener["protocol"]) == (80, "HTTP")
-    assert [action["type"] for action in listener["default_action"]] == ["forward"]
-    assert of(planned, "aws_lb")[0]["internal"] is False
-    [rule] = of(planned, "aws_lb_listener_rule")
-    assert rule["condition"][0]["path_pattern"][0]["values"] == ["/api/*", "/docs", "/openapi.json", "/redoc"]
-    assert kinds(planned).isdisjoint({"aws_acm_certificate", "aws_route53_record"})
-
-
-def test_without_sign_in_mlflow_and_prefect_are_reached_from_inside_only(planned: Resources):
-    assert names_of_target_groups(planned) == {"api", "dashboard"}
-    for part in ("mlflow", "prefect"):
-        assert of(planned, "aws_ecs_service", f"module.{part}")[0]["load_balancer"] == []
-
-
 def test_with_a_domain_everything_is_https(named: Resources):
     listeners = {one["port"]: one for one in of(named, "aws_lb_listener")}
     assert set(listeners) == {80, 443} == open_ports(named)
