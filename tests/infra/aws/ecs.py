@@ -7,7 +7,8 @@ from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse as Ecs
 from moto.moto_api import state_manager
 
-# A revision with this word in it never gets healthy: its deployment is undone, as the circuit breaker does.
+# A revision with this word in it never gets healthy: the circuit breaker goes back to the one before, and the service
+# is steady again. Whoever waits for that alone takes it for a success.
 UNHEALTHY = "unhealthy"
 _ECHOED = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
@@ -32,15 +33,12 @@ def create_service(self: Ecs) -> ActionResult:
 def update_service(self: Ecs) -> ActionResult:
     """moto's, and finish the deployment at once, well or badly."""
     before = self.ecs_backend.describe_services(self._get_param("cluster"), [self._get_param("service")])[0][0]
-    revision, deployment = before.task_definition, dict(before.deployments[0])
+    revision = before.task_definition
     made = _update(self)
     service: Service = made.result["service"]  # type: ignore[index]  # its one shape
     _remember(self, service)
     if service.task_definition != revision and _is_unhealthy(self, service):
-        failed = {**deployment, "taskDefinition": service.task_definition, "rolloutState": "FAILED", "status": "ACTIVE"}
         service.task_definition = revision
-        service.deployments = [deployment, failed | {"id": deployment["id"] + "-failed"}]
-        return made
     _settle(service)
     return made
 
