@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
-from stack import ROOT, environment
+from cloud import ROOT, environment
 
 CLUSTER = "air-pollution-prediction-cluster-staging"
 TERRAFORM = """#!/usr/bin/env bash

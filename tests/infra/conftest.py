@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from stack import Resources, Terraform, emulator, environment
+from cloud import Resources, Terraform, emulator, environment
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import boto3
+from cloud import Terraform, domain, emulator, environment
 from policies import attached, excesses, policies
-from stack import Terraform, domain, emulator, environment
 
 NOTHING_CHANGES, CHANGES = 0, 2
 # What AWS itself wrote for backups and for the database's detailed monitoring.

@@ -2,7 +2,7 @@
 
 import re
 
-from stack import ROOT, SOURCE
+from cloud import ROOT, SOURCE
 
 from hazecast.settings import Settings, variable_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from account import AppliedAccount, Visited, visited
-from stack import emulator
+from cloud import emulator
 
 pytestmark = [
     pytest.mark.system,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from account import DOCKER, Account, visited
-from stack import Terraform, emulator
+from cloud import Terraform, emulator
 
 pytestmark = pytest.mark.system
 _BEGUN = 40  # resources made before the interruption, of some two hundred

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from stack import ROOT, SOURCE, Resources, Terraform, of
+from cloud import ROOT, SOURCE, Resources, Terraform, of
 
 from hazecast.cli.queue import QueueDepth
 

@@ -1,7 +1,7 @@
 """The other ways to deploy: staging, a small city, a domain with sign-in; and production without a domain."""
 
 import pytest
-from stack import ISSUER, Resources, Terraform, domain, of
+from cloud import ISSUER, Resources, Terraform, domain, of
 
 
 @pytest.fixture(scope="module")

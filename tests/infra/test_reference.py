@@ -3,7 +3,7 @@
 import re
 import sys
 
-from stack import ROOT, SOURCE
+from cloud import ROOT, SOURCE
 
 sys.path.insert(0, str(SOURCE))
 from reference import PAGE, reference
