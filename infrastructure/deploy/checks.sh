@@ -35,17 +35,16 @@ runbooks() {
 
 check_tools() {
   step "Checking tools"
-  local tool missing=()
-  for tool in aws terraform jq curl git docker; do
+  local tool tools=(aws terraform jq curl git) missing=()
+  if [ "$action" = deploy ] && ! "$plan_only"; then tools+=(docker); fi
+  for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   [ ${#missing[@]} -eq 0 ] || die "not installed: ${missing[*]}" "docs/aws/cloud.md says where to get them"
   local version
   version=$(terraform version -json | jq -r .terraform_version)
   printf '1.11.0\n%s\n' "$version" | sort --check --version-sort 2>/dev/null || die "Terraform $version is too old" "1.11 or newer keeps passwords out of the state"
-  if [ "$action" = deploy ] && ! "$plan_only"; then
-    docker info >/dev/null 2>&1 || die "Docker does not answer" "start it; images are built on this machine"
-  fi
+  [[ ! ${tools[*]} =~ docker ]] || docker info >/dev/null 2>&1 || die "Docker does not answer" "start it; images are built on this machine"
   say "terraform $version and the others are there"
 }
 
