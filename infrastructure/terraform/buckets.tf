@@ -12,26 +12,45 @@ locals {
 }
 
 module "buckets" {
-  source    = "./modules/bucket"
-  for_each  = local.buckets
-  providers = { aws = aws, aws.replica = aws.replica }
+  source   = "./modules/bucket"
+  for_each = local.buckets
 
-  name            = local.bucket_names[each.key]
-  purpose         = each.value.purpose
-  key_arn         = module.key.arn
-  lifecycle_days  = { infrequent = each.value.infrequent, expire = 0, old_version = 30 }
-  log_bucket      = module.logs.name
-  is_logged       = true
-  is_replicated   = var.is_replicated
+  name           = local.bucket_names[each.key]
+  purpose        = each.value.purpose
+  key_arn        = module.key.arn
+  lifecycle_days = { infrequent = each.value.infrequent, expire = 0, old_version = 30 }
+  log_bucket     = module.logs.name
+  is_logged      = true
+  is_disposable  = !var.is_protected
+}
+
+module "replicas" {
+  # checkov:skip=CKV_AWS_18:Only S3 itself writes here, and CloudTrail tells who reads
+  source    = "./modules/bucket"
+  for_each  = var.is_replicated ? local.buckets : {}
+  providers = { aws = aws.replica }
+
+  name           = "${local.bucket_names[each.key]}-replica"
+  purpose        = "${each.value.purpose}, copy"
+  key_arn        = local.replica_key_arn
+  lifecycle_days = { infrequent = 0, expire = 0, old_version = 30 }
+  is_disposable  = !var.is_protected
+}
+
+module "replication" {
+  source   = "./modules/replication"
+  for_each = var.is_replicated ? local.buckets : {}
+
+  bucket          = module.buckets[each.key]
+  bucket_key_arn  = module.key.arn
+  replica         = module.replicas[each.key]
   replica_key_arn = local.replica_key_arn
-  is_disposable   = !var.is_protected
 }
 
 # The load balancer and S3 write here; neither can use a key of ours.
 module "logs" {
   # checkov:skip=CKV_AWS_145:Access logs can be written with keys of S3 itself alone
-  source    = "./modules/bucket"
-  providers = { aws = aws, aws.replica = aws.replica }
+  source = "./modules/bucket"
 
   name           = local.bucket_names["logs"]
   purpose        = "Access logs"

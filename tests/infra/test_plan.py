@@ -237,7 +237,7 @@ def test_wrong_values_are_refused_with_their_remedies(terraform: Terraform):
 def test_modules_hold_what_their_own_tests_demand(terraform: Terraform):
     done = terraform.run("test")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed, 0 failed" in done.stdout
+    assert "8 passed, 0 failed" in done.stdout
 
 
 def test_no_policy_gives_power_over_everything():

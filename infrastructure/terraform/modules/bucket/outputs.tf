@@ -4,6 +4,7 @@ output "name" {
 }
 
 output "arn" {
-  description = "ARN of the bucket."
+  description = "ARN of the bucket, known once it keeps versions."
   value       = aws_s3_bucket.this.arn
+  depends_on  = [aws_s3_bucket_versioning.this]
 }

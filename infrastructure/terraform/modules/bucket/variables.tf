@@ -52,18 +52,6 @@ variable "statements" {
   default     = []
 }
 
-variable "is_replicated" {
-  description = "Whether every object is copied to a bucket in the replica region."
-  type        = bool
-  default     = false
-}
-
-variable "replica_key_arn" {
-  description = "KMS key in the replica region."
-  type        = string
-  default     = ""
-}
-
 variable "is_disposable" {
   description = "Whether the bucket may be destroyed with objects in it."
   type        = bool
