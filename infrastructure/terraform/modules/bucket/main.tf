@@ -1,5 +1,6 @@
 resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV2_AWS_62:Nothing waits for objects; flows run by the clock
+  # checkov:skip=CKV_AWS_144:modules/replication copies all but the logs and the copies themselves
   bucket        = var.name
   force_destroy = var.is_disposable
 
