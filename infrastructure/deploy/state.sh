@@ -6,7 +6,7 @@ tf() { terraform -chdir=infrastructure/terraform "$@"; }
 prepare_state() {
   step "Preparing the state"
   state_bucket="hazecast-state-$account-$region"
-  if aws s3api head-bucket --bucket "$state_bucket" 2>/dev/null; then
+  if aws s3api head-bucket --bucket "$state_bucket" >/dev/null 2>&1; then
     say "$state_bucket is there"
   else
     make_state_bucket
@@ -70,7 +70,7 @@ output() { jq -r "$1" <<<"$outputs"; }
 guard_destroy() {
   "$env_was_named" || die "--destroy needs --env" "so that nothing is removed by mistake"
   local kept
-  kept=$(tf show -json | jq -r '[.. | objects | select(.values?.deletion_protection == true or .values?.enable_deletion_protection == true) | .address] | join(", ")')
+  kept=$(tf show -json | jq -r '[.. | objects | select(.values? | objects | .deletion_protection == true or .enable_deletion_protection == true) | .address] | join(", ")')
   [ -z "$kept" ] || die "protected: $kept" "set is_protected = false in $var_file, deploy that, then destroy"
   if [ "$environment" = prod ]; then
     [ "${CONFIRM_DESTROY:-}" = "prod-$account" ] || die "production is removed with its data only if you say so" "export CONFIRM_DESTROY=prod-$account"

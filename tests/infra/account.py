@@ -94,7 +94,8 @@ class Account:
 
     def forget_credentials(self) -> None:
         """From now on AWS asks who is calling, and knows nobody."""
-        urlopen(Request(f"{self.address}/moto-api/reset-auth", data=b"0")).close()
+        plain = {"Content-Type": "text/plain"}
+        urlopen(Request(f"{self.address}/moto-api/reset-auth", data=b"0", headers=plain)).close()
 
     def command(self, *words: str) -> list[str]:
         return ["bash", str(self.checkout / "deploy.sh"), "--env", "staging", *words]
