@@ -89,9 +89,3 @@ def test_mlflow_and_prefect_are_shown_to_who_signed_in(named: Resources):
     others = of(named, "aws_lb_listener_rule", "aws_lb_listener_rule.api")
     assert max(one["priority"] for one in guarded) < min(one["priority"] for one in others)
     assert names_of_target_groups(named) == {"api", "dashboard", "mlflow", "prefect"}
-
-
-def test_prefect_cloud_replaces_the_server(terraform: Terraform):
-    planned = terraform.plan("prod", "-var=prefect_api_url=https://api.prefect.cloud/api/accounts/a/workspaces/w")
-    names = {one["name"] for one in of(planned, "aws_ecs_service")}
-    assert "air-pollution-worker" in names and "air-pollution-prefect" not in names

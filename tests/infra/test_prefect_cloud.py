@@ -1,0 +1,9 @@
+"""Prefect Cloud instead of a server of our own; apart, for every plan takes its quarter of a minute."""
+
+from cloud import Terraform, of
+
+
+def test_prefect_cloud_replaces_the_server(terraform: Terraform):
+    planned = terraform.plan("prod", "-var=prefect_api_url=https://api.prefect.cloud/api/accounts/a/workspaces/w")
+    names = {one["name"] for one in of(planned, "aws_ecs_service")}
+    assert "air-pollution-worker" in names and "air-pollution-prefect" not in names
