@@ -55,6 +55,7 @@ module "edge" {
   log_retention_days     = var.log_retention_days
   is_protected           = var.is_protected
   runbooks               = var.runbooks
+  topic_arn              = module.watching.topic_arn
 }
 
 module "registry" {

@@ -171,6 +171,14 @@ def test_every_alarm_leads_to_a_page_of_the_runbook(planned: Resources):
     assert all("runbooks.md#" in one["alarm_description"] for one in alarms)
 
 
+def test_every_alarm_tells_somebody(planned: Resources):
+    """The topic is known only once it is made: what is set to it is absent here, what is not set is None."""
+    silent = [
+        one["alarm_name"] for one in of(planned, "aws_cloudwatch_metric_alarm") if not one.get("alarm_actions", 1)
+    ]
+    assert silent == []
+
+
 def test_what_the_guide_lists_has_an_alarm(planned: Resources):
     names = {one["alarm_name"].removeprefix("air-pollution-") for one in of(planned, "aws_cloudwatch_metric_alarm")}
     assert {"model", "data", "infrastructure", "pipeline", "forecast-age", "failed-steps"} <= names

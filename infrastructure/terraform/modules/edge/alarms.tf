@@ -1,4 +1,4 @@
-# These stand before the services do: a deployment that sets one of them off is undone.
+# These stand before the services do: a deployment that sets one of them off is undone; at other times people are told.
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.public
 
@@ -13,6 +13,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = 10
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.topic_arn]
 
   dimensions = {
     LoadBalancer = aws_lb.this.arn_suffix

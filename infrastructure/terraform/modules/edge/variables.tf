@@ -85,3 +85,8 @@ variable "runbooks" {
   description = "Where people on duty read the runbooks: the address of runbooks.md."
   type        = string
 }
+
+variable "topic_arn" {
+  description = "Topic that is told when a part answers with errors."
+  type        = string
+}
