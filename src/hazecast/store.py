@@ -8,7 +8,9 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import TypeVar
 
 import dataframely as dy
@@ -21,6 +23,7 @@ from hazecast.errors import StoreError
 
 MAX_WRITE_ATTEMPTS = 40
 LONGEST_PAUSE_SECONDS = 1.0
+WRITES_UNTIL_JOINED = 32
 WHEN_STORED = "ingested_at"
 # Our own retry recomputes the rows; delta's would only replay the old ones.
 _ONE_COMMIT = CommitProperties(max_commit_retries=0)
@@ -110,9 +113,19 @@ class Store:
             else:
                 _merge(delta, pl.concat([fresh, changed]), key_of(table))
 
-        before = int(delta.version())
+        written = int(delta.version()) + 1
         self._guard(table, write)
-        return before + 1
+        if written % WRITES_UNTIL_JOINED == 0:
+            self._join_files(table)
+        return written
+
+    def _join_files(self, table: type[dy.Schema]) -> None:
+        """Join the small files of many writes, so that reading does not slow down; older versions stay readable."""
+        delta = self._open_or_create(table)
+        # Somebody who writes at the same moment goes first; the next round comes.
+        with suppress(CommitFailedError):
+            self._guard(table, lambda: delta.optimize.compact(commit_properties=_ONE_COMMIT))
+            self._guard(table, delta.create_checkpoint)
 
     def _compare(
         self, table: type[dy.Schema], delta: DeltaTable, rows: pl.DataFrame, *, replace: bool
@@ -137,7 +150,7 @@ class Store:
             return (scan if where is None else scan.filter(where)).collect()
 
         rows: pl.DataFrame = self._guard(table, collect)
-        schema = table.create_empty().schema
+        schema = _schema_of(table)
         if missing := ", ".join(schema.keys() - set(rows.columns)):
             raise StoreError(
                 f"{self._name(table)} was written by an older version of Hazecast, without {missing}; move it away and "
@@ -185,6 +198,11 @@ class Store:
     @staticmethod
     def _name(table: type[dy.Schema]) -> str:
         return table.__name__.lower()
+
+
+@cache
+def _schema_of(table: type[dy.Schema]) -> pl.Schema:
+    return table.create_empty().schema
 
 
 def _same_span(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
