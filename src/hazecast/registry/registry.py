@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 # Set before MLflow is imported: it would otherwise report usage to a host outside.
@@ -61,6 +62,7 @@ class Registry:
         self._artifacts_root = artifacts_root
         mlflow.set_tracking_uri(tracking_uri)
         self._client = _open(tracking_uri)
+        self._kept = lru_cache(maxsize=2)(self._read)
 
     def record(self, training: Training) -> str:
         """Log one training as a run and register its model.
@@ -159,7 +161,10 @@ class Registry:
         return self.load(version), version
 
     def load(self, version: str) -> Forecaster:
-        """The model of one version."""
+        """The model of one version; a version never changes, so the last two are kept: champion and challenger."""
+        return self._kept(version)
+
+    def _read(self, version: str) -> Forecaster:
         try:
             folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
         except (MlflowException, OSError) as err:
