@@ -149,7 +149,7 @@ def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.
     place = sites.select(pl.col("latitude", "longitude").cast(pl.Float32).fill_null(np.nan)).to_numpy()
     return Panel(
         stations=ids,
-        pollutants=tuple(p for p in POLLUTANTS if p in set(valid["pollutant"])),
+        pollutants=_observed_pollutants(valid),
         start=datetime.fromtimestamp(int(first) * 3600, UTC),
         concentration_ugm3=concentration,
         trusted=trusted,
@@ -162,6 +162,11 @@ def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.
         longitude_deg=place[:, 1],
         timezones=tuple(sites["timezone"]),
     )
+
+
+def _observed_pollutants(observations: pl.DataFrame) -> tuple[str, ...]:
+    seen = set(observations["pollutant"].unique())
+    return tuple(pollutant for pollutant in POLLUTANTS if pollutant in seen)
 
 
 def _timed(observations: pl.DataFrame, weather: pl.DataFrame) -> list[tuple[pl.DataFrame, str]]:
@@ -186,7 +191,7 @@ def _places(ids: pl.Series, known: tuple[str, ...]) -> Ints:
 def _lay_observations(
     observations: pl.DataFrame, ids: tuple[str, ...], first: int, n_hours: int
 ) -> tuple[Floats, Flags, npt.NDArray[np.int32]]:
-    names = tuple(p for p in POLLUTANTS if p in set(observations["pollutant"]))
+    names = _observed_pollutants(observations)
     shape = (len(names), len(ids), n_hours)
     concentration = np.full(shape, np.nan, np.float32)
     trusted = np.zeros(shape, np.bool_)
