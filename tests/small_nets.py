@@ -4,13 +4,14 @@ As a script it is `hazecast` with small nets, for tests that compare what a proc
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from hazecast.models import forecaster, path_net
 
 
-def shrink(set_value: Callable[[object, str, int], None]) -> None:
+def shrink(set_value: Callable[[object, str, Any], None]) -> None:
     """One net per fold, trained briefly; `set_value` is `setattr` or the one of a monkeypatch."""
-    set_value(forecaster, "NETS_PER_FOLD", 1)
+    set_value(forecaster, "FULL", forecaster.Effort(forecaster.FULL.cases, 1))
     set_value(path_net, "_ROUNDS", 1)
     set_value(path_net, "_FEWEST_STEPS", 40)
 

@@ -11,6 +11,7 @@ import structlog
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.errors import AlreadyRunning, HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
+from hazecast.models.forecaster import LIGHT
 from hazecast.steps import Progress, silent
 from hazecast.steps.alert import Alerted, alert
 from hazecast.steps.backfill import backfill, outstanding_stretches
@@ -102,7 +103,13 @@ class Pipeline:
         """
         settings = self.parts.settings
         with self._step("train") as (notes, report), only_one("training", settings.home / "locks", settings.place_name):
-            candidate = train(self.parts.store, now=self.now, validation_days=settings.validation_days, progress=report)
+            candidate = train(
+                self.parts.store,
+                now=self.now,
+                validation_days=settings.validation_days,
+                effort=LIGHT if settings.light_training else None,
+                progress=report,
+            )
             notes.summary = f"trained until {candidate.judged_since:%Y-%m-%d %H:%M} UTC"
         return candidate
 

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         "https://openaq-data-archive.s3.amazonaws.com", description="Address of OpenAQ's public archive."
     )
     validation_days: int = Field(28, ge=5, description="Days at the end of the history a new model is judged on [d].")
+    light_training: bool = Field(
+        False, description="Train models in a fraction of the time, for rehearsals; they forecast worse."
+    )
     alert_urls: SecretStr = Field(
         SecretStr(""), description="Apprise addresses that tell operators, comma-separated: mailto://…, slack://…"
     )

@@ -108,6 +108,7 @@ def training_parameters(wiring: Wiring) -> dict[str, str | int | float]:
         "git_revision": git_revision(),
         "source": wiring.place.observations.source if wiring.place else wiring.source.name,
         "validation_days": settings.validation_days,
+        "light_training": str(settings.light_training).lower(),
     }
 
 

@@ -71,6 +71,7 @@ class Stack:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "OMP_NUM_THREADS": "1",
+            "HAZECAST_LIGHT_TRAINING": "true",
         }
         (home / "prefect").mkdir(parents=True)
         python = sys.executable

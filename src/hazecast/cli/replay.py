@@ -93,7 +93,8 @@ def _parts(live: Wiring, plan: Scenario, start: datetime, name: str) -> ReplayWi
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     apart = {"home": home, "use_s3": False, "mlflow_tracking_uri": "", "history_days": plan.history_days}
-    settings: Settings = live.settings.model_copy(update={**apart, "validation_days": plan.validation_days})
+    judged = {"validation_days": plan.validation_days, "light_training": plan.light_training}
+    settings: Settings = live.settings.model_copy(update=apart | judged)
     return ReplayWiring(settings, ReplayedWorld(_source(live, plan), plan.troubles, start=start))
 
 

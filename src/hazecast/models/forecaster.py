@@ -31,13 +31,23 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
-CASES, ROWS_PER_BLOCK = 60_000, 150_000
-NETS_PER_FOLD = 2
+ROWS_PER_BLOCK = 150_000
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
 _VALUES = (*QUANTILES, "mean")
 _QUANTILES_AT = np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a training may cost: issues to learn from at most, and path nets per fold of time."""
+
+    cases: int
+    nets_per_fold: int
+
+
+FULL, LIGHT = Effort(60_000, 2), Effort(1_000, 1)
 
 
 @dataclass(frozen=True)
@@ -204,6 +214,7 @@ def fit(
     until: datetime,
     weather: FutureWeather,
     seed: int = 0,
+    effort: Effort | None = None,
     progress: Progress | None = None,
 ) -> Forecaster:
     """Train on everything that had happened and was available by `until`.
@@ -214,6 +225,7 @@ def fit(
         until: whole hour, UTC; truth of hours that end later is not used.
         weather: what live forecasts will know of the weather ahead.
         seed: of the row draw, the trees, the nets and the weather errors.
+        effort: None: FULL. LIGHT takes a fraction of the time and forecasts worse.
         progress: called with a line for people and the share done, 0…1.
 
     Raises:
@@ -225,8 +237,9 @@ def fit(
         raise ValueError(f"nothing of {', '.join(pollutants)} was observed by {until.isoformat()}")
     curriculum = Curriculum(panel, panel.hour_of(until), weather, offsets, FOLDS, seed + _TRAINING_SEED)
     say = progress or (lambda _line, _share: None)
-    cases = curriculum.cases(CASES)
-    nets, walked = _fit_nets(curriculum, cases, told, seed=seed, progress=say)
+    effort = effort or FULL
+    cases = curriculum.cases(effort.cases)
+    nets, walked = _fit_nets(curriculum, cases, told, n_nets=FOLDS * effort.nets_per_fold, seed=seed, progress=say)
     blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
     n_rows = 0
@@ -246,20 +259,20 @@ def fit(
 
 
 def _fit_nets(
-    curriculum: Curriculum, cases: Cases, pollutants: tuple[str, ...], *, seed: int, progress: Progress
+    curriculum: Curriculum, cases: Cases, pollutants: tuple[str, ...], *, n_nets: int, seed: int, progress: Progress
 ) -> tuple[tuple[PathNet, ...], Floats]:
     """Nets of every fold, blind to it, and what they say of the cases they have not seen: (lead, case, pollutant)."""
     progress("the paths of past air", 0.0)
     path, departure = curriculum.paths(cases, pollutants)
     walked = np.zeros_like(departure)
-    numbers = range(FOLDS * NETS_PER_FOLD)
+    numbers = range(n_nets)
 
     def learn(number: int) -> PathNet:
         progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
         unseen = cases.fold == number % FOLDS
         net = fit_path_net(path, departure, cases=outside(unseen), seed=seed + number)
         for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
-            walked[:, few] += net.predict(path[few]) / NETS_PER_FOLD
+            walked[:, few] += net.predict(path[few]) * (FOLDS / n_nets)
         return net
 
     return tuple(in_turn(learn, numbers)), walked

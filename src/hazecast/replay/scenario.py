@@ -103,6 +103,7 @@ class Scenario(_Part):
         city: of the simulated source; a dataset folder has its own stations.
         history_days: collected before the replay starts, from the simulated source [d].
         validation_days: on which candidates are judged [d].
+        light_training: models that are trained in a fraction of the time and forecast worse, for a quick replay.
         troubles: what goes wrong.
     """
 
@@ -110,6 +111,7 @@ class Scenario(_Part):
     city: City = City()
     history_days: int = Field(default=180, ge=40)
     validation_days: int = Field(default=28, ge=5)
+    light_training: bool = False
     troubles: tuple[Trouble, ...] = ()
 
 

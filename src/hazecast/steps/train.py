@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hazecast.air.clock import HOUR, floor_hour, hours_between
 from hazecast.air.tables import newest
 from hazecast.errors import TooLittleHistory
-from hazecast.models.forecaster import Forecaster, fit
+from hazecast.models.forecaster import Effort, Forecaster, fit
 from hazecast.steps import Progress, silent
 from hazecast.steps.inputs import Inputs, read_inputs
 from hazecast.store import Store
@@ -28,7 +28,7 @@ class Candidate:
 
 
 def train(
-    store: Store, *, now: datetime, validation_days: int, seed: int = 0, progress: Progress = silent
+    store: Store, *, now: datetime, validation_days: int, effort: Effort | None = None, progress: Progress = silent
 ) -> Candidate:
     """Fit one global model over all stations and pollutants on what was known before the validation window.
 
@@ -53,7 +53,7 @@ def train(
         pollutants=inputs.panel.pollutants,
         until=judged_since,
         weather=inputs.weather,
-        seed=seed,
+        effort=effort,
         progress=progress,
     )
     return Candidate(forecaster, inputs, judged_since, judged_until)
