@@ -193,6 +193,8 @@ def test_units_are_converted_at_the_index_own_temperature():
     assert us.concentration == pytest.approx(0.0700, abs=1e-5)
     daqi = INDICES["uk-daqi"].answer([Reading(NO2, "1h", 100, Unit.PPB)])
     assert daqi.concentration == pytest.approx(191.25, abs=0.01)
+    china = INDICES["cn-hj633-2026"].answer([Reading(NO2, "1h", 100, Unit.PPB)])
+    assert china.concentration == pytest.approx(188.04, abs=0.01)
     assert INDICES["fi-hsy"].answer([Reading(CO, "1h", 4_000, Unit.UGM3)]).band == "Good"
     with pytest.raises(ContractError, match="molar mass"):
         INDICES["us-epa"].answer([Reading(PM25, "24h", 10, Unit.PPB)])

@@ -13,11 +13,11 @@ from hazecast.sources.openaq import OpenAQSource
 
 NOW = datetime(2026, 3, 1, 12, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-UGM3 = {  # of one unit, at 25 °C where it is a mixing ratio (rounded factors of the conversion tables)
-    ("o3", "ppm"): 1961.9,
-    ("no2", "ppm"): 1880.4,
-    ("co", "ppm"): 1144.9,
-    ("so2", "ppb"): 2.6185,
+UGM3 = {  # of one unit, at 20 °C where it is a mixing ratio (rounded factors of the conversion tables)
+    ("o3", "ppm"): 1995.3,
+    ("no2", "ppm"): 1912.5,
+    ("co", "ppm"): 1164.4,
+    ("so2", "ppb"): 2.6632,
     ("co", "mg/m³"): 1000.0,
 }
 

@@ -12,6 +12,7 @@ from servers.clock import Clock
 from servers.openaq import OpenAQServer
 from servers.openaq_stations import DELHI, KATHMANDU, LOS_ANGELES, LOW_COST, Sensor, Station, raw_truth
 
+from hazecast.air.indices import INDICES
 from hazecast.sources.area import Circle, Listed
 from hazecast.sources.http import HttpClient
 
@@ -106,6 +107,15 @@ def test_an_hour_needs_three_quarters_of_its_values(server, client):
     assert observed == pytest.approx({("openaq-235", "pm25", hour): sum(three) / 3})
 
 
+def test_the_us_index_gets_back_the_ppm_that_were_reported(server, client):
+    hour = datetime(2026, 3, 1, 5, tzinfo=UTC)
+    server.revised[LOS_ANGELES.sensors[1].sensor_id, hour] = 0.100
+    source = source_at(server, client, LOS_ANGELES, pollutants=("no2",))
+    answer = INDICES["us-epa"].from_hourly(source.fetch_observations(since=hour, until=hour + HOUR), hour)
+    assert (answer.value, answer.unit) == (100, "ppb")
+    assert answer.concentration == pytest.approx(100)
+
+
 def test_a_sentinel_is_neither_averaged_nor_converted_but_kept_for_the_checks(server, client):
     hour = datetime(2026, 3, 1, 5, tzinfo=UTC)
     ozone, nitrogen = LOS_ANGELES.sensors[:2]
@@ -139,7 +149,7 @@ def test_of_two_instruments_for_one_pollutant_the_newer_counts(server, client):
     server.stations = (Station(5, "Twins", 1.0, 1.0, "UTC", twins),)
     hour = datetime(2026, 3, 1, 5, tzinfo=UTC)
     observed = source_at(server, client, Circle(1, 1, 5)).fetch_observations(since=hour, until=hour + HOUR)
-    assert observed["concentration_ugm3"].to_list() == [pytest.approx(raw_truth(twins[1], hour) * 1961.9, rel=1e-4)]
+    assert observed["concentration_ugm3"].to_list() == [pytest.approx(raw_truth(twins[1], hour) * 1995.3, rel=1e-4)]
 
 
 def test_a_unit_that_means_nothing_is_left_out_and_said(server, client, caplog):

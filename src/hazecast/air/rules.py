@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from hazecast.air.pollutants import Pollutant
-from hazecast.air.units import EU_REFERENCE_C, US_REFERENCE_C, Unit, convert
+from hazecast.air.units import EU_REFERENCE_C, Unit, convert
 
 
 class Authority(StrEnum):
@@ -63,9 +63,8 @@ class Rule:
 
     @property
     def concentration_ugm3(self) -> float:
-        """The value [µg/m³]: US standards at 25 °C, all others at 20 °C."""
-        reference_c = US_REFERENCE_C if self.authority is Authority.US_NAAQS else EU_REFERENCE_C
-        return convert(self.value, self.pollutant, unit=self.unit, to=Unit.UGM3, reference_c=reference_c)
+        """The value [µg/m³, mixing ratios at 20 °C], to be compared with what the tables hold."""
+        return convert(self.value, self.pollutant, unit=self.unit, to=Unit.UGM3, reference_c=EU_REFERENCE_C)
 
 
 _EU_2030 = date(2030, 1, 1)

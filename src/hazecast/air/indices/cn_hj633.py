@@ -12,7 +12,7 @@ from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
 from hazecast.air.indices.scales import Line, Scale, pieces_through, round_up
 from hazecast.air.pollutants import Pollutant
-from hazecast.air.units import Unit
+from hazecast.air.units import CN_REFERENCE_C, Unit
 
 _INDEX = (0, 50, 100, 150, 200, 300, 400, 500)
 _ONE_HOUR: dict[str, Window] = {"1h": mean_of(1, needs=1)}
@@ -65,6 +65,7 @@ def _edition(year: int, *, pm25: str, pm10: str, notes: tuple[str, ...] = ()) ->
             **dict.fromkeys((Pollutant.SO2, Pollutant.NO2, Pollutant.CO), _ONE_HOUR),
             Pollutant.O3: {"8h": mean_of(8, needs=6), **_ONE_HOUR},
         },
+        reference_c=CN_REFERENCE_C,
         primary_above=50,
         notes=notes,
     )

@@ -125,7 +125,7 @@ class Rule(Answer):
     statistic: str = Field(description="What is compared with the value", examples=["mean of the local day"])
     value: float
     unit: Unit
-    concentration_ugm3: float = Field(description="The same in µg/m³, US standards at 25 °C, all others at 20 °C")
+    concentration_ugm3: float = Field(description="The same in µg/m³, as observations are: mixing ratios at 20 °C")
     allowed: int | None = Field(description="Exceedances permitted in a year")
     percentile: float | None = Field(description="Of the year's statistics")
     years: int = Field(description="Averaged over so many years")

@@ -6,7 +6,7 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
-from hazecast.air.units import MOLAR_MASS_GMOL, US_REFERENCE_C, Unit, ugm3_per
+from hazecast.air.units import EU_REFERENCE_C, MOLAR_MASS_GMOL, Unit, ugm3_per
 from hazecast.quality.rules import SENTINELS
 
 # Three quarters of the hour, as monitoring networks ask for.
@@ -29,7 +29,7 @@ def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
     A period belongs to the hour it starts in: where local hours are not UTC hours (+05:45), a mean over 22:15-23:15 is
     that of 22:00. An hour needs 45 minutes of values. Sentinels are never averaged or converted; an hour that has
     nothing else keeps one, for the checks to see. Of a repeated period the last value counts, of two instruments the
-    newer. Mixing ratios are converted at 25 °C and 101.325 kPa, as the US networks that report them do.
+    newer. Mixing ratios are converted at 20 °C and 101.325 kPa, as all tables have it; an index gets them back exactly.
 
     Args:
         raw: one row per period: station_id, sensor_id, pollutant, units, starts_at, ends_at, value; units are known.
@@ -59,7 +59,7 @@ def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
 def _factor() -> pl.Expr:
     """µg/m³ in one of the row's units."""
     factors = {
-        f"{pollutant} {written}": ugm3_per(unit, Pollutant(pollutant), reference_c=US_REFERENCE_C)
+        f"{pollutant} {written}": ugm3_per(unit, Pollutant(pollutant), reference_c=EU_REFERENCE_C)
         for pollutant in POLLUTANTS
         for written in _UNITS
         if (unit := unit_of(pollutant, written)) is not None
