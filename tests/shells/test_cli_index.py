@@ -1,6 +1,8 @@
 """`hazecast index`: the printed contract, units, several pollutants, and errors for people."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -80,6 +82,15 @@ def test_too_little_is_said_to_be_too_little():
 def test_an_older_version():
     asked = ("--index", "eu-eaqi", "--index-version", "before-2024", "--pollutant", "pm25", "--value", "15")
     assert told(*asked)["averaging"] == "24h"
+
+
+def test_it_waits_for_none_of_the_machinery():
+    """A number by hand must not load MLflow, LightGBM and the API."""
+    asked = ["index", "--index", "us-epa", "--pollutant", "pm25", "--value", "35.9"]
+    program = f"import sys; from hazecast.cli import app; app({asked}, standalone_mode=False); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert "102" in loaded.stdout
+    assert not {"mlflow", "lightgbm", "fastapi", "hazecast.wiring"} & set(loaded.stdout.split())
 
 
 def test_people_get_words():

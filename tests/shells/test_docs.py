@@ -10,7 +10,8 @@ from hazecast.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = set(get_command(app).commands)
+GROUP = get_command(app)
+COMMANDS = set(GROUP.list_commands(None))
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -55,7 +56,7 @@ def _options(words: list[str]) -> set[str]:
 
 def _known_options(words: list[str]) -> set[str]:
     """The options of the command the words begin with, or of a group and its commands together."""
-    command = get_command(app).commands[words[0]]
+    command = GROUP.commands[words[0]]
     commands = [command, *getattr(command, "commands", {}).values()]
     options = {name for one in commands for param in one.params for name in [*param.opts, *param.secondary_opts]}
     return options | {"--help"}

@@ -27,17 +27,7 @@ from hazecast.sources.area import Circle
 from hazecast.steps.alert import alert
 from hazecast.wiring import Wiring, environment_of
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    help="""Air-pollution forecasting you run yourself: hourly, calibrated, 72 hours ahead.
-
-Start with [bold]hazecast up[/bold]: it runs the whole pipeline once and brings up the dashboard. The single steps,
-in order: [bold]collect[/bold] (fetch, check, store), [bold]train[/bold] (fit, judge, promote if earned),
-[bold]forecast[/bold] (issue 72 hours). [bold]status[/bold] shows what is there, [bold]doctor[/bold] what is wrong.
-
-Every setting is an environment variable HAZECAST_…; see .env.example. All local state is under HAZECAST_HOME.""",
-)
+app = typer.Typer(rich_markup_mode="rich")
 
 console = Console()
 complaints = Console(stderr=True)
