@@ -42,7 +42,9 @@ class Providers:
 
     def source(self, place: Place) -> Source:
         """Observations and weather of `place`."""
-        return PlaceSource(self.network(place), OpenMeteoWeather(self.open_meteo, place.weather.model))
+        weather = OpenMeteoWeather(self.open_meteo, place.weather.model)
+        credits = dict.fromkeys(model.attribution for model in self.backgrounds(place))
+        return PlaceSource(self.network(place), weather, credits=tuple(credits))
 
     def network(self, place: Place) -> Source:
         """Who observes at `place`."""

@@ -81,6 +81,16 @@ def test_collecting_helsinki_stores_what_four_services_say(hazecast, tmp_path: P
     assert result.exit_code == 0, said(result)
     store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
     assert set(store.read(Observations)["source"]) == {"fmi"}
+    for credit in store.read(Stations)["attribution"]:
+        for owner in (
+            "Municipalities",
+            "Weather data by Open-Meteo.com",
+            "Copernicus Atmosphere",
+            "SILAM",
+            "CC BY 4.0",
+        ):
+            assert credit.count(owner) >= 1
+        assert credit.count("Copernicus") == 1
     assert store.newest(Observations, "observed_at") == NOW - timedelta(hours=1)
     assert store.read(Observations)["observed_at"].min() == NOW - timedelta(days=40)
     kinds = set(store.read(Weather)["source"])

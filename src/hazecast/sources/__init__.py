@@ -50,6 +50,11 @@ class BackgroundModel(Protocol):
         """What `source` says in its rows."""
         ...
 
+    @property
+    def attribution(self) -> str:
+        """Whom to credit, and the licence."""
+        ...
+
     def fetch_background(self, stations: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
         """Rows of `air.tables.Background`: the newest run known at `now`, at the stations it covers, from its issue on.
 

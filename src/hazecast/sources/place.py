@@ -1,5 +1,6 @@
 """The sources of one place joined to one: stations and observations from a network, weather from a model."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -8,6 +9,7 @@ import polars as pl
 from hazecast.air.tables import Weather, conform
 from hazecast.sources import Source
 from hazecast.sources.open_meteo import OpenMeteoWeather
+from hazecast.sources.open_meteo.weather import ATTRIBUTION
 
 
 class PlaceSource:
@@ -19,21 +21,22 @@ class PlaceSource:
     Args:
         network: who observes; the joined source bears its name.
         weather: who forecasts the weather.
+        credits: of whatever else is shown beside; they stand in each station's attribution with that of the weather.
     """
 
     name = "place"
     simulated = False
 
-    def __init__(self, network: Source, weather: OpenMeteoWeather) -> None:
+    def __init__(self, network: Source, weather: OpenMeteoWeather, *, credits: Sequence[str] = ()) -> None:
         self.name = network.name
-        self._network, self._weather = network, weather
+        self._network, self._weather, self._credits = network, weather, (ATTRIBUTION, *credits)
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
         """As the network says."""
         return self._network.fetch_span()
 
     def fetch_stations(self) -> pl.DataFrame:
-        """The network's stations."""
+        """The network's stations, credited with the weather and the background shown beside them."""
         return self._stations
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
@@ -49,4 +52,5 @@ class PlaceSource:
 
     @cached_property
     def _stations(self) -> pl.DataFrame:
-        return self._network.fetch_stations()
+        words = [pl.col("attribution"), *map(pl.lit, self._credits)]
+        return self._network.fetch_stations().with_columns(attribution=pl.concat_str(words, separator=". "))

@@ -49,6 +49,7 @@ class SilamForecast:
     client: HttpClient
     url: str = URL
     name: str = "silam"
+    attribution: str = "Background: SILAM, Finnish Meteorological Institute, CC BY 4.0"
 
     def fetch_background(self, stations: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
         """Background rows of the newest run; empty where no station lies in Europe.

@@ -21,6 +21,7 @@ class Station(Answer):
     source: str = Field(description="Where its observations come from", examples=["files"])
     simulated: bool = Field(description="True: not real measurements")
     attribution: str = Field(description="Whom to credit when showing these values")
+    licence: str = Field(description="Terms its observations may be used on", examples=["CC BY 4.0", "not stated"])
     pollutants: list[Pollutant] = Field(description="Those with forecasts or observations")
     distance_km: Distance = None
 

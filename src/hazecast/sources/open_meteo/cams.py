@@ -42,6 +42,7 @@ class CamsForecast:
 
     api: OpenMeteo
     name: str
+    attribution: str = f"Background: {ATTRIBUTION}, {LICENCE}"
 
     def fetch_background(self, stations: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
         """Background rows of the newest run, from its issue on; empty where the domain has none of the stations.

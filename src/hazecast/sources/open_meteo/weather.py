@@ -9,6 +9,7 @@ from hazecast.air.clock import HOUR
 from hazecast.air.tables import WEATHER_VARIABLES, Weather
 from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Question, Run
 
+ATTRIBUTION = "Weather data by Open-Meteo.com, CC BY 4.0"
 # Of earlier runs nothing was kept but temperature.
 FIRST_KEPT = datetime(2024, 1, 1, tzinfo=UTC)
 # Runs start at 00, 06, 12 and 18 UTC and come out within nine hours.
