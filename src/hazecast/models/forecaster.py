@@ -32,6 +32,7 @@ Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
 ROWS_PER_BLOCK = 150_000
+_ROUNDS, _ROUNDS_BLIND = 3, 1  # without weather ahead there is less to learn; a net that goes on learns chance
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
@@ -266,11 +267,12 @@ def _fit_nets(
     path, departure = curriculum.paths(cases, pollutants)
     walked = np.zeros_like(departure)
     numbers = range(n_nets)
+    rounds = _ROUNDS_BLIND if curriculum.future is FutureWeather.NONE else _ROUNDS
 
     def learn(number: int) -> PathNet:
         progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
         unseen = cases.fold == number % FOLDS
-        net = fit_path_net(path, departure, cases=outside(unseen), seed=seed + number)
+        net = fit_path_net(path, departure, cases=outside(unseen), rounds=rounds, seed=seed + number)
         for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
             walked[:, few] += net.predict(path[few]) * (FOLDS / n_nets)
         return net

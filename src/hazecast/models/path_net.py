@@ -12,7 +12,6 @@ from hazecast.models.recurrent import Weights, backward, first_weights, forward
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-_ROUNDS = 3
 _FEWEST_STEPS = 150
 _BATCHES_PER_ROUND = 100
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
@@ -67,13 +66,14 @@ class PathNet:
         return np.where(np.isnan(path.base), np.float32(np.nan), told * self.unit)
 
 
-def fit_path_net(path: Path, departure: Floats, *, cases: Ints, seed: int) -> PathNet:
+def fit_path_net(path: Path, departure: Floats, *, cases: Ints, rounds: int, seed: int) -> PathNet:
     """Minimise the Huber loss over all leads and pollutants with AdamW, the learning rate falling along a cosine.
 
     Args:
         path: inputs.
         departure: (lead, case, pollutant) log level minus naive base, NaN where the truth is unknown.
         cases: which of them to learn from.
+        rounds: how often each of them is seen; more often where there are too few for a training.
         seed: of the first weights and the order of cases.
     """
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def fit_path_net(path: Path, departure: Floats, *, cases: Ints, seed: int) -> Pa
     unit = _mean_absolute(departure[:, some])
     weights = first_weights(rng, path.past.shape[1], path.ahead.shape[2], departure.shape[2])
     step = _Adam(weights)
-    batches = list(_batches(rng, cases))
+    batches = list(_batches(rng, cases, rounds))
     for k, batch in enumerate(batches):
         inputs = past(path.past[batch]), ahead(path.ahead[:, batch])
         trace = forward(weights, *inputs)
@@ -106,10 +106,10 @@ def _slope(told: Floats, truth: Floats) -> Floats:
     return np.asarray(slope, np.float32)
 
 
-def _batches(rng: np.random.Generator, cases: Ints) -> Iterator[Ints]:
+def _batches(rng: np.random.Generator, cases: Ints, rounds: int) -> Iterator[Ints]:
     size = int(np.clip(len(cases) // _BATCHES_PER_ROUND, _SMALLEST_BATCH, _LARGEST_BATCH))
     per_round = max(len(cases) // size, 1)
-    for _ in range(max(_ROUNDS, -(-_FEWEST_STEPS // per_round))):
+    for _ in range(max(rounds, -(-_FEWEST_STEPS // per_round))):
         yield from np.array_split(rng.permutation(cases), per_round)
 
 
