@@ -106,6 +106,13 @@ class Client:
         for page in self._pages(schemas.Forecasts, "forecasts", asked):
             yield from page.forecasts
 
+    def drivers(
+        self, station_id: str, pollutant: str | None = None, *, issued_at: datetime | None = None
+    ) -> schemas.Drivers:
+        """What moved a forecast, the newest or from the archive."""
+        asked = {"pollutant": pollutant, "issued_at": issued_at}
+        return self._get(schemas.Drivers, f"stations/{quote(station_id, safe='')}/drivers", asked)
+
     def summary(self, station_id: str, *, index: str | None = None) -> schemas.Summary:
         """The days ahead at a station."""
         return self._get(schemas.Summary, f"stations/{quote(station_id, safe='')}/summary", {"index": index})

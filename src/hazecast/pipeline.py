@@ -18,6 +18,7 @@ from hazecast.steps.backfill import backfill, outstanding_stretches
 from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
 from hazecast.steps.collect import Batch, collect, first_hour
+from hazecast.steps.explain import explain
 from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
 from hazecast.steps.lock import only_one
 from hazecast.steps.monitor import Report, in_words, monitor
@@ -135,6 +136,10 @@ class Pipeline:
                 forecaster, version = baseline_forecaster(self.now), BASELINE_VERSION
             rows = forecast(parts.store, forecaster, model_version=version, now=self.now, progress=report)
             notes.summary = f"{rows.height:,} hours by model version {version}"
+        try:
+            explain(parts.store, forecaster, rows)
+        except HazecastError as err:
+            log.warning("what moved the forecast is not known", reason=str(err))
         try:
             forecast_in_shadow(parts.store, parts.registry, now=self.now)
         except HazecastError as err:

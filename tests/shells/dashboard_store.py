@@ -13,7 +13,7 @@ import polars as pl
 import small_store
 from small_store import HARBOUR, HOUR, ISSUED, NOW
 
-from hazecast.air.tables import Background, Forecasts, Observations, Runs, Stations
+from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts, Observations, Runs, Stations
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains, Verification
 from hazecast.registry import Change, Version
 from hazecast.scoring import tally
@@ -48,6 +48,15 @@ def _background() -> pl.DataFrame:
         for k, at in enumerate(hours)
     ]
     return pl.DataFrame(rows, schema=Background.create_empty().schema, orient="row")
+
+
+def _drivers() -> pl.DataFrame:
+    rows = [
+        (HARBOUR, "pm25", ISSUED, ISSUED + (lead - 1) * HOUR, driver, effect, "7")
+        for lead in (3, 15, 36, 60)
+        for driver, effect in zip(DRIVERS, (2.4, 0.0, -0.1 * lead), strict=True)
+    ]
+    return pl.DataFrame(rows, schema=Drivers.create_empty().schema, orient="row")
 
 
 def _health() -> pl.DataFrame:
@@ -142,6 +151,7 @@ def fill(folder: Path) -> Store:
     long_ago = small_store.observations(HARBOUR, "pm25", n_hours=24 * 20)
     store.upsert(Verification, tally(archive, long_ago).with_columns(ingested_at=pl.lit(NOW)))
     store.upsert(Background, _background())
+    store.append(Drivers, _drivers())
     for table, rows in ((Health, _health()), (Drift, _drift()), (Retrains, _retrains())):
         store.upsert(table, rows)
     store.upsert(Alerts, _alerts())

@@ -33,6 +33,7 @@ def test_the_client_reads_what_the_api_serves(address):
         assert forecast.hours[0].index.band
         assert api.forecast(HARBOUR, issued_at=datetime(2026, 3, 28, 6, tzinfo=UTC)).status == "stale"
         assert [one.pollutant for one in api.forecasts(station_id=HARBOUR, limit=1)] == ["pm25", "no2"]
+        assert api.drivers(HARBOUR, "no2").issued_at == ISSUED
         assert api.summary(DONGSI).days[0].pollutants[0].words
         assert api.observations(HARBOUR, since=datetime(2026, 3, 29, tzinfo=UTC)).hours[0].flag == "ok"
         assert api.verification(by="pollutant").groups == []

@@ -10,7 +10,7 @@ from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
 
 from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
-from hazecast.air.tables import Background
+from hazecast.air.tables import DRIVERS, Background, Drivers
 from hazecast.api.days import trend
 from hazecast.store import Store
 
@@ -254,6 +254,27 @@ def test_the_newest_run_of_each_background_model_is_shown_beside(make_client, tm
         ("silam", iso(ISSUED - 6 * HOUR)),
     ]
     assert [hour["concentration_ugm3"] for hour in found[0]["hours"]] == [1.0, 2.0, 3.0]
+
+
+def test_what_moved_a_forecast_is_told_for_its_issue(make_client, tmp_path):
+    store = small_store.fill(tmp_path)
+    at = f"/api/v1/stations/{DONGSI}/drivers"
+    rows = [
+        (DONGSI, "pm25", issued_at, issued_at + lead * HOUR, driver, effect, "7")
+        for issued_at, effect in ((ISSUED, 1.5), (ISSUED - 24 * HOUR, -0.5))
+        for lead in (2, 14)
+        for driver in DRIVERS
+    ]
+    store.append(Drivers, pl.DataFrame(rows, schema=Drivers.create_empty().schema, orient="row"))
+    client = make_client(store)
+    newest = asked(client, at)
+    assert (newest["issued_at"], newest["model_version"], newest["unit"]) == (iso(ISSUED), "7", "µg/m³")
+    assert [hour["valid_at"] for hour in newest["hours"]] == [iso(ISSUED + 2 * HOUR), iso(ISSUED + 14 * HOUR)]
+    assert newest["hours"][0]["drivers"] == [{"driver": name, "effect_ugm3": 1.5} for name in sorted(DRIVERS)]
+    old = asked(client, at, issued_at=iso(ISSUED - 24 * HOUR))
+    assert {one["effect_ugm3"] for hour in old["hours"] for one in hour["drivers"]} == {-0.5}
+    assert asked(client, f"/api/v1/stations/{HARBOUR}/drivers")["hours"] == []
+    assert client.get(at, params={"issued_at": iso(ISSUED - HOUR)}).status_code == 404
 
 
 def test_one_station_by_its_id(client):

@@ -169,6 +169,21 @@ def test_now_tells_today_and_tomorrow_in_words(open_page, serve, town):
     assert list(table["Asema"])[:2] == ["Dongsi", "Simulated Harbour"]
 
 
+def test_what_moves_the_forecast_is_told_for_the_hours_ahead(open_page, serve, town):
+    with serve(town) as url:
+        moved = said(open_page(url, station=small_store.HARBOUR, pollutant="pm25"))
+        unknown = said(open_page(url, station=small_store.HARBOUR, pollutant="no2"))
+    rows = [line for line in moved.splitlines() if line.startswith("|")]
+    assert rows[0] == "| Hour | Last 24 h here | Stations around | Weather ahead |"
+    assert rows[2:] == [  # the first of four hours is past
+        "| Sun 23:00 | ▲ +2.4 µg/m³ | ± 0 µg/m³ | ▼ −1.5 µg/m³ |",
+        "| Mon 20:00 | ▲ +2.4 µg/m³ | ± 0 µg/m³ | ▼ −3.6 µg/m³ |",
+        "| Tue 20:00 | ▲ +2.4 µg/m³ | ± 0 µg/m³ | ▼ −6.0 µg/m³ |",
+    ]
+    assert "not what causes the pollution" in moved
+    assert "What moves this forecast" not in unknown
+
+
 def test_trust_shows_measures_and_a_past_forecast(open_page, serve, town):
     with serve(town) as url:
         page = open_page(url, "trust", station=small_store.HARBOUR, pollutant="pm25")

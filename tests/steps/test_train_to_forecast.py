@@ -8,13 +8,15 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from hazecast.air.tables import LEAD_BLOCKS, QUANTILES, Forecasts, Observations, Scores
+from hazecast.air.tables import DRIVERS, LEAD_BLOCKS, QUANTILES, Drivers, Forecasts, Observations, Scores
 from hazecast.errors import NoChampion, TooLittleHistory
 from hazecast.registry import Registry
 from hazecast.sources.files import FilesSource
 from hazecast.steps.check import check
 from hazecast.steps.collect import collect
-from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
+from hazecast.steps.explain import explain
+from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast, predict
+from hazecast.steps.inputs import read_inputs
 from hazecast.steps.train import Candidate, train
 from hazecast.steps.validate import Verdict, validate
 from hazecast.store import Store
@@ -111,6 +113,29 @@ def test_an_issued_forecast_has_every_hour_and_its_provenance(verdict: Verdict, 
     assert (quantiles[:, 1:] >= quantiles[:, :-1]).all()
     above = rows.filter(pl.col("pollutant") == "pm25", pl.col("q05") > 15.0)
     assert (above["p_exceed_who"] >= 0.95 - 1e-9).all()
+
+
+def test_what_moved_a_forecast_is_stored_beside_it(verdict: Verdict, registry: Registry, filled: Store):
+    champion, version = registry.champion()
+    issued = predict(filled, champion, model_version=version, now=NOW)
+    explain(filled, champion, issued)
+    rows = filled.read(Drivers)
+    assert rows.height == 2 * 2 * 4 * len(DRIVERS)
+    assert set(rows["model_version"]) == {version}
+    beside = rows.join(issued, on=["station_id", "pollutant", "issued_at", "valid_at"])
+    assert beside.height == rows.height
+    assert (beside["q50"] - beside["effect_ugm3"] >= -1e-9).all()  # the median there would be otherwise
+    changed = champion.drivers(read_inputs(filled).panel, END)
+    joined = rows.join(changed, on=["station_id", "pollutant", "valid_at", "driver"])
+    assert (joined["effect_ugm3"].sign() == joined["change"].sign()).all()
+
+
+def test_the_climatology_is_moved_by_nothing(filled: Store):
+    nobody = baseline_forecaster(NOW)
+    before = filled.version(Drivers)
+    issued = predict(filled, nobody, model_version=BASELINE_VERSION, now=NOW)
+    assert explain(filled, nobody, issued).is_empty()
+    assert filled.version(Drivers) == before
 
 
 def test_issuing_again_keeps_what_was_issued(verdict: Verdict, registry: Registry, filled: Store):

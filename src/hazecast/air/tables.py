@@ -22,6 +22,7 @@ QUANTILES: tuple[str, ...] = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
 QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 FLAGS: tuple[str, ...] = ("ok", "suspicious", "invalid")
 STATUSES: tuple[str, ...] = ("ok", "degraded", "stale", "baseline")
+DRIVERS: tuple[str, ...] = ("recent_levels", "neighbours", "weather_ahead")
 WEATHER_VARIABLES: tuple[str, ...] = (
     "temperature_c",
     "pressure_hpa",
@@ -176,6 +177,23 @@ class ShadowForecasts(Forecasts):
     """What challengers forecast beside the champion, archived and scored, never served; otherwise as Forecasts."""
 
     model_version = dy.String(primary_key=True)
+
+
+class Drivers(dy.Schema):
+    """What moved issued forecasts, at a few of their hours.
+
+    `effect_ugm3` is how much higher the median is than it would be had that driver been as usual and all else as it
+    was: the station's last 24 hours like its days before, its neighbours like itself, the weather of the last 24 hours
+    going on. The effects do not add up.
+    """
+
+    station_id = dy.String(primary_key=True)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    issued_at = _utc(primary_key=True)
+    valid_at = _utc(primary_key=True)
+    driver = _one_of(DRIVERS, primary_key=True)
+    effect_ugm3 = dy.Float64(allow_nan=False, allow_inf=False)
+    model_version = dy.String()
 
 
 class Scores(dy.Schema):

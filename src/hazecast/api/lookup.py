@@ -10,7 +10,7 @@ from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import QUANTILES
 from hazecast.api.answers import station_answer
 from hazecast.api.problems import NotAnswerable, NothingYet
-from hazecast.api.reader import Reader
+from hazecast.api.reader import Issues, Reader
 from hazecast.api.schemas import Station
 from hazecast.errors import NotKnown
 
@@ -113,10 +113,19 @@ def read_words(kind: str, asked: str, known: Sequence[str]) -> tuple[str, ...]:
     return words
 
 
-def unknown_issue_time(reader: Reader, station_id: str, pollutant: str, issued_at: datetime) -> NotKnown:
-    """The error that lists when forecasts were issued, newest first."""
-    issue_times = reader.issue_times(station_id, pollutant)
-    return NotKnown("issue time", as_iso(issued_at), [as_iso(time) for time in issue_times])
+def find_issues(reader: Reader, station_id: str, pollutant: str, issued_at: datetime | None) -> Issues:
+    """The station's newest forecasts, or those issued then; there is one of `pollutant` among them.
+
+    Raises:
+        NotKnown: none was issued then; the error lists when some were, newest first.
+    """
+    if issued_at is None:
+        return reader.newest_issues()
+    issues = reader.issue(station_id, issued_at)
+    if issues.of(station_id, pollutant).is_empty():
+        issue_times = reader.issue_times(station_id, pollutant)
+        raise NotKnown("issue time", as_iso(issued_at), [as_iso(time) for time in issue_times])
+    return issues
 
 
 def _choose(known: list[str], asked: str | None) -> str:

@@ -13,7 +13,7 @@ import structlog
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.indices import Answer
-from hazecast.air.tables import Background, Forecasts, Observations, Quality, Scores, Stations
+from hazecast.air.tables import Background, Drivers, Forecasts, Observations, Quality, Scores, Stations
 from hazecast.errors import StoreError
 from hazecast.store import Store
 
@@ -98,6 +98,11 @@ class Reader:
         rows = self._store.read(Background, _series(station_id, pollutant) & span)
         newest = rows.filter(pl.col("issued_at") == pl.col("issued_at").max().over("source"))
         return newest.sort("source", "valid_at")
+
+    def drivers(self, station_id: str, pollutant: str, issued_at: datetime) -> pl.DataFrame:
+        """What moved the forecast issued then, by valid_at and driver."""
+        rows = self._store.read(Drivers, _series(station_id, pollutant) & (pl.col("issued_at") == issued_at))
+        return rows.sort("valid_at", "driver")
 
     def issued_at_once(self, issued_at: datetime) -> "Issues":
         """All series issued then, from the archive."""

@@ -9,6 +9,8 @@ from hazecast.api.app import DEFAULT_INDEX, Options, create_app
 from hazecast.wiring import Wiring
 
 GRACE_SECONDS = 20
+# Longer than the load balancer before us keeps a silent connection (60 s), so that we never close one as it asks.
+KEEP_ALIVE_SECONDS = 75
 
 
 def app_of(parts: Wiring) -> FastAPI:
@@ -38,5 +40,6 @@ def serve_api(parts: Wiring) -> None:
         port=parts.settings.api_port,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -14,6 +14,7 @@ from hazecast.features import FutureWeather, Panel, Rows, View, build_features, 
 from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns
 from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
+from hazecast.models.drivers import DRIVER_LEADS, DRIVERS, driver_rows
 from hazecast.models.path_net import PathNet, fit_path_net
 from hazecast.models.recalibration import (
     TRIAL_LEADS,
@@ -95,6 +96,24 @@ class Forecaster:
         for view in self._views(panel, station, issued):
             frames += self._forecast(view, adjustments, np.searchsorted(np.unique(issued), view.issued))
         return pl.concat(frames)
+
+    def drivers(self, panel: Panel, issued_at: datetime) -> pl.DataFrame:
+        """What moved the forecast issued then, at one hour of each lead block (`hazecast.models.drivers`).
+
+        Returns:
+            One row per (station_id, pollutant, issued_at, valid_at, driver): `change` of the log level against that
+            driver being as usual, and the `offset_ugm3` of the log scale. Nothing where the climatology speaks.
+        """
+        station, issued = cases(panel, issued_at)
+        frames = []
+        for view in self._views(panel, station, issued):
+            told = self._distributions(view, DRIVER_LEADS)
+            for driver, as_usual in DRIVERS.items():
+                for pollutant, usual in self._distributions(as_usual(view), DRIVER_LEADS).items():
+                    rows = driver_rows(view, pollutant, told[pollutant].location - usual.location)
+                    offset = pl.lit(self.offsets[pollutant])
+                    frames.append(rows.with_columns(driver=pl.lit(driver), offset_ugm3=offset))
+        return pl.concat(frames) if frames else pl.DataFrame()
 
     def feature_importance(self) -> pl.DataFrame:
         """One row per (pollutant, lead_block, feature): share of the trees' total gain, 0…1."""

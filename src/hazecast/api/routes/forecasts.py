@@ -94,10 +94,8 @@ def forecast(
     reader, station = serving.reader, lookup.find_station(serving.reader, station_id)
     pollutant = lookup.choose_forecast_pollutant(reader, station, pollutant)
     selection = Selection.read(pollutant, quantiles, index, None, None)
-    issues = reader.newest_issues() if issued_at is None else reader.issue(station_id, issued_at)
+    issues = lookup.find_issues(reader, station_id, pollutant, issued_at)
     rows = issues.of(station_id, pollutant)
-    if rows.is_empty() and issued_at is not None:
-        raise lookup.unknown_issue_time(reader, station_id, pollutant, issued_at)
     shown = shown_for(serving, issues, station, selection)
     if chosen_format is Format.JSON:
         return forecast_answer(rows, station, shown)
@@ -130,6 +128,29 @@ def background(serving: Serving, station_id: StationId, pollutant: AskedPollutan
         for (source,), hours in rows.group_by("source", maintain_order=True)
     ]
     return schemas.Background(station_id=station_id, pollutant=Pollutant(pollutant), runs=runs)
+
+
+@router.get("/stations/{station_id:path}/drivers", responses=problem_responses(404, 422, 503))
+def drivers(
+    serving: Serving, station_id: StationId, pollutant: AskedPollutant = None, issued_at: AskedTime = None
+) -> schemas.Drivers:
+    """What moved the newest forecast, or the one issued at `issued_at`: recent levels, neighbours, weather ahead."""
+    reader, station = serving.reader, lookup.find_station(serving.reader, station_id)
+    pollutant = lookup.choose_forecast_pollutant(reader, station, pollutant)
+    issues = lookup.find_issues(reader, station_id, pollutant, issued_at)
+    issue = issues.of(station_id, pollutant).row(0, named=True)
+    rows = reader.drivers(station_id, pollutant, issue["issued_at"])
+    hours = [
+        schemas.DrivenHour.model_validate({"valid_at": valid_at, "drivers": moved.to_dicts()})
+        for (valid_at,), moved in rows.group_by("valid_at", maintain_order=True)
+    ]
+    return schemas.Drivers(
+        station_id=station_id,
+        pollutant=Pollutant(pollutant),
+        issued_at=issue["issued_at"],
+        model_version=issue["model_version"],
+        hours=hours,
+    )
 
 
 def _tables(parts: list[pl.DataFrame]) -> pl.DataFrame:

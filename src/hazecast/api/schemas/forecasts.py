@@ -21,6 +21,7 @@ Quantile = Annotated[
     float | None, Field(description="Quantile [µg/m³]; absent when not asked for", exclude_if=is_absent)
 ]
 Trend = Literal["rising", "steady", "falling"]
+DriverName = Literal["recent_levels", "neighbours", "weather_ahead"]
 
 
 class Limit(Answer):
@@ -196,3 +197,33 @@ class Background(Answer):
     pollutant: Pollutant
     unit: Unit = "µg/m³"
     runs: list[BackgroundRun] = Field(description="Empty: none is archived for this station and pollutant")
+
+
+class Driver(Answer):
+    """How far one group of inputs moved the median of an hour, all else as it was.
+
+    recent_levels: against the station's last 24 hours having been like the same hours of its six days before;
+    neighbours: against the stations around having measured what this one did; weather_ahead: against the weather of the
+    last 24 hours going on.
+    """
+
+    driver: DriverName
+    effect_ugm3: float = Field(description="The median less what it would be otherwise [µg/m³]")
+
+
+class DrivenHour(Answer):
+    """One hour of the forecast and what moved it; the effects do not add up."""
+
+    valid_at: datetime = Field(description="Start of the hour")
+    drivers: list[Driver]
+
+
+class Drivers(Answer):
+    """What moved one issued forecast, at an hour of each lead block: answers of the model that made it."""
+
+    station_id: str
+    pollutant: Pollutant
+    unit: Unit = "µg/m³"
+    issued_at: datetime
+    model_version: str
+    hours: list[DrivenHour] = Field(description="Empty: not known, as where the climatology speaks")

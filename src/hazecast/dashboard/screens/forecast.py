@@ -6,6 +6,7 @@ import streamlit as st
 
 from hazecast.dashboard.canvas import stretch_canvas
 from hazecast.dashboard.chart import described, fan_chart
+from hazecast.dashboard.drivers import drivers_table
 from hazecast.dashboard.frame import plain, show_nothing
 from hazecast.dashboard.strip import index_hours, index_strip
 from hazecast.dashboard.tables import show_table
@@ -30,6 +31,7 @@ def show_forecast(visit: Visit) -> None:
     _show_tiles(view)
     _show_fan(view)
     _show_strip(visit)
+    _show_drivers(view)
     with st.expander(words.say("table.title")):
         show_table(visit, view.table(), name=f"{visit.station['station_id']}_{view.pollutant}")
     st.caption(plain(trust(view)))
@@ -58,3 +60,12 @@ def _show_strip(visit: Visit) -> None:
     st.header(words.say("forecast.index", index=plain(title)), anchor=False)
     st.altair_chart(index_strip(visit, hours), width="stretch", alt=words.say("forecast.strip", index=title))
     st.caption(words.say("forecast.index_note"))
+
+
+def _show_drivers(view: View) -> None:
+    table, say = drivers_table(view), view.visit.words.say
+    if table is None:
+        return
+    st.header(say("drivers.title"), anchor=False)
+    st.markdown(table)
+    st.caption(say("drivers.note"))

@@ -1,0 +1,78 @@
+"""What moves a forecast: what it would have been had a group of inputs been as is usual, all else as it was.
+
+This asks the whole model, trees and path nets alike. The groups overlap in what they tell, so their effects do not add
+up to anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hazecast.features import View
+from hazecast.features.view import PAST_WEATHER_HOURS, SURROUNDING_HOURS
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+# One hour in the middle of each lead block.
+DRIVER_LEADS = np.array([3, 15, 36, 60])
+_DAY_HOURS = 24
+
+
+def driver_rows(view: View, pollutant: str, change: Floats) -> pl.DataFrame:
+    """One row per case and lead of `change` (lead, case), how far a driver moved the log level; NaN is left out."""
+    lead, case = np.nonzero(~np.isnan(change))
+    issued = view.issued[case]
+    return pl.DataFrame(
+        {
+            "station_id": pl.Series(view.panel.stations, dtype=pl.String).gather(view.station[case]),
+            "pollutant": pl.Series([pollutant], dtype=pl.String).new_from_index(0, len(case)),
+            "issued_at": view.panel.times(issued),
+            "valid_at": view.panel.times(issued + DRIVER_LEADS[lead] - 1),
+            "change": pl.Series(change[lead, case].astype(np.float64)),
+        }
+    )
+
+
+def _usual_levels(view: View) -> View:
+    """The last day as the six days before it were at the same hours, for every pollutant."""
+    days = view.history_ugm3.reshape(*view.history_ugm3.shape[:2], -1, _DAY_HOURS)
+    usual = _mean_known(days[:, :, :-1])
+    last_day = _where_both(days[:, :, -1], usual)
+    return replace(view, history_ugm3=np.concatenate([view.history_ugm3[..., :-_DAY_HOURS], last_day], axis=-1))
+
+
+def _like_here(view: View) -> View:
+    """The neighbours having measured what the station itself did."""
+    here = view.history_ugm3[..., -SURROUNDING_HOURS:]
+    return replace(view, surroundings_ugm3=_where_both(view.surroundings_ugm3, here))
+
+
+def _weather_goes_on(view: View) -> View:
+    """The weather ahead repeating that of the last day."""
+    past, ahead = np.split(view.weather, [PAST_WEATHER_HOURS], axis=1)
+    repeated = np.tile(past[:, -_DAY_HOURS:], (1, ahead.shape[1] // _DAY_HOURS, 1))
+    return replace(view, weather=np.concatenate([past, _where_both(ahead, repeated)], axis=1))
+
+
+DRIVERS: dict[str, Callable[[View], View]] = {
+    "recent_levels": _usual_levels,
+    "neighbours": _like_here,
+    "weather_ahead": _weather_goes_on,
+}
+
+
+def _where_both(known: Floats, usual: Floats) -> Floats:
+    """What is usual in place of what was known; what was not known stays so."""
+    return np.where(np.isnan(known) | np.isnan(usual), known, usual)
+
+
+def _mean_known(days: Floats) -> Floats:
+    """Mean over the days, the last axis but one; NaN where nothing is known."""
+    known = ~np.isnan(days)
+    total = np.where(known, days, 0).sum(axis=-2, dtype=np.float32)
+    count = known.sum(axis=-2)
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))

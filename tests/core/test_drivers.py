@@ -1,0 +1,65 @@
+"""What moves a forecast: the direction the air itself has, and nothing where there is nothing to move."""
+
+import numpy as np
+import polars as pl
+import pytest
+from forecast_town import at, observations, stations, weather
+
+from hazecast.air.tables import DRIVERS as WORDS
+from hazecast.features import FutureWeather, Panel, build_panel
+from hazecast.features.panel import WEATHER
+from hazecast.models import Forecaster, fit
+from hazecast.models.drivers import DRIVER_LEADS, DRIVERS
+
+DAYS = range(61, 71)
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return build_panel(observations(), weather(), stations())
+
+
+@pytest.fixture(scope="module")
+def forecaster(panel: Panel) -> Forecaster:
+    return fit(panel, pollutants=("pm25",), until=at(60), weather=FutureWeather.OBSERVED)
+
+
+@pytest.fixture(scope="module")
+def moved(panel: Panel, forecaster: Forecaster) -> pl.DataFrame:
+    return pl.concat([forecaster.drivers(panel, at(day)) for day in DAYS])
+
+
+def test_every_driver_of_every_station_at_one_hour_of_each_block(moved):
+    assert tuple(DRIVERS) == WORDS
+    assert moved.group_by("station_id", "issued_at").len()["len"].unique().to_list() == [12]
+    assert set(moved["pollutant"]) == {"pm25"}
+    lead = (moved["valid_at"] - moved["issued_at"]).dt.total_hours() + 1
+    assert sorted(set(lead)) == DRIVER_LEADS.tolist()
+    assert moved["change"].is_finite().all()
+
+
+def test_what_was_not_known_moves_nothing(moved):
+    """A station without weather, and one that lies nobody knows where."""
+    dry = moved.filter(station_id="dry", driver="weather_ahead")["change"]
+    lost = moved.filter(station_id="lost", driver="neighbours")["change"]
+    assert dry.to_list() == [0.0] * len(dry)
+    assert lost.to_list() == [0.0] * len(lost)
+    assert (moved.filter(station_id="centre")["change"] != 0).any()
+
+
+def test_more_wind_than_the_day_before_lowers_the_forecast(panel, moved):
+    mine = moved.filter((pl.col("station_id") == "centre") & (pl.col("driver") == "weather_ahead"))
+    speed = panel.weather[panel.stations.index("centre"), :, WEATHER.index("wind_speed_ms")]
+    issued = np.array([panel.hour_of(moment) for moment in mine["issued_at"]])
+    ahead = np.array([panel.hour_of(moment) for moment in mine["valid_at"]])
+    day_before = ahead - 24 * -(-(ahead - issued + 1) // 24)
+    windier = np.log(speed[ahead] / speed[day_before])
+    assert np.corrcoef(windier, mine["change"].to_numpy())[0, 1] < -0.5
+
+
+def test_a_day_like_the_days_before_moves_nothing(panel, forecaster):
+    """The same 24 hours over and over: the usual day is the last one."""
+    steady = observations().with_columns(concentration_ugm3=10.0 + pl.col("observed_at").dt.hour())
+    same = build_panel(steady, weather(), stations())
+    found = forecaster.drivers(same, at(61)).filter(pl.col("driver") == "recent_levels")
+    assert found["change"].to_numpy() == pytest.approx(0, abs=1e-5)
