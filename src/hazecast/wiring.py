@@ -68,8 +68,13 @@ class Wiring:
         # MLflow takes seconds to import; only those who need it should wait.
         from hazecast.registry import Registry
 
-        artifacts = None if self.settings.has_mlflow_server else (self.settings.home.resolve() / "models").as_uri()
-        return Registry(self.settings.tracking_uri, place=self.settings.place_name, artifacts_root=artifacts)
+        settings, home = self.settings, self.settings.home.resolve()
+        return Registry(
+            settings.tracking_uri,
+            place=settings.place_name,
+            artifacts_root=None if settings.has_mlflow_server else (home / "models").as_uri(),
+            keep_in=home / "champions",
+        )
 
     @cached_property
     def alert_rules(self) -> Rules:

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from hazecast.errors import NoChampion, NotKnown, RegistryError
 from hazecast.registry import Change, Record, Registry, Training
-from hazecast.registry.audit import champions_in_turn, read_changes
+from hazecast.registry.audit import carried_out, champions_in_turn, read_changes
 from hazecast.steps.forecast import baseline_forecaster
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -149,6 +149,17 @@ def test_a_registry_out_of_reach_is_said_without_its_password(unused_port: int, 
     assert "secret" not in str(caught.value).split("refused:")[0]
 
 
+def test_the_champion_read_last_is_kept_for_bad_times(registry: Registry, versions: list[str], tmp_path: Path):
+    keeping = Registry(registry.tracking_uri, place="town", keep_in=tmp_path / "champions")
+    assert keeping.champion_read_last() is None
+    for version in ("2", "3"):
+        registry.promote(version, reason="?", by="ann", at=NOW)
+        keeping.champion()
+        assert keeping.champion_read_last() == (baseline_forecaster(NOW), version)
+    assert [path.name for path in (tmp_path / "champions").iterdir()] == ["hazecast-town"]
+    assert registry.champion_read_last() is None
+
+
 def test_changes_survive_being_tags():
     change = Change(NOW, "promote", "4", None, "ann", 'better: "0.7"; µg/m³')
     key, value = change.as_tag()
@@ -156,9 +167,26 @@ def test_changes_survive_being_tags():
     assert json.loads(value)["at"] == "2026-03-01T00:00:00+00:00"
 
 
+def test_a_change_that_was_noted_and_never_made_does_not_count():
+    first, second = Change(NOW, "promote", "1", None, "ann", ""), Change(NOW, "promote", "2", "1", "ann", "")
+    back = Change(NOW, "rollback", "1", "2", "ann", "")
+    assert carried_out([first, second], "2") == [first, second]
+    assert carried_out([first, second], "1") == [first]
+    assert carried_out([first, second, back, back], "1") == [first, second, back]
+    assert carried_out([first], None) == []
+    assert carried_out([], None) == []
+
+
 @pytest.mark.parametrize(
     ("actions", "turn"),
-    [("", []), ("p1", ["1"]), ("p1 p2 r1", ["1"]), ("p1 p2 r1 p3", ["1", "3"]), ("p1 p2 p3 r2 r1", ["1"])],
+    [
+        ("", []),
+        ("p1", ["1"]),
+        ("p1 p1", ["1"]),
+        ("p1 p2 r1", ["1"]),
+        ("p1 p2 r1 p3", ["1", "3"]),
+        ("p1 p2 p3 r2 r1", ["1"]),
+    ],
 )
 def test_a_rollback_takes_the_last_champion_off(actions: str, turn: list[str]):
     words = {"p": "promote", "r": "rollback"}

@@ -1,7 +1,7 @@
 """Who made which model champion, when and why: kept as tags of the registered model, where the models live."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -42,6 +42,15 @@ def read_changes(tags: Mapping[str, str]) -> list[Change]:
     return [Change(**{**change, "at": datetime.fromisoformat(change["at"])}) for change in found]
 
 
+def carried_out(changes: Sequence[Change], champion: str | None) -> list[Change]:
+    """The changes that took effect: the next one found their champion in office, or it is there now.
+
+    A change is noted before it is made, so that none goes unnoted; a registry that dies in between leaves a note only.
+    """
+    in_office_next = [*(change.replaced for change in changes[1:]), champion]
+    return [change for change, found in zip(changes, in_office_next, strict=False) if change.version == found]
+
+
 def champions_in_turn(changes: Iterable[Change]) -> list[str]:
     """Versions that a rollback can still return to, the present champion last.
 
@@ -50,7 +59,7 @@ def champions_in_turn(changes: Iterable[Change]) -> list[str]:
     turn: list[str] = []
     for change in changes:
         if change.action == "promote":
-            turn.append(change.version)
+            turn.extend([change.version] if turn[-1:] != [change.version] else [])
         else:
             turn.pop()
     return turn

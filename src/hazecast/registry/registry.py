@@ -13,18 +13,25 @@ from pathlib import Path
 
 # Set before MLflow is imported: it would otherwise report usage to a host outside.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Waits 2, 4, 8 … 32 s for a server that restarts; beyond that the flows ask again.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
 
 import mlflow
+from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from hazecast.errors import NoChampion, NotKnown, RegistryError
 from hazecast.models.forecaster import Forecaster
-from hazecast.registry.audit import Change, champions_in_turn, read_changes
+from hazecast.registry.audit import Change, carried_out, champions_in_turn, read_changes
+from hazecast.registry.kept import KeptChampion
 from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_record
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 _SQLITE = "sqlite:///"
+# Artifacts travel by other ways than the rest: by plain HTTP (an OSError), to a folder, or to S3.
+_UNREACHABLE = (MlflowException, OSError, BotoCoreError, Boto3Error)
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 # MLflow asks for type hints and an example although it is given a signature.
@@ -51,18 +58,22 @@ class Registry:
         tracking_uri: MLflow server or database.
         place: what the models are for; one experiment and one registered model each.
         artifacts_root: where a new experiment keeps its artifacts; None: where the MLflow server puts them.
+        keep_in: folder for a copy of the champion, for when MLflow is out of reach; None: none is kept.
 
     Raises (all methods):
         RegistryError: MLflow or the artifacts cannot be reached, or refuse.
     """
 
-    def __init__(self, tracking_uri: str, *, place: str, artifacts_root: str | None = None) -> None:
+    def __init__(
+        self, tracking_uri: str, *, place: str, artifacts_root: str | None = None, keep_in: Path | None = None
+    ) -> None:
         self.model_name = f"hazecast-{place}"
         self.tracking_uri = tracking_uri
         self._artifacts_root = artifacts_root
+        self._kept_champion = KeptChampion(keep_in / self.model_name) if keep_in else None
         mlflow.set_tracking_uri(tracking_uri)
         self._client = _open(tracking_uri)
-        self._kept = lru_cache(maxsize=2)(self._read)
+        self._loaded = lru_cache(maxsize=2)(self._read)
 
     def record(self, training: Training) -> str:
         """Log one training as a run and register its model.
@@ -71,8 +82,9 @@ class Registry:
             The new version of the registered model; it is nobody's champion yet.
         """
         with self._answering(), mlflow.start_run(experiment_id=self._experiment_id(self.model_name)):
-            log_record(training)
+            # The model first: MLflow would ask for every metric logged before it, one by one.
             info = log_model(training.forecaster)
+            log_record(training, model_id=info.model_id)
             self._ensure_registered_model()
             created = self._client.create_model_version(
                 self.model_name, info.model_uri, run_id=info.run_id, model_id=info.model_id, tags=dict(training.notes)
@@ -127,12 +139,14 @@ class Registry:
 
     def history(self) -> list[Change]:
         """Every change of the champion, oldest first."""
+        champion = self.champion_version()
         try:
-            return read_changes(self._client.get_registered_model(self.model_name).tags)
+            noted = read_changes(self._client.get_registered_model(self.model_name).tags)
         except MlflowException as err:
             if err.error_code in _ABSENT:
                 return []
             raise self._refused(err) from err
+        return carried_out(noted, champion)
 
     def versions(self) -> list[Version]:
         """Every registered version, newest first."""
@@ -158,24 +172,31 @@ class Registry:
         version = self.champion_version()
         if version is None:
             raise NoChampion(f"{self.model_name} has no champion yet; run `hazecast run training`")
-        return self.load(version), version
+        forecaster = self.load(version)
+        if self._kept_champion is not None:
+            self._kept_champion.keep(forecaster, version)
+        return forecaster, version
+
+    def champion_read_last(self) -> tuple[Forecaster, str] | None:
+        """The champion as this machine last read it, and its version; asks nobody. None when it never did."""
+        return None if self._kept_champion is None else self._kept_champion.read()
 
     def load(self, version: str) -> Forecaster:
         """The model of one version; a version never changes, so the last two are kept: champion and challenger."""
-        return self._kept(version)
+        return self._loaded(version)
 
     def _read(self, version: str) -> Forecaster:
         try:
             folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
-        except (MlflowException, OSError) as err:
+        except _UNREACHABLE as err:
             raise self._refused(err) from err
         return Forecaster.load(Path(folder) / "artifacts" / FORECASTER)
 
     def _appoint(self, change: Change) -> None:
         with self._answering():
-            self._client.set_model_version_tag(self.model_name, change.version, "promoted_because", change.reason)
             self._client.set_registered_model_tag(self.model_name, *change.as_tag())
             self._client.set_registered_model_alias(self.model_name, CHAMPION, change.version)
+            self._client.set_model_version_tag(self.model_name, change.version, "promoted_because", change.reason)
 
     def _describe(self, version: str) -> Version:
         with self._answering():
@@ -208,7 +229,7 @@ class Registry:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except MlflowException as err:
+        except _UNREACHABLE as err:
             raise self._refused(err) from err
 
     def _refused(self, err: Exception) -> RegistryError:

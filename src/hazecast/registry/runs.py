@@ -51,10 +51,10 @@ class Training(Record):
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def log_record(record: Record) -> None:
-    """Put `record` into the active run."""
+def log_record(record: Record, *, model_id: str | None = None) -> None:
+    """Put `record` into the active run; its metrics are those of the logged model too, where there is one."""
     mlflow.log_params(dict(record.parameters))
-    mlflow.log_metrics(dict(record.metrics))
+    mlflow.log_metrics(dict(record.metrics), model_id=model_id)
     for name, figure in record.figures.items():
         mlflow.log_figure(figure, f"plots/{name}.png")
     for name, table in record.tables.items():

@@ -1,0 +1,33 @@
+"""The champion read last, kept on this machine: it forecasts when the registry is out of reach."""
+
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+from hazecast.models.forecaster import Forecaster
+
+_VERSION = "version"
+_MODEL = "model"
+
+
+class KeptChampion:
+    """One model and its version in a folder; replaced as a whole, so that no reader finds half of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, forecaster: Forecaster, version: str) -> None:
+        """Replace what is kept."""
+        fresh, old = (self._folder.with_name(f"{self._folder.name}.{uuid4().hex}") for _ in range(2))
+        forecaster.save(fresh / _MODEL)
+        (fresh / _VERSION).write_text(version)
+        if self._folder.exists():
+            self._folder.rename(old)
+        fresh.rename(self._folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def read(self) -> tuple[Forecaster, str] | None:
+        """The model and its version; None when nothing was kept yet."""
+        if not self._folder.exists():
+            return None
+        return Forecaster.load(self._folder / _MODEL), (self._folder / _VERSION).read_text()
