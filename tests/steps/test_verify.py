@@ -65,7 +65,7 @@ def test_again_changes_nothing(store: Store, truth, archive):
     store.append(Forecasts, archive)
     assert verify(store).n_hours > 0
     before = store.version(Verification), store.version(ModelQuality)
-    verify(store)
+    assert verify(store) == Verified(0, 0)
     assert (store.version(Verification), store.version(ModelQuality)) == before
 
 

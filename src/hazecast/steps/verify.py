@@ -60,20 +60,26 @@ def _due(store: Store) -> pl.DataFrame:
     """Issue days of series that have no score yet, or one older than an observation it depends on."""
     keys = [*_SERIES, "model_version"]
     issued = _issued(store, pl.col("lead_hours") == 1).select(keys).unique()
-    unscored = issued.join(store.read(Verification), on=keys, how="anti")
-    scored_until = store.newest(Verification, "ingested_at")
-    touched = issued.clear() if scored_until is None else _touched(store, issued, scored_until)
-    return pl.concat([unscored, touched]).select(_SERIES).unique().sort("issued_on")
+    scored = store.read(Verification).group_by(keys).agg(scored_with=pl.col("ingested_at").min())
+    unscored = issued.join(scored, on=keys, how="anti")
+    newest = scored["scored_with"].max()
+    touched = (
+        issued.clear() if not isinstance(newest, datetime) else _touched(store, issued.join(scored, on=keys), newest)
+    )
+    return pl.concat([unscored, touched.select(keys)]).select(_SERIES).unique().sort("issued_on")
 
 
-def _touched(store: Store, issued: pl.DataFrame, since: datetime) -> pl.DataFrame:
+def _touched(store: Store, scored: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """Groups that an observation reaches which arrived after the newest one they were scored with."""
+    day = pl.col("observed_at").dt.truncate("1d")
     arrived = store.read(Observations, pl.col("ingested_at") >= since)
-    days = arrived.select("station_id", "pollutant", day=pl.col("observed_at").dt.truncate("1d")).unique()
+    days = arrived.group_by("station_id", "pollutant", day=day).agg(pl.col("ingested_at").max())
     reach = pl.DataFrame({"shift": range(-DAYS_BEFORE, DAYS_AFTER + 1)}).select(
         pl.duration(days="shift").alias("shift")
     )
-    reached = days.join(reach, how="cross").select("station_id", "pollutant", issued_on=pl.col("day") + pl.col("shift"))
-    return issued.join(reached.unique(), on=_SERIES, how="semi")
+    reached = days.join(reach, how="cross").with_columns(issued_on=pl.col("day") + pl.col("shift"))
+    newest = reached.group_by(_SERIES).agg(reached_at=pl.col("ingested_at").max())
+    return scored.join(newest, on=_SERIES).filter(pl.col("reached_at") > pl.col("scored_with"))
 
 
 def _chunks(due: pl.DataFrame) -> Iterator[pl.DataFrame]:
