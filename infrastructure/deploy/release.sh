@@ -70,17 +70,27 @@ pairs() { jq -r 'to_entries[] | "\(.key) \(.value)"' <<<"$1"; }
 # steady RELEASE: every service has settled, and on this revision. A service that was rolled back is steady as well.
 steady() {
   step "Waiting for a steady state"
-  local service revision primary services
+  local service revision primary services deadline=$((SECONDS + ${SETTLE_MINUTES:-30} * 60))
   mapfile -t services < <(jq -r 'keys[]' <<<"$1")
   aws ecs wait services-stable --cluster "$cluster" --services "${services[@]}" || say "not steady after ten minutes"
   while read -r service revision; do
-    primary=$(describe "$service" | jq -r '.deployments[] | select(.status == "PRIMARY") | "\(.taskDefinition) \(.rolloutState)"')
+    primary=$(settled "$service" "$deadline")
     if [ "$primary" != "$revision COMPLETED" ]; then
       say "$service should run ${revision##*/} and runs ${primary##*/}"
       return 1
     fi
   done < <(pairs "$1")
   say "all services run their revisions"
+}
+
+# settled SERVICE DEADLINE: revision and state, once ECS has decided: it watches the alarms while the tasks are steady.
+settled() {
+  local primary
+  while primary=$(describe "$1" | jq -r '.deployments[] | select(.status == "PRIMARY") | "\(.taskDefinition) \(.rolloutState)"'); do
+    if [[ $primary != *" IN_PROGRESS" ]] || [ "$SECONDS" -ge "$2" ]; then break; fi
+    sleep "${RETRY_SECONDS:-10}"
+  done
+  echo "$primary"
 }
 
 register_schedules() { (run_once "$(output .one_off.value.worker)" worker '["python", "flows/deployments.py"]'); }

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from account import AppliedAccount, Visited, visited
+from account import CLUSTER, AppliedAccount, Visited, visited
 from cloud import emulator
 
 pytestmark = [
@@ -43,6 +43,15 @@ def test_a_release_that_never_gets_healthy_is_taken_back_everywhere(account: App
     assert failed.returncode == 1
     assert "was not released" in failed.stderr
     assert {name: account.running(name)[0] for name in ("api", "worker")} == before
+
+
+def test_a_release_that_ecs_still_watches_is_waited_for(account: AppliedAccount):
+    assert account.deploy("--yes").returncode == 0
+    account.revise("api", "watched")
+    watched = account.deploy("--yes")
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+    api = account.ecs.describe_services(cluster=CLUSTER, services=["api"])["services"][0]
+    assert api["deployments"][0]["rolloutState"] == "COMPLETED"
 
 
 def test_a_stale_forecast_is_made_anew_and_if_it_stays_stale_the_release_is_taken_back(account: AppliedAccount):

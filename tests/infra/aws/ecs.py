@@ -10,6 +10,8 @@ from moto.moto_api import state_manager
 # A revision with this word in it never gets healthy: the circuit breaker goes back to the one before, and the service
 # is steady again. Whoever waits for that alone takes it for a success.
 UNHEALTHY = "unhealthy"
+# One with this word is steady at once and watched for a while: in progress for as many answers.
+WATCHED, WATCHED_ANSWERS = "watched", 4
 _ECHOED = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
     "capacityProviderStrategy": "capacity_provider_strategy",
@@ -18,7 +20,7 @@ _ECHOED = {
     "enableExecuteCommand": "enable_execute_command",
     "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
 }
-_create, _update = Ecs.create_service, Ecs.update_service
+_create, _update, _describe = Ecs.create_service, Ecs.update_service, Ecs.describe_services
 
 
 def create_service(self: Ecs) -> ActionResult:
@@ -37,10 +39,22 @@ def update_service(self: Ecs) -> ActionResult:
     made = _update(self)
     service: Service = made.result["service"]  # type: ignore[index]  # its one shape
     _remember(self, service)
-    if service.task_definition != revision and _is_unhealthy(self, service):
+    if service.task_definition != revision and _is(UNHEALTHY, self, service):
         service.task_definition = revision
     _settle(service)
+    if _is(WATCHED, self, service):
+        service.deployments[0] |= {"rolloutState": "IN_PROGRESS", "answers": WATCHED_ANSWERS}
     return made
+
+
+def describe_services(self: Ecs) -> ActionResult:
+    """moto's; who is watched comes closer to the end."""
+    asked = self.ecs_backend.describe_services(self._get_param("cluster"), self._get_param("services"))[0]
+    for deployment in (service.deployments[0] for service in asked):
+        deployment["answers"] = deployment.get("answers", 0) - 1
+        if deployment["answers"] == 0:
+            deployment["rolloutState"] = "COMPLETED"
+    return _describe(self)
 
 
 def _remember(request: Ecs, service: Any) -> None:
@@ -67,11 +81,11 @@ def _settle(service: Any) -> None:
     ]
 
 
-def _is_unhealthy(request: Ecs, service: Any) -> bool:
+def _is(word: str, request: Ecs, service: Any) -> bool:
     revision = request.ecs_backend.describe_task_definition(service.task_definition)
-    return UNHEALTHY in str(revision.container_definitions)
+    return word in str(revision.container_definitions)
 
 
-Ecs.create_service, Ecs.update_service = create_service, update_service
+Ecs.create_service, Ecs.update_service, Ecs.describe_services = create_service, update_service, describe_services
 # A one-off task has ended, well, by the time somebody asks.
 state_manager.set_transition("ecs::task", {"progression": "immediate"})
