@@ -4,7 +4,9 @@ data "aws_region" "current" {}
 locals {
   name   = var.environment == "prod" ? "air-pollution" : "air-pollution-${var.environment}"
   domain = "${local.name}.internal"
-  tags   = { Project = "hazecast", Environment = var.environment, ManagedBy = "terraform" }
+  # Both environments may be in one account, forecasting one place.
+  metrics = var.environment == "prod" ? "Hazecast" : "Hazecast/${var.environment}"
+  tags    = { Project = "hazecast", Environment = var.environment, ManagedBy = "terraform" }
 
   cluster_name = var.environment == "prod" ? "air-pollution-prediction-cluster" : "air-pollution-prediction-cluster-${var.environment}"
 }

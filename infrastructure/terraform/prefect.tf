@@ -25,15 +25,16 @@ module "prefect_task" {
   log_retention_days = var.log_retention_days
 
   environment = {
-    PREFECT_HOME                                                = "/data/prefect"
-    PREFECT_SERVER_DATABASE_DRIVER                              = "postgresql+asyncpg"
-    PREFECT_SERVER_DATABASE_HOST                                = module.database.host
-    PREFECT_SERVER_DATABASE_PORT                                = "5432"
-    PREFECT_SERVER_DATABASE_NAME                                = "prefect"
-    PREFECT_SERVER_DATABASE_USER                                = "prefect"
-    PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_ENABLED = "true"
-    PREFECT_SERVER_ANALYTICS_ENABLED                            = "false"
-    PREFECT_UI_API_URL                                          = "/api"
+    PREFECT_HOME                     = "/data/prefect"
+    PREFECT_SERVER_DATABASE_DRIVER   = "postgresql+asyncpg"
+    PREFECT_SERVER_DATABASE_HOST     = module.database.host
+    PREFECT_SERVER_DATABASE_PORT     = "5432"
+    PREFECT_SERVER_DATABASE_NAME     = "prefect"
+    PREFECT_SERVER_DATABASE_USER     = "prefect"
+    PREFECT_SERVER_ANALYTICS_ENABLED = "false"
+    PREFECT_UI_API_URL               = "/api"
+    # Prefect's own TLS settings accept only authorities that the image knows, and RDS has one of its own.
+    PGSSLMODE = "require"
   }
 }
 
@@ -103,6 +104,7 @@ module "worker_scaling" {
   min          = var.worker_tasks.min
   max          = var.worker_tasks.max
   queue        = local.pool
+  metrics      = local.metrics
 }
 
 # Watch: 0.5 vCPU, 1 GB, on Spot; says each minute, as metrics, how forecasts, incidents and the queue are
@@ -117,7 +119,7 @@ module "watch_task" {
   cpu                = 512
   memory             = 1024
   command            = ["hazecast", "publish", "--every", "60"]
-  environment        = merge(local.hazecast, { HAZECAST_PREFECT_POOL = local.pool })
+  environment        = merge(local.hazecast, { HAZECAST_PREFECT_POOL = local.pool, HAZECAST_METRICS_NAMESPACE = local.metrics })
   secrets            = local.has_own_prefect ? {} : { PREFECT_API_KEY = module.secrets.arns["prefect-api-key"] }
   statements         = local.read_tables
   writable           = ["/tmp", "/data"]

@@ -26,6 +26,11 @@ variable "image_tag" {
   description = "Tag of the images that the first revisions name; deploy.sh releases later ones by digest."
   type        = string
   default     = "latest"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "image_tag is a tag such as latest or 1.2.3."
+  }
 }
 
 # Network
@@ -116,6 +121,16 @@ variable "oidc" {
   })
   sensitive = true
   default   = null
+
+  validation {
+    condition     = var.oidc == null ? true : alltrue([for url in [var.oidc.issuer, var.oidc.authorization_endpoint, var.oidc.token_endpoint, var.oidc.user_info_endpoint] : startswith(url, "https://")])
+    error_message = "The issuer and the three endpoints of oidc begin with https://; the provider's .well-known/openid-configuration lists them."
+  }
+
+  validation {
+    condition     = var.oidc == null || var.domain != ""
+    error_message = "oidc needs a domain: the load balancer signs people in by HTTPS alone."
+  }
 }
 
 variable "requests_per_5_minutes" {
@@ -179,6 +194,11 @@ variable "schedule_timezone" {
   description = "IANA time zone of the schedules (training Sunday 02:00 …)."
   type        = string
   default     = "UTC"
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z0-9_+-]+)+)$", var.schedule_timezone))
+    error_message = "schedule_timezone is a name such as Europe/Helsinki, or UTC."
+  }
 }
 
 variable "prefect_api_url" {
@@ -219,6 +239,11 @@ variable "prefect_api_key" {
   ephemeral   = true
   sensitive   = true
   default     = ""
+
+  validation {
+    condition     = var.prefect_api_key != "" || !startswith(var.prefect_api_url, "https://api.prefect.cloud/")
+    error_message = "Prefect Cloud lets nobody in without a key: prefect_api_key (deploy.sh: PREFECT_API_KEY)."
+  }
 }
 
 variable "openaq_api_key" {
@@ -233,6 +258,11 @@ variable "secret_version" {
   description = "Raise it by one to write the three values above anew."
   type        = number
   default     = 1
+
+  validation {
+    condition     = var.secret_version >= 1 && floor(var.secret_version) == var.secret_version
+    error_message = "secret_version counts 1, 2, 3 …"
+  }
 }
 
 # Data

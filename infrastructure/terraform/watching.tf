@@ -7,6 +7,8 @@ module "watching" {
   budget_usd        = var.budget_usd
   tags              = local.tags
   cluster_name      = module.cluster.name
+  metrics           = local.metrics
+  pool              = local.pool
   worker_log_group  = module.worker_task.log_group
   stale_after_hours = var.stale_after_hours
   place             = var.place

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     alert_webhook_secret: SecretStr = Field(
         SecretStr(""), description="What webhooks are signed with. Empty: they are not."
     )
+    metrics_namespace: str = Field(
+        "Hazecast", min_length=1, description="CloudWatch namespace of the metrics that `hazecast publish` says."
+    )
     log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
 
     use_s3: bool = Field(False, validation_alias="USE_S3", description="Keep tables in S3 instead of under home.")

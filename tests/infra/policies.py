@@ -51,5 +51,14 @@ def excesses(address: str, policy: dict[str, Any]) -> Iterator[str]:
             yield f"{address} allows {sorted(actions)} to everybody"
 
 
+def silences(address: str, policy: dict[str, Any]) -> Iterator[str]:
+    """What would never arrive: EventBridge does not say on whose behalf it calls, so that no condition on it holds."""
+    for statement in _list(policy.get("Statement", [])):
+        principal = statement.get("Principal", {})
+        services = _list(principal.get("Service", [])) if isinstance(principal, dict) else []
+        if statement["Effect"] == "Allow" and "events.amazonaws.com" in services and "Condition" in statement:
+            yield f"{address} allows EventBridge nothing"
+
+
 def _list(one_or_many: Any) -> list[Any]:
     return one_or_many if isinstance(one_or_many, list) else [one_or_many]

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from cloud import ROOT, SOURCE, Resources, Terraform, of
+from cloud import OIDC, ROOT, SOURCE, Resources, Terraform, of
 
 from hazecast.cli.queue import QueueDepth
 
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SIZES = {"api": (1024, 2048), "dashboard": (512, 1024), "mlflow": (1024, 2048), "worker": (2048, 4096)}
 
 
@@ -88,6 +89,21 @@ def test_only_the_load_balancer_is_open_to_the_internet(planned: Resources):
         one["name"] for one in of(planned, "aws_ecs_service") if one["network_configuration"][0]["assign_public_ip"]
     ]
     assert public == []
+
+
+def test_parts_reach_each_other_where_they_must_and_nowhere_else(planned: Resources):
+    incoming = of(planned, "aws_vpc_security_group_ingress_rule", ".path[")
+    outgoing = of(planned, "aws_vpc_security_group_egress_rule", ".path[")
+    assert sorted((one["description"].removeprefix("From "), one["from_port"]) for one in incoming) == [
+        ("api", 5000),
+        *(("balancer", port) for port in (4200, 5000, 8000, 8501)),
+        ("dashboard", 8000),
+        ("mlflow", 5432),
+        ("prefect", 5432),
+        *(("worker", port) for port in (4200, 5000, 5432)),
+    ]
+    assert all(one["from_port"] == one["to_port"] for one in incoming + outgoing)
+    assert len(outgoing) == len(incoming)
 
 
 def test_two_zones_have_public_private_and_database_subnets_and_their_own_way_out(planned: Resources):
@@ -210,7 +226,7 @@ def test_every_operators_rule_has_its_alarm_and_no_alarm_waits_for_another(plann
 
 
 def test_workers_are_scaled_by_metrics_that_are_published(planned: Resources):
-    said = json.loads(QueueDepth("hazecast", waiting=1, running=2).as_json(now=datetime(2026, 11, 24, tzinfo=UTC)))
+    said = json.loads(QueueDepth("hazecast", waiting=1, running=2).as_json(namespace="Hazecast", now=NOW))
     [directive] = said["_aws"]["CloudWatchMetrics"]
     published = {(directive["Namespace"], metric["Name"], "pool", said["pool"]) for metric in directive["Metrics"]}
     [policy] = of(planned, "aws_appautoscaling_policy", ".queue[")
@@ -232,6 +248,11 @@ WRONG = {
     "domain=air.example.org": "given together",
     "api_tasks={min=3,max=2}": "max must not be below min",
     "db_password=short": "at least 16 characters",
+    "image_tag=a b": "a tag such as latest",
+    "schedule_timezone=EET DST": "a name such as Europe/Helsinki",
+    "secret_version=0": "counts 1, 2, 3",
+    "prefect_api_url=https://api.prefect.cloud/api": "lets nobody in without a key",
+    f"oidc={json.dumps(OIDC | {'issuer': 'http://sign-in.example.org'})}": "begin with https://",
 }
 
 

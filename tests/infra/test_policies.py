@@ -1,7 +1,7 @@
 """The judge of policies itself: what it must not let pass."""
 
 import pytest
-from policies import excesses
+from policies import excesses, silences
 
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::one/*"}
 
@@ -32,3 +32,12 @@ def test_too_much_is_named(change: dict, words: str):
 )
 def test_what_is_needed_passes(statement: dict):
     assert list(excesses("one.policy", {"Statement": statement})) == []
+
+
+EVENTS = {"Effect": "Allow", "Action": "sns:Publish", "Principal": {"Service": ["events.amazonaws.com"]}}
+
+
+def test_a_condition_silences_eventbridge():
+    told = {"Statement": [EVENTS]}
+    silent = {"Statement": [EVENTS | {"Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}]}
+    assert [list(silences("topic", policy)) for policy in (told, silent)] == [[], ["topic allows EventBridge nothing"]]

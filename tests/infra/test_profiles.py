@@ -1,5 +1,7 @@
 """The other ways to deploy: staging, a small city, a domain with sign-in; and production without a domain."""
 
+import json
+
 import pytest
 from cloud import ISSUER, Resources, Terraform, domain, of
 
@@ -42,6 +44,15 @@ def test_staging_is_smaller_apart_and_can_be_removed(staging: Resources):
     assert all(one["force_destroy"] for one in of(staging, "aws_s3_bucket"))
     for kind in ("aws_ecs_cluster", "aws_ecs_service", "aws_lb", "aws_iam_role"):
         assert all("staging" in (one.get("name") or "staging") for one in of(staging, kind))
+
+
+def test_two_environments_in_one_account_say_apart_how_they_are(staging: Resources):
+    alarms = of(staging, "aws_cloudwatch_metric_alarm", "module.watching")
+    ours = {one["namespace"] for one in alarms if one["namespace"].startswith("Hazecast")}
+    [filtered] = of(staging, "aws_cloudwatch_log_metric_filter")
+    [scaled] = of(staging, "aws_appautoscaling_policy", ".queue[")
+    assert ours == {"Hazecast/staging"} == {filtered["metric_transformation"][0]["namespace"]}
+    assert '"namespace": "Hazecast/staging"' in json.dumps(scaled)
 
 
 def test_a_small_city_saves_spares_and_keeps_the_guards(minimal: Resources):

@@ -33,7 +33,10 @@ class Shelf:
 
 
 def said(shelf: Shelf) -> list[dict]:
-    return [json.loads(line) for line in stored_metrics(shelf, ("model", "data"), place="oslo", now=NOW)]
+    return [
+        json.loads(line)
+        for line in stored_metrics(shelf, ("model", "data"), place="oslo", namespace="Hazecast/staging", now=NOW)
+    ]
 
 
 def test_open_incidents_are_counted_by_rule_and_none_is_a_zero():
@@ -50,11 +53,16 @@ def test_the_age_of_the_forecast_is_said_and_absent_while_there_is_none():
 def test_every_line_says_which_of_its_members_are_metrics(index: int):
     line = said(Shelf(NOW, []))[index]
     [directive] = line["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "Hazecast"
+    assert directive["Namespace"] == "Hazecast/staging"
     assert all(name in line for name in directive["Dimensions"][0])
     assert all(isinstance(line[metric["Name"]], int | float) for metric in directive["Metrics"])
 
 
 def test_a_new_store_has_no_incident(tmp_path):
-    lines = [json.loads(line) for line in stored_metrics(Store(str(tmp_path)), ("model",), place="oslo", now=NOW)]
+    lines = [
+        json.loads(line)
+        for line in stored_metrics(
+            Store(str(tmp_path)), ("model",), place="oslo", namespace="Hazecast/staging", now=NOW
+        )
+    ]
     assert [line["open_incidents"] for line in lines] == [0]

@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-_NAMESPACE = "Hazecast"
-
 
 def metric_line(
-    values: Mapping[str, float], dimensions: Mapping[str, str], *, now: datetime, unit: str | None = None
+    values: Mapping[str, float],
+    dimensions: Mapping[str, str],
+    *,
+    namespace: str,
+    now: datetime,
+    unit: str | None = None,
 ) -> str:
     """One line of JSON that a CloudWatch log takes apart into one metric for each value.
 
@@ -16,7 +19,7 @@ def metric_line(
     """
     counted = {} if unit is None else {"Unit": unit}
     directive = {
-        "Namespace": _NAMESPACE,
+        "Namespace": namespace,
         "Dimensions": [list(dimensions)],
         "Metrics": [{"Name": name, **counted} for name in values],
     }

@@ -252,8 +252,10 @@ def queue_depth_command(
     number: Annotated[bool, typer.Option("--number", help="Only the number of runs that wait.")] = False,
 ) -> None:
     """Say how many runs wait for the Prefect workers: one line of JSON that CloudWatch reads as a metric."""
-    depth = queue_depth(load_settings())
-    typer.echo(str(depth.waiting) if number else depth.as_json(now=datetime.now(UTC)))
+    settings = load_settings()
+    depth = queue_depth(settings)
+    line = depth.as_json(namespace=settings.metrics_namespace, now=datetime.now(UTC))
+    typer.echo(str(depth.waiting) if number else line)
 
 
 @app.command("publish")

@@ -19,7 +19,7 @@ from hazecast.wiring import Wiring
 log = structlog.get_logger()
 
 
-def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, now: datetime) -> Iterator[str]:
+def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, namespace: str, now: datetime) -> Iterator[str]:
     """Age of the newest forecast [h], absent while there is none, and the open incidents of each operators' rule.
 
     Raises:
@@ -27,10 +27,12 @@ def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, now: dat
     """
     issued_at = store.newest(Forecasts, "issued_at")
     if issued_at is not None:
-        yield metric_line({"forecast_age_hours": hours_between(issued_at, now)}, {"place": place}, now=now)
+        age = {"forecast_age_hours": hours_between(issued_at, now)}
+        yield metric_line(age, {"place": place}, namespace=namespace, now=now)
     opened = store.read(Alerts, (pl.col("state") == "open") & (pl.col("audience") == "operators"))["rule"].to_list()
     for rule in rules:
-        yield metric_line({"open_incidents": opened.count(rule)}, {"place": place, "rule": rule}, now=now)
+        found = {"open_incidents": opened.count(rule)}
+        yield metric_line(found, {"place": place, "rule": rule}, namespace=namespace, now=now)
 
 
 def publish(parts: Wiring, every_seconds: int, *, say: Callable[[str], None]) -> None:
@@ -49,10 +51,12 @@ def publish(parts: Wiring, every_seconds: int, *, say: Callable[[str], None]) ->
 
 
 def _stored(parts: Wiring) -> Iterator[str]:
-    rules = tuple(rule.name for rule in parts.alert_rules.operators)
-    return stored_metrics(parts.store, rules, place=parts.settings.place_name, now=parts.now())
+    rules, settings = tuple(rule.name for rule in parts.alert_rules.operators), parts.settings
+    return stored_metrics(
+        parts.store, rules, place=settings.place_name, namespace=settings.metrics_namespace, now=parts.now()
+    )
 
 
 def _queued(parts: Wiring) -> Iterator[str]:
     now = parts.now()
-    yield queue_depth(parts.settings, now=now).as_json(now=now)
+    yield queue_depth(parts.settings, now=now).as_json(namespace=parts.settings.metrics_namespace, now=now)

@@ -21,10 +21,10 @@ class QueueDepth:
     waiting: int
     running: int
 
-    def as_json(self, *, now: datetime) -> str:
+    def as_json(self, *, namespace: str, now: datetime) -> str:
         """One line that is plain JSON and, printed to a CloudWatch log, two metrics by pool."""
         counts = {"waiting": self.waiting, "running": self.running}
-        return metric_line(counts, {"pool": self.pool}, now=now, unit="Count")
+        return metric_line(counts, {"pool": self.pool}, namespace=namespace, now=now, unit="Count")
 
 
 def queue_depth(settings: Settings, *, now: datetime | None = None) -> QueueDepth:

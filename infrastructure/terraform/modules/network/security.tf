@@ -16,7 +16,7 @@ locals {
   paths = {
     for path in [
       ["balancer", "api"], ["balancer", "dashboard"], ["balancer", "mlflow"], ["balancer", "prefect"],
-      ["dashboard", "api"],
+      ["dashboard", "api"], ["api", "mlflow"],
       ["worker", "mlflow"], ["worker", "prefect"], ["worker", "database"],
       ["mlflow", "database"], ["prefect", "database"],
     ] : "${path[0]}-${path[1]}" => { from = path[0], to = path[1], port = local.ports[path[1]] }

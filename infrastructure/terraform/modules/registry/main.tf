@@ -15,7 +15,7 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
-# Thirty releases back can be rolled back to; what has no tag is left over from a build.
+# Thirty releases back can be rolled back to. What has no tag is an image's signatures, which go with it.
 resource "aws_ecr_lifecycle_policy" "this" {
   for_each = aws_ecr_repository.this
 
@@ -24,14 +24,8 @@ resource "aws_ecr_lifecycle_policy" "this" {
     rules = [
       {
         rulePriority = 1
-        description  = "untagged: a week"
-        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
-        action       = { type = "expire" }
-      },
-      {
-        rulePriority = 2
         description  = "the newest thirty"
-        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 30 }
+        selection    = { tagStatus = "tagged", tagPatternList = ["*"], countType = "imageCountMoreThan", countNumber = 30 }
         action       = { type = "expire" }
       },
     ]

@@ -72,7 +72,7 @@ resource "aws_appautoscaling_policy" "queue" {
           stat = "Maximum"
 
           metric {
-            namespace   = "Hazecast"
+            namespace   = var.metrics
             metric_name = "waiting"
 
             dimensions {
@@ -91,7 +91,7 @@ resource "aws_appautoscaling_policy" "queue" {
           stat = "Maximum"
 
           metric {
-            namespace   = "Hazecast"
+            namespace   = var.metrics
             metric_name = "running"
 
             dimensions {

@@ -46,3 +46,9 @@ variable "queue" {
   type        = string
   default     = ""
 }
+
+variable "metrics" {
+  description = "CloudWatch namespace that says what waits in the queue."
+  type        = string
+  default     = ""
+}

@@ -21,7 +21,7 @@ resource "aws_cloudwatch_metric_alarm" "incidents" {
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = "${each.value}. Runbook: ${var.runbooks}#${each.key}"
-  namespace           = "Hazecast"
+  namespace           = var.metrics
   metric_name         = "open_incidents"
   dimensions          = { place = var.place, rule = each.key }
   statistic           = "Maximum"
@@ -38,7 +38,7 @@ resource "aws_cloudwatch_metric_alarm" "incidents" {
 resource "aws_cloudwatch_metric_alarm" "forecast_age" {
   alarm_name          = "${var.name}-forecast-age"
   alarm_description   = "The newest forecast is too old, or nothing reports its age. Runbook: ${var.runbooks}#forecast-age"
-  namespace           = "Hazecast"
+  namespace           = var.metrics
   metric_name         = "forecast_age_hours"
   dimensions          = { place = var.place }
   statistic           = "Maximum"
@@ -57,8 +57,8 @@ resource "aws_cloudwatch_log_metric_filter" "failed_runs" {
   pattern        = "{ $.outcome = \"failed\" }"
 
   metric_transformation {
-    namespace     = "Hazecast"
-    name          = "failed_steps_${replace(var.name, "-", "_")}"
+    namespace     = var.metrics
+    name          = "failed_steps"
     value         = "1"
     default_value = "0"
   }
@@ -67,7 +67,7 @@ resource "aws_cloudwatch_log_metric_filter" "failed_runs" {
 resource "aws_cloudwatch_metric_alarm" "failed_runs" {
   alarm_name          = "${var.name}-failed-steps"
   alarm_description   = "A step of the pipeline failed. Runbook: ${var.runbooks}#pipeline"
-  namespace           = "Hazecast"
+  namespace           = var.metrics
   metric_name         = aws_cloudwatch_log_metric_filter.failed_runs.metric_transformation[0].name
   statistic           = "Sum"
   period              = 3600
@@ -81,7 +81,7 @@ resource "aws_cloudwatch_metric_alarm" "failed_runs" {
 resource "aws_cloudwatch_metric_alarm" "tasks" {
   for_each = var.services
 
-  alarm_name          = "${var.name}-${each.key}-tasks"
+  alarm_name          = "${each.key}-tasks"
   alarm_description   = "Fewer tasks of ${each.key} run than should. Runbook: ${var.runbooks}#tasks"
   namespace           = "ECS/ContainerInsights"
   metric_name         = "RunningTaskCount"

@@ -18,13 +18,24 @@ data "aws_iam_policy_document" "topic" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com", "backup.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "backup.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+
+  # EventBridge says not on whose behalf it calls: under a condition nothing of it would ever arrive.
+  statement {
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
     }
   }
 }
@@ -62,7 +73,7 @@ resource "aws_budgets_budget" "this" {
   }
 }
 
-# ECS tells of a task that cannot be placed or started, and of a deployment it has undone.
+# ECS tells of a deployment it has undone, or could not finish.
 resource "aws_cloudwatch_event_rule" "deployment" {
   name        = "${var.name}-deployment-failed"
   description = "A deployment failed or was rolled back"
@@ -77,4 +88,9 @@ resource "aws_cloudwatch_event_rule" "deployment" {
 resource "aws_cloudwatch_event_target" "deployment" {
   rule = aws_cloudwatch_event_rule.deployment.name
   arn  = aws_sns_topic.this.arn
+
+  input_transformer {
+    input_paths    = { service = "$.resources[0]", reason = "$.detail.reason" }
+    input_template = "\"A deployment of <service> failed: <reason>. Runbook: ${var.runbooks}#rollback\""
+  }
 }

@@ -49,6 +49,16 @@ variable "balancer" {
   })
 }
 
+variable "metrics" {
+  description = "CloudWatch namespace of what Hazecast says of itself; each environment has its own."
+  type        = string
+}
+
+variable "pool" {
+  description = "Prefect work pool, as the metrics name it."
+  type        = string
+}
+
 variable "worker_log_group" {
   description = "Log of the Prefect workers, which the pipeline's failures are read from."
   type        = string
