@@ -6,9 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -17,9 +19,18 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "infrastructure" / "terraform"
 _SERVER = Path(__file__).parent / "aws" / "server.py"
 _MIRROR = ROOT.parent / "shared" / "bin" / "terraform-mirror"
+_FOLDER = tempfile.TemporaryDirectory(prefix="hazecast-terraform-")
 _START_SECONDS = 180.0
 
 ISSUER = "https://sign-in.example.org"
+OIDC = {
+    "issuer": ISSUER,
+    "authorization_endpoint": f"{ISSUER}/authorize",
+    "token_endpoint": f"{ISSUER}/token",
+    "user_info_endpoint": f"{ISSUER}/me",
+    "client_id": "hazecast",
+    "client_secret": "a-client-secret",
+}
 
 # Each with its address, its type and what is known of it `after` the plan is carried out.
 Resources = list[dict[str, Any]]
@@ -80,27 +91,26 @@ def environment(address: str) -> dict[str, str]:
     )
 
 
+@cache
 def _mirror() -> dict[str, str]:
+    """Where a provider is on this disk. Asked once, and kept in a folder of this process: others write theirs now."""
     configured = os.environ.get("TF_CLI_CONFIG_FILE", "")
     if configured and Path(configured).exists():
         return {"TF_CLI_CONFIG_FILE": configured}
     if not _MIRROR.exists():
         return {}
-    found = subprocess.run([_MIRROR], capture_output=True, text=True, check=False)
+    own = os.environ | {"TMPDIR": _FOLDER.name}
+    found = subprocess.run([_MIRROR], env=own, capture_output=True, text=True, check=False)
     return {"TF_CLI_CONFIG_FILE": found.stdout.strip()} if found.returncode == 0 else {}
+
+
+class CannotRun(Exception):
+    """There is no Terraform here, or no AWS provider for it; says which."""
 
 
 def domain(zone_id: str) -> tuple[str, ...]:
     """Options that give a deployment the domain air.example.org and people who sign in."""
-    oidc = {
-        "issuer": ISSUER,
-        "authorization_endpoint": f"{ISSUER}/authorize",
-        "token_endpoint": f"{ISSUER}/token",
-        "user_info_endpoint": f"{ISSUER}/me",
-        "client_id": "hazecast",
-        "client_secret": "a-client-secret",
-    }
-    return "-var=domain=air.example.org", f"-var=route53_zone_id={zone_id}", f"-var=oidc={json.dumps(oidc)}"
+    return "-var=domain=air.example.org", f"-var=route53_zone_id={zone_id}", f"-var=oidc={json.dumps(OIDC)}"
 
 
 class Terraform:
@@ -115,6 +125,22 @@ class Terraform:
         out = None if show else subprocess.PIPE
         command = ("terraform", *words)
         return subprocess.run(command, cwd=self.folder, env=self._env, text=True, stdout=out, stderr=out, check=False)
+
+    def init(self) -> str:
+        """Get the provider; what Terraform said.
+
+        Raises:
+            CannotRun: there is no Terraform, or no provider on this disk or in a registry.
+            RuntimeError: Terraform refuses to begin; its reasons.
+        """
+        if shutil.which("terraform") is None:
+            raise CannotRun("needs terraform 1.11 or newer")
+        started = self.run("init", "-input=false")
+        if "Failed to query available provider packages" in started.stderr:
+            raise CannotRun("needs the AWS provider, from the registry or a mirror on this disk")
+        if started.returncode != 0:
+            raise RuntimeError(started.stderr)
+        return started.stdout
 
     def plan(self, name: str, *more: str) -> Resources:
         """Every resource an environment of that name would begin with.
