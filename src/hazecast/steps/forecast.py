@@ -46,6 +46,13 @@ def forecast(
     return rows
 
 
+def newest_version(store: Store) -> str | None:
+    """The model version behind the newest forecast; None when there is none, or no model made it."""
+    issued_at = store.newest(Forecasts, "issued_at")
+    made_by = store.read(Forecasts, pl.col("issued_at") == issued_at)["model_version"].unique().to_list()
+    return next((version for version in made_by if version != BASELINE_VERSION), None)
+
+
 def predict(
     store: Store, forecaster: Forecaster, *, model_version: str, now: datetime, progress: Progress = silent
 ) -> pl.DataFrame:

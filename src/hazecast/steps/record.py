@@ -33,8 +33,9 @@ def recorded(step: str, store: Store, *, as_of: datetime) -> Iterator[Notes]:
     started_at, notes = datetime.now(UTC), Notes()
     try:
         yield notes
-    except HazecastError as err:
-        _write(store, step, started_at, as_of, outcome="failed", summary=str(err))
+    except Exception as err:
+        summary = str(err) if isinstance(err, HazecastError) else f"{type(err).__name__}: {err}"
+        _write(store, step, started_at, as_of, outcome="failed", summary=summary)
         raise
     _write(store, step, started_at, as_of, outcome="ok", summary=notes.summary)
 
