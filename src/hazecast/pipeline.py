@@ -10,8 +10,15 @@ import structlog
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
-from hazecast.errors import AlreadyRunning, HazecastError, NoChampion, SourceUnavailable, TooLittleHistory
-from hazecast.models.forecaster import LIGHT
+from hazecast.errors import (
+    AlreadyRunning,
+    HazecastError,
+    NoChampion,
+    RegistryError,
+    SourceUnavailable,
+    TooLittleHistory,
+)
+from hazecast.models.forecaster import LIGHT, Forecaster
 from hazecast.steps import Progress, silent
 from hazecast.steps.alert import Alerted, alert
 from hazecast.steps.backfill import backfill, outstanding_stretches
@@ -19,7 +26,7 @@ from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
 from hazecast.steps.collect import Batch, collect, first_hour
 from hazecast.steps.explain import explain
-from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast
+from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast, newest_version
 from hazecast.steps.lock import only_one
 from hazecast.steps.monitor import Report, in_words, monitor
 from hazecast.steps.record import Notes, recorded
@@ -126,14 +133,12 @@ class Pipeline:
     def forecast(self) -> pl.DataFrame:
         """Issue the next 72 hours with the champion, or with the climatology while there is none.
 
-        The challenger forecasts in its shadow; whatever happens to it, the served forecast is out.
+        With the registry out of reach the champion that this machine read last goes on. The challenger forecasts in its
+        shadow; whatever happens to it, the served forecast is out.
         """
         parts = self.parts
         with self._step("forecast") as (notes, report):
-            try:
-                forecaster, version = parts.registry.champion()
-            except NoChampion:
-                forecaster, version = baseline_forecaster(self.now), BASELINE_VERSION
+            forecaster, version = self._speaker()
             rows = forecast(parts.store, forecaster, model_version=version, now=self.now, progress=report)
             notes.summary = f"{rows.height:,} hours by model version {version}"
         try:
@@ -159,7 +164,7 @@ class Pipeline:
         with self._step("monitor") as (notes, report):
             found = monitor(
                 parts.store,
-                parts.registry.champion_version(),
+                self._champion_version(),
                 now=self.now,
                 stale_after_hours=parts.settings.stale_after_hours,
                 progress=report,
@@ -210,6 +215,31 @@ class Pipeline:
         self._training_if_possible()
         self.forecast()
         return self.monitoring()
+
+    def _speaker(self) -> tuple[Forecaster, str]:
+        """Who forecasts, and its version."""
+        registry = self.parts.registry
+        try:
+            return registry.champion()
+        except NoChampion:
+            return baseline_forecaster(self.now), BASELINE_VERSION
+        except RegistryError as err:
+            known = registry.champion_read_last()
+            if known is None:
+                raise
+            log.warning("forecasting with the champion read last", version=known[1], reason=str(err))
+            return known
+
+    def _champion_version(self) -> str | None:
+        """Of the champion; with the registry out of reach, which is noted as a failure, of the newest forecast."""
+        store = self.parts.store
+        try:
+            with recorded("registry", store, as_of=self.now) as notes:
+                version = self.parts.registry.champion_version()
+                notes.summary = f"champion: {version or 'none yet'}"
+        except RegistryError:
+            return newest_version(store)
+        return version
 
     def _training_if_possible(self) -> None:
         try:

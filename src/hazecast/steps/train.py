@@ -45,9 +45,8 @@ def train(
             "Forecasts come from the climatology until then"
         )
     judged_until = min(floor_hour(now), last + HOUR)
-    judged_since = floor_hour(
-        judged_until - timedelta(days=min(validation_days, max(_JUDGED_DAYS, history_days * _JUDGED_SHARE)))
-    )
+    judged_days = min(validation_days, _most_judged_days(history_days))
+    judged_since = floor_hour(judged_until - timedelta(days=judged_days))
     forecaster = fit(
         inputs.panel,
         pollutants=inputs.panel.pollutants,
