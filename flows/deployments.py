@@ -28,7 +28,8 @@ from hazecast.schedule import FULL, MONITORING, PREDICTION, TRAINING
 from hazecast.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 120.0
+# A person who mistyped an address should know soon; a worker has time until its server is up.
+PATIENCE_SECONDS, WORKER_PATIENCE_SECONDS = 120.0, 3_600.0
 TRAINING_QUEUE, FORECASTING_QUEUE = "training", "forecasting"
 # Every pool has it; upkeep frees the others, so it must never wait in them.
 UNLIMITED_QUEUE = "default"
@@ -55,11 +56,11 @@ PLANS = (
 )
 
 
-def deploy(settings: Settings) -> list[str]:
+def deploy(settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS) -> list[str]:
     """Create or update the work pool, its queues and every deployment; the names of the deployments."""
     pool = settings.prefect_pool
     with get_client(sync_client=True) as client:
-        _await_server(client)
+        _await_server(client, patience_seconds)
         _ensure_pool(client, pool)
         for queue, limit in QUEUE_LIMITS.items():
             _ensure_queue(client, pool, queue, limit)
@@ -84,13 +85,13 @@ def work(settings: Settings) -> None:
     os.execv(sys.executable, (sys.executable, "-m", "prefect", *worker))
 
 
-def _await_server(client: SyncPrefectClient) -> None:
+def _await_server(client: SyncPrefectClient, patience_seconds: float) -> None:
     """A server started beside us may need a while.
 
     Raises:
-        HazecastError: it does not answer within two minutes.
+        HazecastError: it does not answer in time.
     """
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while (problem := client.api_healthcheck()) is not None:
         if time.monotonic() > deadline:
             raise HazecastError(
@@ -129,7 +130,7 @@ if __name__ == "__main__":
     parser.add_argument("--work", action="store_true", help="then stay as a worker that runs what falls due")
     stay = parser.parse_args().work
     configured = load_settings()
-    for deployment in deploy(configured):
+    for deployment in deploy(configured, patience_seconds=WORKER_PATIENCE_SECONDS if stay else PATIENCE_SECONDS):
         print(deployment)  # noqa: T201 - a script's own output
     if stay:
         work(configured)

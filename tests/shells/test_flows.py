@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from hazecast.air.tables import Forecasts, Observations, Runs
-from hazecast.errors import AlreadyRunning, QualityError, SourceUnavailable
-from hazecast.monitoring import RetrainDecision
+from hazecast.errors import AlreadyRunning, QualityError, RegistryError, SourceUnavailable
+from hazecast.monitoring import RetrainDecision, run_findings
 from hazecast.pipeline import Pipeline
 from hazecast.settings import load_settings
 from hazecast.sources.files import FilesSource
@@ -37,7 +37,7 @@ def flows() -> Iterator[ModuleType]:
 
         with prefect_test_harness(server_startup_timeout=180):
             yield importlib.import_module("main_flows")
-        for module in (quiet.__name__, "artifacts", "main_flows"):
+        for module in (quiet.__name__, "artifacts", "main_flows", "upkeep"):
             sys.modules.pop(module, None)
 
 
@@ -193,5 +193,44 @@ def test_only_what_passes_is_worth_another_try(flows: ModuleType):
         return flows.worth_another_try(None, None, Failed(data=err))
 
     assert worth(SourceUnavailable("away"))
+    assert worth(RegistryError("away"))
     assert not worth(QualityError("bad"))
     assert not worth(ValueError("our own defect"))
+
+
+def test_upkeep_ends_what_is_stuck_tells_of_it_and_forgets_what_is_old(flows: ModuleType, store: Store):
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+    from prefect.states import Running, Scheduled
+
+    upkeep, now = importlib.import_module("upkeep"), datetime.now(UTC)
+    with get_client(sync_client=True) as client:
+        stuck = client.create_flow_run(flows.training, state=Running())
+        waiting = client.create_flow_run(flows.training, state=Scheduled(scheduled_time=now))
+        assert upkeep.end_stuck(client, now=now + timedelta(hours=8)) == []
+        assert [run.id for run in upkeep.end_stuck(client, now=now + timedelta(hours=10))] == [stuck.id]
+        assert client.read_flow_run(stuck.id).state.is_crashed()
+        for _ in range(2):
+            upkeep.note(client, store, ended_after=now)
+        assert waiting.id not in {run.id for run in upkeep.late_runs(client, now=now)}
+        assert waiting.id in {run.id for run in upkeep.late_runs(client, now=now + timedelta(hours=2))}
+        assert upkeep.forget(client, ended_before=now) >= 0
+        assert client.read_flow_run(stuck.id).id == stuck.id
+        assert upkeep.forget(client, ended_before=now + timedelta(hours=1)) >= 1
+        with pytest.raises(ObjectNotFound):
+            client.read_flow_run(stuck.id)
+    noted = store.read(Runs).filter(pl.col("run_id") == str(stuck.id))
+    assert noted.select("step", "outcome").rows() == [("Training Pipeline", "failed")]
+    finding = run_findings(noted, now=now + timedelta(minutes=5))[0]
+    assert finding.is_bad
+    assert "longer than any run can be" in finding.reason
+
+
+def test_a_defect_of_our_own_is_recorded_too(flows: ModuleType, store: Store, monkeypatch: pytest.MonkeyPatch):
+    def broken(self, **_):
+        raise ZeroDivisionError("our own defect")
+
+    monkeypatch.setattr(FilesSource, "fetch_stations", broken)
+    assert flows.prediction(return_state=True).is_failed()
+    failed = store.read(Runs).filter(pl.col("outcome") == "failed")
+    assert failed.select("step", "summary").rows() == [("collect", "ZeroDivisionError: our own defect")]
