@@ -1,17 +1,22 @@
 """The time machine: scenarios that make sense, a world that goes wrong as told, a timetable like the schedules."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from hazecast.air.tables import Forecasts, Observations
 from hazecast.errors import NotKnown, SettingsError, SourceUnavailable
-from hazecast.replay.drive import timetable
-from hazecast.replay.scenario import Trouble, read_scenario
-from hazecast.replay.world import ReplayedWorld
+from hazecast.replay import Drive, ReplayedWorld, Scenario, Trouble, account_for, drive, page, read_scenario
+from hazecast.replay.drive import ReplayWiring, timetable
+from hazecast.replay.ledger import ledger
 from hazecast.schedule import FULL, MONITORING, PREDICTION, TRAINING
+from hazecast.settings import Settings
+from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import SimulatedSource
+from hazecast.store import Store
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 HARBOUR = "simulated-harbour"
@@ -120,3 +125,79 @@ def test_a_scenario_that_makes_no_sense_is_refused_with_the_place(text: str, mes
 def test_a_scenario_that_is_not_there_is_said(tmp_path: Path):
     with pytest.raises(SettingsError, match=r"none\.yaml"):
         read_scenario(tmp_path / "none.yaml")
+
+
+@pytest.fixture(scope="module")
+def driven(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReplayWiring, Scenario, Drive]:
+    """Six days with three troubles, from ten days of history: too few to train on, so the climatology forecasts."""
+    source = SimulatedSource(n_stations=3, pollutants=["pm25", "no2"])
+    data = tmp_path_factory.mktemp("data") / "hamlet"
+    data.mkdir()
+    source.fetch_stations().drop("source").write_csv(data / "stations.csv")
+    rows = source.fetch_observations(since=START - timedelta(days=10), until=START + timedelta(days=6))
+    wide = rows.pivot("pollutant", index=["station_id", "observed_at"], values="concentration_ugm3")
+    wide.write_parquet(data / "observations.parquet")
+    troubles = (
+        Trouble(kind="source_outage", from_day=1, for_days=1),
+        Trouble(kind="sensor_failing", station=HARBOUR, pollutant="no2", from_day=2.5, for_days=2),
+        Trouble(kind="poisoned_batch", factor=1000, from_day=5, for_days=0.5),
+    )
+    plan = Scenario(name="three troubles", troubles=troubles)
+    settings = Settings(home=tmp_path_factory.mktemp("home"), source="files", data=data)
+    parts = ReplayWiring(settings, ReplayedWorld(FilesSource(data), troubles, start=START))
+    return parts, plan, drive(parts, since=START, until=START + timedelta(days=6))
+
+
+def test_the_account_says_when_each_trouble_was_noticed_who_was_told_and_what_users_saw(driven):
+    outage, failing, poisoned = account_for(*driven).stories
+    assert "cannot be reached" in outage.noticed.words
+    assert outage.noticed.after_hours <= 6
+    assert "pipeline, collect" in outage.told.words
+    assert outage.done[-1] == "1 forecasts made from what was stored"
+    assert "data up to 12 h old" in outage.seen
+    assert failing.noticed.words.startswith(f"silent of {HARBOUR} no2")
+    assert failing.noticed.after_hours <= 24
+    assert f"silent, {HARBOUR} no2" in failing.told.words
+    assert failing.done[0].startswith("0 of 48 hours arrived")
+    assert "the step check failed" in poisoned.noticed.words
+    assert "pipeline, check" in poisoned.told.words
+    assert any(line.startswith("1 prediction runs stopped") for line in poisoned.done)
+    assert poisoned.done[-1] == "the champion changed 0 times meanwhile"
+
+
+def test_the_ledger_finds_nothing_lost_repeated_or_altered(driven):
+    entries = ledger(driven[0], driven[2])
+    assert [entry.what for entry in entries if not entry.holds] == []
+    assert "6 of 7 issued, 1 stopped with a reason, 0 missing" in [entry.numbers for entry in entries][3]
+
+
+def test_the_ledger_notices_a_loss_and_an_alteration(driven, tmp_path: Path):
+    parts, _, drove = driven
+    less = Store(str(tmp_path / "less"))
+    less.append(
+        Observations, parts.store.read(Observations).with_row_index().filter(pl.col("index") != 5).drop("index")
+    )
+    archive = parts.store.read(Forecasts)
+    one = (pl.col("issued_at") == START) & (pl.col("lead_hours") == 3)
+    less.append(Forecasts, archive.with_columns(mean=pl.when(one).then(pl.col("mean") + 1).otherwise("mean")))
+    entries = ledger(ReplayedInStore(parts.settings, parts.world, less), drove)
+    assert [entry.what for entry in entries if not entry.holds] == [
+        "no observation was lost",
+        "no issued forecast was altered later",
+    ]
+
+
+@dataclass(frozen=True)
+class ReplayedInStore(ReplayWiring):
+    kept: Store
+
+    @property
+    def store(self) -> Store:
+        return self.kept
+
+
+def test_the_page_tells_the_same_and_what_is_simulated(driven):
+    written = page(account_for(*driven), place="hamlet", simulated=True)
+    for words in ("three troubles", "SIMULATED", "the source is out of reach", "1 forecasts made from what was stored"):
+        assert words in written
+    assert "Light training" not in written

@@ -15,7 +15,7 @@ from hazecast.air.clock import parse_utc
 from hazecast.errors import SettingsError
 from hazecast.replay import Account, Drive, ReplayedWorld, Scenario, account_for, drive, page, read_scenario
 from hazecast.replay.drive import ReplayWiring
-from hazecast.replay.page import when_noticed
+from hazecast.replay.page import LIGHT, noticed_in_words
 from hazecast.settings import Settings
 from hazecast.sources import Source
 from hazecast.sources.simulated import SimulatedSource
@@ -63,10 +63,13 @@ def add_to(app: typer.Typer, wire: Wire, explains: Explains) -> None:
 
 def show_account(account: Account) -> None:
     """The account on a terminal."""
+    if account.is_light:
+        console.print(LIGHT, soft_wrap=True)
     for story in account.stories:
         console.print(f"\n[bold]{escape(story.trouble.label)}[/bold]  {story.since:%Y-%m-%d} to {story.until:%Y-%m-%d}")
-        words = f": {escape(story.noticed.words)}" if story.noticed else ""
-        console.print(f"  noticed    {when_noticed(story.noticed)}{words}", soft_wrap=True, highlight=False)
+        console.print(f"  noticed    {escape(noticed_in_words(story.noticed))}", soft_wrap=True, highlight=False)
+        told = noticed_in_words(story.told, none="nobody")
+        console.print(f"  told       {escape(told)}", soft_wrap=True, highlight=False)
         for line in story.done:
             console.print(f"  done       {escape(line)}", soft_wrap=True, highlight=False)
         console.print(f"  users saw  {escape(story.seen)}", soft_wrap=True, highlight=False)
@@ -93,7 +96,8 @@ def _parts(live: Wiring, plan: Scenario, start: datetime, name: str) -> ReplayWi
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     apart = {"home": home, "use_s3": False, "mlflow_tracking_uri": "", "history_days": plan.history_days}
-    judged = {"validation_days": plan.validation_days, "light_training": plan.light_training}
+    light = plan.light_training or live.settings.light_training
+    judged = {"validation_days": plan.validation_days, "light_training": light}
     settings: Settings = live.settings.model_copy(update=apart | judged)
     return ReplayWiring(settings, ReplayedWorld(_source(live, plan), plan.troubles, start=start))
 

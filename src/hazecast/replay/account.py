@@ -7,7 +7,7 @@ import polars as pl
 
 from hazecast.air.clock import hours_between
 from hazecast.air.tables import Forecasts, Observations, Runs
-from hazecast.air.verdicts import Health, Retrains, Verification
+from hazecast.air.verdicts import Alerts, Health, Retrains, Verification
 from hazecast.registry import Change
 from hazecast.replay.drive import Drive, ReplayWiring
 from hazecast.replay.ledger import Entry, ledger
@@ -39,12 +39,13 @@ class Noticed:
 
 @dataclass(frozen=True)
 class Story:
-    """One trouble, from beginning to end."""
+    """One trouble, from beginning to end; `told` is the first incident that operators would have been told of."""
 
     trouble: Trouble
     since: datetime
     until: datetime
     noticed: Noticed | None
+    told: Noticed | None
     done: tuple[str, ...]
     seen: str
 
@@ -60,7 +61,8 @@ class Account:
         ledger: whether anything was lost, duplicated or altered.
         changes: of the champion.
         runs: per step: runs and failures.
-        daily: one row per day of issue: relative error of what was served, and share of its hours by a model.
+        daily: one row per day of issue and model version: relative error of what was served.
+        is_light: whether the models were trained lightly.
     """
 
     scenario: Scenario
@@ -70,6 +72,7 @@ class Account:
     changes: tuple[Change, ...]
     runs: pl.DataFrame
     daily: pl.DataFrame
+    is_light: bool
 
 
 def account_for(parts: ReplayWiring, scenario: Scenario, driven: Drive) -> Account:
@@ -77,7 +80,16 @@ def account_for(parts: ReplayWiring, scenario: Scenario, driven: Drive) -> Accou
     stories = tuple(_story(parts, trouble, driven) for trouble in scenario.troubles)
     runs = parts.store.read(Runs).group_by("step").agg(runs=pl.len(), failed=(pl.col("outcome") == "failed").sum())
     changes = tuple(parts.registry.history())
-    return Account(scenario, driven, stories, ledger(parts, driven), changes, runs.sort("step"), _daily(parts))
+    return Account(
+        scenario=scenario,
+        drive=driven,
+        stories=stories,
+        ledger=ledger(parts, driven),
+        changes=changes,
+        runs=runs.sort("step"),
+        daily=_daily(parts),
+        is_light=parts.settings.light_training,
+    )
 
 
 def _story(parts: ReplayWiring, trouble: Trouble, driven: Drive) -> Story:
@@ -87,23 +99,24 @@ def _story(parts: ReplayWiring, trouble: Trouble, driven: Drive) -> Story:
         trouble=trouble,
         since=since,
         until=until,
-        noticed=_noticed(parts, trouble, since, until),
+        noticed=_first([_verdicts(parts, trouble, since), _failures(parts, trouble)], since, until),
+        told=_first([_incidents(parts, trouble)], since, until),
         done=(
             *_refusals(driven, since, until),
             *_doubts(parts, trouble, since, until),
+            *_answers(parts, trouble, since, until),
             *_trainings(parts, since, until),
         ),
         seen=_seen(parts, trouble, since, until),
     )
 
 
-def _noticed(parts: ReplayWiring, trouble: Trouble, since: datetime, until: datetime) -> Noticed | None:
-    """The first verdict that turned bad, or the first failed run, after the trouble began."""
-    signs = pl.concat([_verdicts(parts, trouble, since), _failures(parts, trouble)])
-    first = signs.filter(pl.col("at").is_between(since, until + AFTERMATH)).sort("at").head(1)
-    if first.is_empty():
+def _first(signs: list[pl.DataFrame], since: datetime, until: datetime) -> Noticed | None:
+    """The first of some signs (at, words) after a trouble began."""
+    found = pl.concat(signs).filter(pl.col("at").is_between(since, until + AFTERMATH)).sort("at").head(1)
+    if found.is_empty():
         return None
-    at, words = first.row(0)
+    at, words = found.row(0)
     return Noticed(at, hours_between(since, at), words)
 
 
@@ -115,6 +128,16 @@ def _verdicts(parts: ReplayWiring, trouble: Trouble, since: datetime) -> pl.Data
     before = health.filter(pl.col("checked_at") < since).group_by("check", "subject").last().filter(bad)
     new = health.filter(bad).join(before, on=["check", "subject"], how="anti")
     return new.select(at="checked_at", words=pl.format("{} of {}: {}", "check", "subject", "reason"))
+
+
+def _incidents(parts: ReplayWiring, trouble: Trouble) -> pl.DataFrame:
+    """Incidents of operators about such checks, and of the step that fails of it."""
+    where = "" if trouble.station is None else trouble.station
+    checks = [f"{check}: {where}" for check in _CHECKS[trouble.kind]]
+    subjects = [*checks, f"pipeline: {_FAILING_STEP.get(trouble.kind, 'none')}"]
+    mine = pl.any_horizontal(pl.col("subject").str.starts_with(subject) for subject in subjects)
+    told = parts.store.read(Alerts, (pl.col("audience") == "operators") & pl.col("opened_at").is_not_null() & mine)
+    return told.select(at="opened_at", words="summary")
 
 
 def _failures(parts: ReplayWiring, trouble: Trouble) -> pl.DataFrame:
@@ -142,7 +165,7 @@ def _doubts(parts: ReplayWiring, trouble: Trouble, since: datetime, until: datet
 
 
 def _answers(parts: ReplayWiring, trouble: Trouble, since: datetime, until: datetime) -> list[str]:
-    """What the pipelines did of themselves: forecast from what was stored, keep the champion, train anew."""
+    """What the pipelines did of themselves: forecast from what was stored, keep the champion."""
     if trouble.kind == "source_outage":
         old = (pl.col("data_age_hours") > 0) & pl.col("issued_at").is_between(since, until, closed="left")
         n_issued = parts.store.read(Forecasts, old)["issued_at"].n_unique()
@@ -150,7 +173,7 @@ def _answers(parts: ReplayWiring, trouble: Trouble, since: datetime, until: date
     if trouble.kind == "poisoned_batch":
         changed = [change for change in parts.registry.history() if since <= change.at < until]
         return [f"the champion changed {len(changed)} times meanwhile"]
-    return _trainings(parts, since, until) if trouble.kind == "regime_change" else []
+    return []
 
 
 def _trainings(parts: ReplayWiring, since: datetime, until: datetime) -> list[str]:

@@ -26,11 +26,16 @@ figure { margin: 1rem 0; } figure img { width: 100%; height: auto; } figcaption 
 _SERVED_BY_MODEL, _TROUBLE = "#0072B2", "#D55E00"
 
 
+LIGHT = "Light training: the models were trained in a fraction of the time and forecast worse than they would."
+
+
 def page(account: Account, *, place: str, simulated: bool) -> str:
     """HTML with its style and figure inside."""
     title = f"Replay of {place}: {account.scenario.name}"
     loud = '<p class="loud">SIMULATED: these data measure nothing real.</p>' if simulated else ""
     driven = account.drive
+    if account.is_light:
+        loud += f'<p class="loud">{LIGHT}</p>'
     span = f"{driven.since:%Y-%m-%d %H:%M} to {driven.until:%Y-%m-%d %H:%M} UTC"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -43,18 +48,18 @@ def page(account: Account, *, place: str, simulated: bool) -> str:
     )
 
 
-def when_noticed(noticed: Noticed | None) -> str:
-    """Words for when a trouble was noticed."""
+def noticed_in_words(noticed: Noticed | None, *, none: str = "not noticed") -> str:
+    """When a trouble was noticed, or somebody told of it, and by which words."""
     if noticed is None:
-        return "not noticed"
-    return f"{noticed.at:%Y-%m-%d %H:%M} UTC, after {noticed.after_hours:.0f} h"
+        return none
+    return f"{noticed.at:%Y-%m-%d %H:%M} UTC, after {noticed.after_hours:.0f} h: {noticed.words}"
 
 
 def _story(story: Story) -> str:
-    signs = f"{when_noticed(story.noticed)}: {story.noticed.words}" if story.noticed else when_noticed(None)
     facts = {
         "lasted": f"{story.since:%Y-%m-%d %H:%M} to {story.until:%Y-%m-%d %H:%M} UTC",
-        "noticed": signs,
+        "noticed": noticed_in_words(story.noticed),
+        "told": noticed_in_words(story.told, none="nobody"),
         "done": "\n".join(story.done) or "nothing was needed",
         "users saw": story.seen,
     }
