@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -24,11 +25,12 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2024, 1, 1, tzinfo=UTC)
-DAYS = 50
+DAYS = 30
+BUSY = 503
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def eventually(condition: Callable[[], Any], *, seconds: float = 300, what: str = "") -> Any:
+def eventually(condition: Callable[[], Any], *, seconds: float = 500, what: str = "") -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():
@@ -69,6 +71,7 @@ class Stack:
             "PREFECT_API_URL": f"http://127.0.0.1:{server_port}/api",
             "PREFECT_HOME": str(home / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "DO_NOT_TRACK": "1",
             "OMP_NUM_THREADS": "1",
             "HAZECAST_LIGHT_TRAINING": "true",
@@ -88,18 +91,28 @@ class Stack:
     def await_worker(self) -> None:
         eventually(lambda: answers(self.worker_health), what=self.worker.log.read_text()[-2000:])
 
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """What the server answers; asked again while its database is busy, as Prefect's own client does."""
+        answer = eventually(lambda: not_busy(self.api.request(method, path, **more)), what=f"an answer of {path}")
+        return answer.raise_for_status().json()
+
     def deployment(self, name: str) -> dict[str, Any]:
-        return self.api.get(f"/deployments/name/{name}").raise_for_status().json()
+        return self.ask("GET", f"/deployments/name/{name}")
 
     def ask_for(self, name: str, *, due: datetime) -> str:
         state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due.isoformat()}}
-        asked = self.api.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run", json={"state": state})
-        return asked.raise_for_status().json()["id"]
+        run = {"state": state, "idempotency_key": uuid4().hex}
+        return self.ask("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=run)["id"]
 
     def state(self, run_id: str) -> dict[str, Any]:
-        return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()["state"]
+        return self.ask("GET", f"/flow_runs/{run_id}")["state"]
 
-    def ended(self, run_id: str, *, seconds: float = 300) -> dict[str, Any]:
+    def await_running(self, run_id: str) -> None:
+        eventually(lambda: self.state(run_id)["type"] != "SCHEDULED", what="the run to be taken")
+        eventually(lambda: self.state(run_id)["type"] != "PENDING", what="the run to begin")
+        assert self.state(run_id)["type"] == "RUNNING", self.state(run_id)
+
+    def ended(self, run_id: str, *, seconds: float = 500) -> dict[str, Any]:
         eventually(lambda: self.state(run_id)["type"] in ENDED, seconds=seconds, what=f"the end of {run_id}")
         return self.state(run_id)
 
@@ -110,6 +123,10 @@ class Stack:
 
     def trainings(self) -> int:
         return self.store.read(Runs).filter(step="train", outcome="ok").height
+
+
+def not_busy(answer: httpx.Response) -> httpx.Response | None:
+    return None if answer.status_code == BUSY else answer
 
 
 def answers(address: str) -> bool:
@@ -164,7 +181,7 @@ def test_the_deployments_are_live_with_their_schedules_and_queues(stack: Stack):
         found = stack.deployment(name)
         schedule = found["schedules"][0]["schedule"]
         assert (schedule["cron"], schedule["timezone"], found["work_queue_name"]) == (cron, "UTC", queue)
-    queues = stack.api.post("/work_pools/hazecast/queues/filter", json={}).json()
+    queues = stack.ask("POST", "/work_pools/hazecast/queues/filter", json={})
     assert {queue["name"]: queue["concurrency_limit"] for queue in queues}["training"] == 1
 
 
@@ -178,9 +195,9 @@ def test_what_fell_due_in_an_outage_is_caught_up_with_once(stack: Stack):
     assert archive.height == 2 * 72
 
 
-def test_a_worker_killed_in_mid_training_loses_nothing_and_the_next_one_goes_on(stack: Stack):
-    run_id = stack.ask_for("Training Pipeline/training", due=datetime.now(UTC))
-    eventually(lambda: stack.state(run_id)["type"] == "RUNNING", what="the training to begin")
+def test_a_worker_and_then_the_server_killed_in_mid_training_lose_nothing(stack: Stack):
+    running = stack.ask_for("Training Pipeline/training", due=datetime.now(UTC))
+    stack.await_running(running)
     waiting = stack.ask_for("Training Pipeline/training", due=datetime.now(UTC) - timedelta(seconds=30))
     stack.worker.kill()
     assert stack.state(waiting)["type"] == "SCHEDULED"
@@ -188,23 +205,16 @@ def test_a_worker_killed_in_mid_training_loses_nothing_and_the_next_one_goes_on(
     assert (depth["pool"], depth["waiting"]) == ("hazecast", 1)
     assert depth["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Hazecast"
     # The flow runs in a process of its own, which the death of its worker does not reach.
-    assert stack.ended(run_id)["type"] == "COMPLETED"
+    assert stack.ended(running)["type"] == "COMPLETED"
     assert stack.trainings() == 1
+
     stack.worker.start()
-    assert stack.ended(waiting)["type"] == "COMPLETED"
-    assert stack.trainings() == 2
-
-
-def test_a_server_killed_in_mid_training_is_waited_for(stack: Stack):
-    run_id = stack.ask_for("Training Pipeline/training", due=datetime.now(UTC))
-    eventually(lambda: stack.state(run_id)["type"] == "RUNNING", what="the training to begin")
-    before = stack.trainings()
+    stack.await_running(waiting)
     stack.server.kill()
     time.sleep(3)
     stack.server.start()
     stack.await_server()
-    assert stack.ended(run_id)["type"] in ("COMPLETED", "CRASHED")
-    # Whatever the server made of the run, the tables are whole and another prediction is issued as ever.
-    assert stack.trainings() in (before, before + 1)
+    assert stack.ended(waiting)["type"] == "COMPLETED"
+    assert stack.trainings() == 2
     again = stack.ask_for("Prediction Pipeline/prediction", due=datetime.now(UTC))
     assert stack.ended(again)["name"] == "AlreadyIssued"

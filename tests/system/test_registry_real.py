@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import httpx
 import psycopg
@@ -16,6 +18,8 @@ import pytest
 
 from hazecast.errors import RegistryError
 from hazecast.registry import Registry, Training
+from hazecast.registry import registry as registry_module
+from hazecast.registry.runs import log_model
 from hazecast.steps.forecast import baseline_forecaster
 
 pytestmark = [pytest.mark.system, pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")]
@@ -44,7 +48,7 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 self._command, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self._log.read_text()[-2000:]
             try:
@@ -94,7 +98,6 @@ def training() -> Training:
 def test_models_survive_the_death_of_the_server(
     server: MlflowServer, database: str, s3_bucket: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     registry = Registry(server.address, place="town")
     assert registry.record(training()) == "1"
     registry.promote("1", reason="first", by="test", at=NOW)
@@ -102,10 +105,12 @@ def test_models_survive_the_death_of_the_server(
     assert kept_in_s3(*s3_bucket) > 5
 
     server.kill()
-    with pytest.raises(RegistryError):
-        registry.champion()
-    with pytest.raises(RegistryError):
-        registry.record(training())
+    with monkeypatch.context() as impatient:
+        impatient.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with pytest.raises(RegistryError):
+            registry.champion()
+        with pytest.raises(RegistryError):
+            registry.record(training())
 
     server.start()
     assert registry.champion() == (baseline_forecaster(NOW), "1")
@@ -114,6 +119,56 @@ def test_models_survive_the_death_of_the_server(
     registry.promote("2", reason="second", by="test", at=NOW)
     assert registry.rollback(reason="back", by="test", at=NOW) == "1"
     assert [change.action for change in registry.history()] == ["promote", "promote", "rollback"]
+
+
+def test_a_server_killed_in_mid_registration_leaves_nothing_half_done(
+    server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+):
+    registry = Registry(server.address, place="town")
+    registry.record(training())
+    registry.promote("1", reason="first", by="test", at=NOW)
+
+    with monkeypatch.context() as dying:
+        dying.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        dying.setattr(registry_module, "log_model", and_then(log_model, server.kill))
+        with pytest.raises(RegistryError, match=server.address):
+            registry.record(training())
+    server.start()
+    assert [version.version for version in registry.versions()] == ["1"]
+    assert registry.champion_version() == "1"
+
+    with monkeypatch.context() as restarting:
+        restarting.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
+        restarting.setattr(registry_module, "log_model", and_then(log_model, lambda: restart(server)))
+        assert registry.record(training()) == "2"
+
+    with monkeypatch.context() as dying:
+        client = registry._client
+        dying.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        dying.setattr(client, "set_registered_model_tag", and_then(client.set_registered_model_tag, server.kill))
+        with pytest.raises(RegistryError):
+            registry.promote("2", reason="noted, and never made", by="test", at=NOW)
+    server.start()
+    assert registry.champion_version() == "1"
+    assert [change.version for change in registry.history()] == ["1"]
+    registry.promote("2", reason="made", by="test", at=NOW)
+    assert registry.rollback(reason="back", by="test", at=NOW) == "1"
+
+
+def and_then(action: Callable[..., Any], fault: Callable[[], object]) -> Callable[..., Any]:
+    """`action`, and what goes wrong right after it."""
+
+    def both(*given: Any, **named: Any) -> Any:
+        outcome = action(*given, **named)
+        fault()
+        return outcome
+
+    return both
+
+
+def restart(server: MlflowServer) -> None:
+    server.kill()
+    Thread(target=server.start).start()
 
 
 def kept_in_postgresql(database: str) -> int:
