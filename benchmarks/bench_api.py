@@ -1,25 +1,40 @@
 """The station-forecast endpoint beside its limit: python benchmarks/bench_api.py [--seconds 10] [--clients 8]
 
-Two servers, one process each, asked in turn by the same load of keep-alive connections:
+Servers of one process each, asked in turn by the same load of keep-alive connections:
 
 - hazecast: GET /api/v1/stations/{id}/forecast, all middlewares on;
-- bare: a Starlette route that returns the same bytes from memory: the limit.
+- bare: a Starlette route that returns the same bytes from memory: the limit;
+- mlflow: `mlflow models serve` on a model of the registry, asked for a forecast: what one would otherwise deploy.
+
+Then POST /api/v1/predict, one at a time, beside a bare call of the same model with the same observations.
 """
 
 import argparse
 import asyncio
+import json
 import os
+import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hazecast.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path += [str(ROOT / "tests" / name) for name in ("shells", "core")]
 STATION = "dongsi"
 FORECAST = f"/api/v1/stations/{STATION}/forecast"
+PREDICT, INVOCATIONS = "/api/v1/predict", "/invocations"
+POLLUTANT = "pm25"
+N_CALLS = 15
+ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -67,22 +82,94 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: application/json\r\n\r\n".encode()
 
 
+def post(path: str, question: object) -> bytes:
+    body = json.dumps(question).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    return head.encode() + b"\r\n\r\n" + body
+
+
 def free_port() -> int:
-    """A port with a free one above it."""
+    """A port with two free ones above it."""
     while True:
-        with socket.socket() as one, socket.socket() as next_one:
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
             one.bind(("127.0.0.1", 0))
             port = int(one.getsockname()[1])
             try:
-                next_one.bind(("127.0.0.1", port + 1))
+                two.bind(("127.0.0.1", port + 1))
+                three.bind(("127.0.0.1", port + 2))
             except OSError:
                 continue
             return port
 
 
-def serve(*command: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests" / "shells")}
-    return subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+def serve(*command: str, **environment: str) -> subprocess.Popen[bytes]:
+    """A Python process of one core, in a group of its own."""
+    told = {**os.environ, **ONE_CORE, **environment}
+    command = (sys.executable, *command)
+    return subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait()
+
+
+def registry(home: str) -> "Registry":
+    from hazecast.registry import Registry
+
+    folder = Path(home)
+    return Registry(f"sqlite:///{folder / 'mlflow.db'}", place="bench", artifacts_root=(folder / "models").as_uri())
+
+
+def register(home: str) -> None:
+    """Train a small model on the town of the tests and make it champion."""
+    from forecast_town import at, observations, stations, weather
+
+    from hazecast.features import FutureWeather, build_panel
+    from hazecast.models.forecaster import LIGHT, fit
+    from hazecast.registry import Training
+
+    panel = build_panel(observations(), weather(), stations())
+    model = fit(panel, pollutants=(POLLUTANT,), until=at(60), weather=FutureWeather.NONE, effort=LIGHT)
+    models = registry(home)
+    models.promote(models.record(Training(parameters={}, metrics={}, forecaster=model)), reason="to be measured")
+
+
+def observed() -> list[tuple[str, float]]:
+    """A week of hours of one pollutant."""
+    from forecast_town import at, observations
+
+    hours = observations().filter(station_id="centre", pollutant=POLLUTANT).sort("observed_at")
+    week = hours.filter((hours["observed_at"] < at(62)) & (hours["observed_at"] >= at(55)))
+    return [(f"{hour:%Y-%m-%dT%H:%M:%S}", value) for hour, value in week["observed_at", "concentration_ugm3"].rows()]
+
+
+def questions() -> tuple[dict[str, object], dict[str, object]]:
+    """The same question to POST /predict and to MLflow."""
+    rows = observed()
+    own = [{"pollutant": POLLUTANT, "observed_at": f"{hour}Z", "concentration_ugm3": v} for hour, v in rows]
+    ours = {"latitude": 50.0, "longitude": 10.0, "timezone": "Europe/Berlin", "observations": own}
+    columns = ["station_id", "pollutant", "observed_at", "concentration_ugm3"]
+    return ours, {"dataframe_split": {"columns": columns, "data": [["centre", POLLUTANT, *row] for row in rows]}}
+
+
+def call_model(home: str) -> None:
+    """Print the median time of the bare model call [ms]."""
+    from hazecast.air.tables import Weather
+    from hazecast.api import predicting, schemas
+    from hazecast.features import build_panel
+
+    question = schemas.PredictQuestion.model_validate(questions()[0])
+    model, _ = registry(home).champion()
+    issued_at = predicting._issue_time(question)
+    rows, station = predicting._observations(question, issued_at), predicting._station(question)
+    panel = build_panel(rows, Weather.create_empty(), station)
+    taken = []
+    for _ in range(N_CALLS):
+        started = time.perf_counter()
+        model.predict(panel, issued_at)
+        taken.append(1000 * (time.perf_counter() - started))
+    print(statistics.median(taken))
 
 
 async def wait_for(port: int, path: str, *, seconds: float = 180.0) -> None:
@@ -101,17 +188,19 @@ async def wait_for(port: int, path: str, *, seconds: float = 180.0) -> None:
     raise TimeoutError(f"nothing answers {path} on port {port}")
 
 
-def ours(port: int) -> None:
-    """The API over the small store of the tests, with logs as `hazecast serve` has them."""
+def ours(port: int, home: str) -> None:
+    """The API over the small store of the tests and a registry, with logs as `hazecast serve` has them."""
     import small_store
     import uvicorn
 
-    from hazecast.api.app import create_app
+    from hazecast.api.app import Options, create_app
     from hazecast.logs import configure_logs
 
     configure_logs("text")
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(store=small_store.fill(Path(folder)), clock=lambda: small_store.NOW, clock_replayed=True)
+        options = Options(registry=lambda: registry(home))
+        store = small_store.fill(Path(folder))
+        app = create_app(store=store, clock=lambda: small_store.NOW, clock_replayed=True, options=options)
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
@@ -137,27 +226,54 @@ def bare(port: int) -> None:
 
 
 async def compare(asked: argparse.Namespace, port: int) -> None:
-    """Ask both servers in turn, so that both feel the same neighbours."""
+    """Ask the servers in turn, so that all feel the same neighbours."""
     print(f"{asked.clients} connections, {asked.seconds:g} s each; load average {os.getloadavg()[0]:.1f}\n")
     print("| server | requests/s | p50 [ms] | p99 [ms] | failed |\n|---|---|---|---|---|")
+    _, question = questions()
+    servers = (
+        ("hazecast", port, get(FORECAST)),
+        ("bare Starlette", port + 1, get(FORECAST)),
+        ("mlflow models serve", port + 2, post(INVOCATIONS, question)),
+    )
     for turn in range(1, asked.rounds + 1):
-        for name, at in (("hazecast", port), ("bare Starlette", port + 1)):
-            found = await load(f"{name} {turn}", at, get(FORECAST), seconds=asked.seconds, clients=asked.clients)
+        for name, at, request in servers:
+            found = await load(f"{name} {turn}", at, request, seconds=asked.seconds, clients=asked.clients)
             print(found, flush=True)
 
 
-async def main() -> None:
+async def compare_predictions(asked: argparse.Namespace, port: int, home: str) -> None:
+    """POST /predict, one at a time, beside the bare model call."""
+    found = await load("POST /predict", port, post(PREDICT, questions()[0]), seconds=asked.seconds, clients=1)
+    called = subprocess.run(
+        [sys.executable, __file__, "--call-model", home],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **ONE_CORE},
+    )
+    bare_ms = float(called.stdout)
+    print(f"\nPOST /predict: p50 {found.p50_ms:.0f} ms, {found.n_failed} failed; the bare model call {bare_ms:.0f} ms")
+
+
+async def main(asked: argparse.Namespace, home: str) -> None:
     port = free_port()
-    servers = [serve(__file__, "--ours", str(port))]
+    register(home)
+    servers = [serve(__file__, "--ours", str(port), "--home", home)]
     try:
         await wait_for(port, FORECAST)
         servers.append(serve(__file__, "--bare", str(port + 1)))
+        mlflow = ("-m", "mlflow", "models", "serve", "-m", "models:/hazecast-bench@champion", "--env-manager", "local")
+        options = ("--port", str(port + 2), "--workers", "1")
+        # MLflow starts its server by name.
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        servers.append(serve(*mlflow, *options, MLFLOW_TRACKING_URI=registry(home).tracking_uri, PATH=path))
         await wait_for(port + 1, FORECAST)
-        await compare(arguments(), port)
+        await wait_for(port + 2, "/ping")
+        await compare(asked, port)
+        await compare_predictions(asked, port, home)
     finally:
         for server in servers:
-            server.terminate()
-            server.wait()
+            stop(server)
 
 
 def arguments() -> argparse.Namespace:
@@ -167,14 +283,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--home", help=argparse.SUPPRESS)
+    parser.add_argument("--call-model", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     asked = arguments()
     if asked.ours is not None:
-        ours(asked.ours)
+        ours(asked.ours, asked.home)
     elif asked.bare is not None:
         bare(asked.bare)
+    elif asked.call_model:
+        call_model(asked.call_model)
     else:
-        asyncio.run(main())
+        with tempfile.TemporaryDirectory() as scratch:
+            asyncio.run(main(asked, scratch))

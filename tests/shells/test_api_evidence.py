@@ -183,6 +183,22 @@ def test_a_registry_that_never_answered_is_no_reason_to_fail(with_registry, regi
     assert with_registry.get(f"/api/v1/stations/{HARBOUR}/forecast").status_code == 200
 
 
+def test_with_everything_behind_it_gone_the_api_answers_and_says_how_old_it_is(with_registry, registry, clock):
+    """No registry, no worker, no source for four days: the tables are all there is."""
+    registry.down = True
+    clock.advance(days=4)
+    answer = with_registry.get(f"/api/v1/stations/{HARBOUR}/forecast")
+    assert answer.status_code == 200
+    assert (answer.json()["status"], len(answer.json()["hours"])) == ("stale", 72)
+    assert answer.json()["forecast_age_hours"] > 96
+    assert "no newer forecast was made" in answer.json()["status_reason"]
+    for path in ("stations", "forecasts", "summaries", f"stations/{HARBOUR}/observations", "status", "models"):
+        assert with_registry.get(f"/api/v1/{path}").status_code == 200, path
+    assert with_registry.get("/api/v1/ready").status_code == 503
+    assert with_registry.get("/api/v1/health").status_code == 200
+    assert with_registry.post("/api/v1/predict", json=QUESTION).status_code == 503
+
+
 QUESTION = {"observations": [{"pollutant": "pm25", "observed_at": "2026-03-01T00:00Z", "concentration_ugm3": 3}]}
 
 
