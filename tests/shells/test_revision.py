@@ -1,0 +1,20 @@
+"""Which code trained a model: said by the image, asked of git, or unknown; never a reason to fail."""
+
+import pytest
+
+from hazecast.wiring import git_revision
+
+
+def test_the_image_says_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HAZECAST_REVISION", "abc123")
+    assert git_revision() == "abc123"
+
+
+@pytest.mark.parametrize("said", [None, ""])
+def test_an_image_that_says_nothing_has_no_git_to_ask_either(monkeypatch: pytest.MonkeyPatch, said: str | None):
+    if said is None:
+        monkeypatch.delenv("HAZECAST_REVISION", raising=False)
+    else:
+        monkeypatch.setenv("HAZECAST_REVISION", said)
+    monkeypatch.setenv("PATH", "")
+    assert git_revision() == "unknown"
