@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check infra-test deploy-test infra-docs bench browser secrets images backup restore engine-test requirements clean
+.PHONY: help install run test check infra-test deploy-test infra-docs bench browser secrets images backup restore container-check engine-test requirements clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,7 +45,7 @@ secrets:  ## Make the passwords of the compose stack in secrets/ (ALERT_WEBHOOK=
 	@bash infrastructure/containers/secrets.sh
 
 images:  ## Build the images of the compose stack
-	REVISION=$$(git rev-parse --short HEAD) docker compose build
+	REVISION=$$(git rev-parse --short HEAD) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker compose build
 
 backup:  ## Save databases and tables of the running compose stack to backups/
 	@bash infrastructure/containers/backup.sh save
@@ -53,15 +53,20 @@ backup:  ## Save databases and tables of the running compose stack to backups/
 restore:  ## Put the compose stack back as it was (FROM=backups/...)
 	@bash infrastructure/containers/backup.sh load $(FROM)
 
-engine-test: $(VENV)/.installed-dev  ## Build the images, run the stack, kill its parts; needs a container engine
+container-check: $(VENV)/.installed  ## Look over Dockerfiles, compose files and, where there are any, built images (hadolint, trivy)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infrastructure/containers/requirements/lint.txt
+	@PATH=$(CURDIR)/$(BIN):$$PATH bash infrastructure/containers/check.sh
+
+engine-test: $(VENV)/.installed-dev  ## Build the images, run the stack, kill its parts; needs a container engine and root
 	@docker info >/dev/null 2>&1 || { echo "no container engine answers here: start one and run it again"; exit 1; }
-	HAZECAST_ENGINE_TEST=1 $(BIN)/python -m pytest -v --timeout=3600 tests/containers $(ARGS)
+	@[ "$$(id -u)" = 0 ] || { echo "the test kills processes of containers and mounts disks: run it as root"; exit 1; }
+	HAZECAST_ENGINE_TEST=1 HAZECAST_LIGHT_TRAINING=true $(BIN)/python -m pytest -v --timeout=3600 tests/containers $(ARGS)
 
 requirements: $(VENV)/.installed-dev  ## Choose versions anew and pin them by hash
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
-	@for set in build api dashboard prefect mlflow s3; do \
+	@for set in build api dashboard prefect mlflow s3 lint; do \
 	  $(BIN)/uv pip compile -q infrastructure/containers/requirements/$$set.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o infrastructure/containers/requirements/$$set.txt || exit 1; done
 
 clean:  ## Remove the environment and all caches; HAZECAST_HOME with your data stays

@@ -24,14 +24,14 @@ save() {
 load() {
   local folder=${1:?say from where: make restore FROM=backups/…}
   (cd "$folder" && sha256sum --check --quiet SHA256SUMS)
-  docker compose stop worker queue-metrics api mlflow prefect
+  docker compose stop worker stack-metrics api mlflow prefect
   docker compose up -d --wait postgres s3
   for name in mlflow prefect; do
     docker compose exec -T postgres pg_restore --username=postgres --dbname=postgres --clean --if-exists --create \
       --exit-on-error <"$folder/$name.dump"
   done
   objects load <"$folder/objects.tar"
-  docker compose start prefect mlflow api worker queue-metrics
+  docker compose start prefect mlflow api worker stack-metrics
 }
 
 "$@"

@@ -1,10 +1,12 @@
-"""What waits for the worker and what runs, for Prometheus: `queue_metrics.py` answers at port 9102.
+"""What only the stack knows of itself, for Prometheus: runs that wait and run, and room on its volumes; at port 9102.
 
-The API's own /metrics come from the stored tables and need no Prefect; these two numbers only Prefect knows.
+The API's own /metrics come from the stored tables and need neither Prefect nor a disk.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client import REGISTRY, start_http_server
 from prometheus_client.core import GaugeMetricFamily
@@ -15,6 +17,7 @@ from hazecast.errors import SettingsError
 from hazecast.settings import Settings, load_settings
 
 PORT = 9102
+VOLUMES = Path("/volumes")
 
 
 class Queue(Collector):
@@ -35,8 +38,23 @@ class Queue(Collector):
             yield gauge
 
 
+class Room(Collector):
+    """What is free of each volume that is mounted under /volumes; its contents are nobody's business here."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge, by volume."""
+        gauge = GaugeMetricFamily(
+            "hazecast_volume_free_ratio", "Share of the volume's disk that is free", labels=["volume"]
+        )
+        for volume in sorted(VOLUMES.iterdir()):
+            usage = shutil.disk_usage(volume)
+            gauge.add_metric([volume.name], usage.free / usage.total)
+        yield gauge
+
+
 if __name__ == "__main__":
     REGISTRY.register(Queue(load_settings()))
+    REGISTRY.register(Room())
     start_http_server(PORT)
     while True:
         time.sleep(3600)

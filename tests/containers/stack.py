@@ -16,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 API = "http://127.0.0.1:8000/api/v1"
 PREFECT = "http://127.0.0.1:4200/api"
+OURS = ("api", "dashboard", "worker", "prefect", "mlflow", "s3")
 
 
 def compose(*words: str, seconds: float = 600) -> str:
@@ -66,6 +67,12 @@ def ask(url: str) -> tuple[int, str]:
         return 0, ""
 
 
+def inside(url: str) -> Any:
+    """What a service answers that only the others can reach, decoded."""
+    script = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=20).read().decode())"
+    return json.loads(compose("exec", "-T", "stack-metrics", "python", "-c", script, url))
+
+
 def api(path: str) -> Any:
     """What the API answers, decoded."""
     status, body = ask(f"{API}/{path}")
@@ -108,20 +115,19 @@ def load(url: str, *, per_second: float = 20) -> Iterator[list[int]]:
 def start_run(deployment: str) -> str:
     """Ask Prefect for a run of `deployment` now; its id."""
     found = json.loads(ask(f"{PREFECT}/deployments/name/{deployment}")[1])
-    return str(_post(f"deployments/{found['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"])
+    return str(post(f"{PREFECT}/deployments/{found['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"])
 
 
 def is_idle() -> bool:
     """Whether no run is under way."""
     under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
-    return bool(_post("flow_runs/count", under_way) == 0)
+    return bool(post(f"{PREFECT}/flow_runs/count", under_way) == 0)
 
 
-def _post(path: str, content: object) -> Any:
-    asked = urllib.request.Request(
-        f"{PREFECT}/{path}", data=json.dumps(content).encode(), headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+def post(url: str, content: object) -> Any:
+    """What is answered to `content`, both JSON."""
+    asked = urllib.request.Request(url, data=json.dumps(content).encode(), headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
         return json.loads(answer.read())
 
 

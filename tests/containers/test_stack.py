@@ -2,22 +2,23 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
+from typing import Any
 from urllib.parse import quote
 
 import pytest
-from stack import API, ROOT, api, ask, compose, is_idle, kill, load, services, start_run, state_of, states, until
+from disks import SmallDisk
+from stack import API, OURS, ROOT, api, ask, compose, inside, is_idle, kill, load, start_run, state_of, states, until
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
 ]
 
-OURS = ("api", "dashboard", "worker", "prefect", "mlflow", "s3")
 PUBLISHED = {
     "api": "http://127.0.0.1:8000/api/v1/health",
     "dashboard": "http://127.0.0.1:8501/_stcore/health",
@@ -25,18 +26,23 @@ PUBLISHED = {
     "prefect": "http://127.0.0.1:4200/api/health",
 }
 HIDDEN = (5432, 9000, 8080, 9090, 9093, 9102, 9115)
+DASHBOARDS = sorted((ROOT / "infrastructure/grafana/dashboards").glob("*.json"))
+# These have rows when something is wrong, and none in a healthy stack.
+EMPTY_WHEN_WELL = {"API: errors", "Firing alerts", "Verdicts and incidents"}
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[list[str]]:
-    """All services up and healthy, from new volumes; nothing is left afterwards."""
-    subprocess.run(["bash", "infrastructure/containers/secrets.sh"], cwd=ROOT, check=True)
-    compose("build", seconds=3000)
-    compose("down", "--volumes")
-    names = services()
-    compose("up", "--detach", "--wait", "--wait-timeout", "900", *names, seconds=1000)
-    yield names
-    compose("down", "--volumes", "--timeout", "20")
+def test_the_same_files_make_the_same_image(tmp_path: Path):
+    made = []
+    for number in range(2):
+        # As a second checkout would have it: other times, other rights.
+        copy = shutil.copytree(
+            ROOT / "infrastructure", tmp_path / str(number) / "infrastructure", copy_function=shutil.copy
+        )
+        dockerfile = copy / "containers/Dockerfile.s3"
+        arguments = ["--build-arg=SOURCE_DATE_EPOCH=1700000000", "--no-cache", "--quiet", "--file", dockerfile]
+        command = ["docker", "build", *arguments, copy.parent]
+        made.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=1200).stdout)
+    assert made[0] == made[1]
 
 
 def test_everything_is_healthy(stack: list[str]):
@@ -66,9 +72,27 @@ def test_services_run_as_nobody_on_a_read_only_disk(stack: list[str], name: str)
     assert compose("exec", "-T", name, "python", "-c", script).split() == ["10001", "False", "1"]
 
 
-def test_no_secret_shows_from_outside(stack: list[str]):
+def test_services_have_no_capabilities_and_are_held_to_their_limits(stack: list[str]):
+    described = json.loads(compose("config", "--format", "json"))["services"]
+    for container in inspected():
+        name, host = container["Config"]["Labels"]["com.docker.compose.service"], container["HostConfig"]
+        limits = described[name]["deploy"]["resources"]["limits"]
+        assert host["NanoCpus"] == float(limits["cpus"]) * 1e9, name
+        assert host["Memory"] == int(limits["memory"]), name
+        status = Path(f"/proc/{container['State']['Pid']}/status").read_text()
+        assert "CapEff:\t0000000000000000\n" in status, name
+        assert "NoNewPrivs:\t1\n" in status, name
+
+
+def inspected() -> list[dict[str, Any]]:
+    """What the engine says of every running container."""
     containers = compose("ps", "--quiet").split()
-    seen = subprocess.run(["docker", "inspect", *containers], capture_output=True, text=True, check=True).stdout
+    asked = subprocess.run(["docker", "inspect", *containers], capture_output=True, text=True, check=True)
+    return list(json.loads(asked.stdout))
+
+
+def test_no_secret_shows_from_outside(stack: list[str]):
+    seen = json.dumps(inspected())
     for path in (ROOT / "secrets").iterdir():
         assert path.name == "alertmanager" or path.read_text() not in seen, path.name
 
@@ -84,6 +108,32 @@ def test_a_model_was_registered_through_mlflow(stack: list[str]):
     status, body = ask("http://127.0.0.1:5000/api/2.0/mlflow/registered-models/search")
     assert status == 200
     assert [model["name"] for model in json.loads(body)["registered_models"]] == ["hazecast-simulated"]
+
+
+def test_prometheus_reads_everything_and_understands_every_rule(stack: list[str]):
+    def all_up() -> bool:
+        targets = inside("http://prometheus:9090/api/v1/targets")["data"]["activeTargets"]
+        return len(targets) >= 12 and {target["health"] for target in targets} == {"up"}
+
+    until(all_up, seconds=180, what="every target is read")
+    groups = inside("http://prometheus:9090/api/v1/rules")["data"]["groups"]
+    rules = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+    assert len(rules) >= 13
+    assert set(rules.values()) <= {"ok", "unknown"}, rules
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_panels_ask_for_what_is_there(stack: list[str], path: Path):
+    for panel in json.loads(path.read_text())["panels"]:
+        for expression in (target["expr"].replace("$place", ".+") for target in panel["targets"]):
+            address = f"http://prometheus:9090/api/v1/query?query={quote(expression)}"
+            rows = inside(address)["data"]["result"]
+            assert rows or panel["title"] in EMPTY_WHEN_WELL, f"{panel['title']}: {expression}"
+
+
+def test_rules_pass_their_tests_in_the_version_that_runs(stack: list[str]):
+    for path in sorted((ROOT / "infrastructure/prometheus/tests").glob("*.yml")):
+        compose("exec", "-T", "prometheus", "promtool", "test", "rules", f"/etc/prometheus/tests/{path.name}")
 
 
 @pytest.mark.parametrize("name", ["mlflow", "prefect", "s3", "postgres", "worker", "dashboard", "api"])
@@ -110,19 +160,22 @@ def test_a_run_survives_its_worker(stack: list[str]):
     print(f"completed {took:.0f} s after it was taken up")
 
 
-def test_a_backup_survives_the_loss_of_every_volume(stack: list[str], tmp_path: Path):
+def test_a_backup_survives_the_loss_of_every_volume(stack: list[str], disks: dict[str, SmallDisk], tmp_path: Path):
     script, folder = "infrastructure/containers/backup.sh", tmp_path / "saved"
-    before = _stored()
+    before = stored()
     subprocess.run(["bash", script, "save", folder], cwd=ROOT, check=True, timeout=600)
     compose("down", "--volumes", "--timeout", "20")
+    for disk in disks.values():
+        disk.format()
     compose("up", "--detach", "--wait", "postgres", "s3")
     compose("create", *stack)
     subprocess.run(["bash", script, "load", folder], cwd=ROOT, check=True, timeout=900)
-    until(lambda: ask("http://127.0.0.1:8000/api/v1/ready")[0] == 200, seconds=600, what="ready after restore")
-    assert _stored() == before
+    until(lambda: ask(f"{API}/ready")[0] == 200, seconds=600, what="ready after restore")
+    assert stored() == before
+    compose("up", "--detach", "--wait", *stack)
 
 
-def _stored() -> object:
+def stored() -> object:
     """What must not be lost: versions of the tables and of the models."""
     tables = {entry["table"]: entry["version"] for entry in api("status")["tables"]}
     models = json.loads(ask("http://127.0.0.1:5000/api/2.0/mlflow/model-versions/search")[1])["model_versions"]

@@ -34,6 +34,13 @@ def test_images_are_run_by_nobody_and_say_how_they_are(dockerfile: str):
     assert re.search(r"^CMD \[", final, re.MULTILINE)
 
 
+def test_layers_are_the_same_from_one_revision_to_the_next(dockerfile: str):
+    before, _, after = dockerfile.rpartition("FROM ")[2].partition("ARG REVISION")
+    assert re.findall(r"^(RUN|ADD) ", before, re.MULTILINE) == []
+    assert set(re.findall(r"^COPY (\S+)", before, re.MULTILINE)) == {"--from=build"}
+    assert re.findall(r"^(RUN|ADD|COPY) ", after, re.MULTILINE) == []
+
+
 def test_images_install_pinned_files_only(dockerfile: str):
     installs = re.findall(r"pip (?:--python \S+ )?install(?:.|\\\n)*?(?=&&|\n(?!\s))", dockerfile)
     assert installs
@@ -83,7 +90,7 @@ def test_what_is_published_and_to_whom():
         re.match(r"(127\.0\.0\.1|\$\{HAZECAST_PUBLISH:-127\.0\.0\.1\}):", ports[0]) for ports in published.values()
     )
     assert COMPOSE["networks"]["inside"] == {"internal": True}
-    hidden = {"postgres", "s3", "prometheus", "queue-metrics", "probes", "buckets"}
+    hidden = {"postgres", "s3", "prometheus", "stack-metrics", "probes", "buckets"}
     assert all(SERVICES[name]["networks"] == ["inside"] for name in hidden)
 
 
@@ -124,7 +131,7 @@ def test_secrets_are_made_once(tmp_path: Path):
 
 @pytest.mark.parametrize("path", [*RULES, *DASHBOARDS], ids=lambda path: path.name)
 def test_only_metrics_that_exist_are_asked_for(path: Path):
-    code = [*(ROOT / "src").rglob("*.py"), INFRA / "containers" / "queue_metrics.py"]
+    code = [*(ROOT / "src").rglob("*.py"), INFRA / "containers" / "stack_metrics.py"]
     exported = set(METRIC.findall("\n".join(file.read_text() for file in code)))
     exported |= {"hazecast_queue_waiting", "hazecast_queue_running"}
     asked = {re.sub(r"_(bucket|count|sum)$", "", name) for name in METRIC.findall(path.read_text())}
@@ -156,3 +163,11 @@ def test_rules_pass_their_tests():
         pytest.skip("needs promtool; `make engine-test` runs it in a container")
     files = [path.name for path in RULES]
     subprocess.run([promtool, "test", "rules", *files], cwd=INFRA / "prometheus/tests", check=True, timeout=120)
+
+
+def test_compose_understands_both_files(tmp_path: Path):
+    if shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], check=False).returncode:
+        pytest.skip("needs docker compose; no engine has to run")
+    files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.override.example.yml"]
+    named = [word for path in files for word in ("--file", str(path))]
+    subprocess.run(["docker", "compose", *named, "config", "--quiet"], cwd=tmp_path, check=True, timeout=60)

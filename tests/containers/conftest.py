@@ -1,0 +1,42 @@
+"""The stack for real: started once for all tests that use it, on small disks and without a shell."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from disks import SmallDisk
+from stack import OURS, ROOT, compose, services
+
+# Nothing in our images may need a shell: whoever starts one in this stack is refused.
+NO_SHELL = {"volumes": ["/dev/null:/usr/bin/dash:ro", "/dev/null:/usr/bin/bash:ro"]}
+
+
+@pytest.fixture(scope="session")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SmallDisk]]:
+    """Disks of their own for what must not be lost; the stack is composed with them from here on."""
+    folder = tmp_path_factory.mktemp("disks")
+    made = {name: SmallDisk(folder / name, owner=owner) for name, owner in (("objects", 10001), ("databases", 999))}
+    volumes = {name: disk.as_volume() for name, disk in made.items()}
+    override = folder / "override.yml"
+    override.write_text(yaml.safe_dump({"services": dict.fromkeys(OURS, NO_SHELL), "volumes": volumes}))
+    os.environ["COMPOSE_FILE"] = os.pathsep.join(["docker-compose.yml", str(override)])
+    yield made
+    del os.environ["COMPOSE_FILE"]
+    for disk in made.values():
+        disk.remove()
+
+
+@pytest.fixture(scope="session")
+def stack(disks: dict[str, SmallDisk]) -> Iterator[list[str]]:
+    """All services up and healthy, from new volumes; nothing is left afterwards."""
+    subprocess.run(["bash", "infrastructure/containers/secrets.sh"], cwd=ROOT, check=True)
+    compose("build", seconds=3000)
+    compose("down", "--volumes")
+    names = services()
+    try:
+        compose("up", "--detach", "--wait", "--wait-timeout", "900", *names, seconds=1000)
+        yield names
+    finally:
+        compose("down", "--volumes", "--timeout", "20")

@@ -1,0 +1,80 @@
+"""A clock that jumps three days ahead and back again, for every service that has a clock to fake (libfaketime)."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import yaml
+from stack import API, api, ask, compose, is_idle, load, start_run, state_of, states, until
+
+LIBRARY = next(Path("/usr/lib").glob("*-linux-gnu/faketime/libfaketimeMT.so.1"), None)
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
+    pytest.mark.skipif(LIBRARY is None, reason="needs libfaketime: apt-get install libfaketime"),
+]
+
+WITH_A_CLOCK = ("postgres", "s3", "mlflow", "prefect", "worker", "stack-metrics", "api", "dashboard")
+JUMP = timedelta(days=3)
+
+
+@pytest.fixture
+def set_clock(stack: list[str], tmp_path: Path) -> Iterator[Callable[[timedelta], None]]:
+    """Give all services one clock, and a way to move it while they run."""
+    clock, override = tmp_path / "clock", tmp_path / "clock.yml"
+    tmp_path.chmod(0o755)
+    clock.mkdir()
+
+    def move(offset: timedelta) -> None:
+        (clock / "now").write_text(f"{offset.total_seconds():+.0f}s\n")
+
+    service = {
+        "environment": {
+            "LD_PRELOAD": "/faketime/libfaketimeMT.so.1",
+            "FAKETIME_TIMESTAMP_FILE": "/clock/now",
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        },
+        "volumes": [f"{LIBRARY}:/faketime/libfaketimeMT.so.1:ro", f"{clock}:/clock:ro"],
+    }
+    override.write_text(yaml.safe_dump({"services": dict.fromkeys(WITH_A_CLOCK, service)}))
+    move(timedelta(0))
+    usual = os.environ["COMPOSE_FILE"]
+    os.environ["COMPOSE_FILE"] = os.pathsep.join([usual, str(override)])
+    compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
+    yield move
+    os.environ["COMPOSE_FILE"] = usual
+    compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
+
+
+def test_a_clock_that_jumps_ahead_and_back(set_clock: Callable[[timedelta], None]):
+    until(lambda: ask(f"{API}/ready")[0] == 200, seconds=1800, what="a forecast")
+    until(is_idle, seconds=1200, what="runs end")
+    station = quote(api("stations")["stations"][0]["station_id"], safe="")
+    with load(f"{API}/stations/{station}/forecast") as statuses:
+        set_clock(JUMP)
+        until(lambda: ask(f"{API}/ready")[0] == 503, seconds=60, what="the forecast is too old")
+        assert api(f"stations/{station}/forecast")["status"] == "stale"
+        ready = until(lambda: ask(f"{API}/ready")[0] == 200, seconds=900, what="a forecast of the new day by itself")
+        ahead = _issued_at(station)
+        assert ahead > datetime.now(UTC) + JUMP - timedelta(hours=2)
+
+        set_clock(timedelta(0))
+        until(lambda: _issued_at(station) <= datetime.now(UTC), seconds=120, what="no forecast from the future")
+        until(is_idle, seconds=900, what="runs end")
+        run = start_run("Prediction%20Pipeline/prediction")
+        until(lambda: state_of(run) == "COMPLETED", seconds=600, what="a run on the clock that went back")
+        until(lambda: ask(f"{API}/ready")[0] == 200, seconds=120, what="ready")
+    unanswered = len(statuses) - statuses.count(200)
+    print(f"three days ahead: a new forecast after {ready:.0f} s by itself; {states()}")
+    print(f"{len(statuses)} forecasts asked for, {unanswered} not answered")
+    assert unanswered == 0
+    assert datetime.now(UTC) - timedelta(hours=2) < _issued_at(station) <= datetime.now(UTC)
+
+
+def _issued_at(station: str) -> datetime:
+    return datetime.fromisoformat(api(f"stations/{station}/forecast")["issued_at"])

@@ -1,0 +1,48 @@
+"""A disk that is full: users keep their forecasts, and when there is room again, everything goes on by itself."""
+
+import os
+from urllib.parse import quote
+
+import pytest
+from disks import fill, free
+from stack import API, api, ask, load, start_run, state_of, states, until
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
+]
+
+VOLUMES = {"s3": "/data", "postgres": "/var/lib/postgresql/data"}
+ENDED = ("COMPLETED", "FAILED", "CRASHED")
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_a_full_disk_costs_no_forecast(stack: list[str], name: str):
+    until(lambda: ask(f"{API}/ready")[0] == 200, seconds=1800, what="a forecast")
+    station = quote(api("stations")["stations"][0]["station_id"], safe="")
+    before = api("status")["tables"]
+    with load(f"{API}/stations/{station}/forecast") as statuses:
+        fill(name, VOLUMES[name])
+        outcome = _run_once("Prediction%20Pipeline/prediction", seconds=300)
+        seen = states()
+        free(name, VOLUMES[name])
+        back = until(lambda: set(states().values()) <= {"healthy", "running"}, seconds=300, what="all is well")
+        again = _run_once("Prediction%20Pipeline/prediction", seconds=600)
+    unwell = {service: state for service, state in seen.items() if state not in ("healthy", "running")}
+    unanswered = len(statuses) - statuses.count(200)
+    print(f"{name} full: a run ended {outcome}, unwell {unwell}; well again {back:.0f} s after there was room;")
+    print(f"the next run ended {again}; {len(statuses)} forecasts asked for, {unanswered} not answered")
+    assert unanswered == 0
+    assert again == "COMPLETED"
+    after = {entry["table"]: entry["version"] for entry in api("status")["tables"]}
+    assert all(after[entry["table"]] >= entry["version"] for entry in before)
+
+
+def _run_once(deployment: str, *, seconds: float) -> str:
+    """Ask for a run; how it ended, or what kept it from that."""
+    try:
+        run = start_run(deployment)
+        until(lambda: state_of(run) in ENDED, seconds=seconds, what="the run ends")
+    except (AssertionError, OSError, ValueError) as err:
+        return f"not at all ({type(err).__name__})"
+    return state_of(run)

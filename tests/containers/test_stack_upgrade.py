@@ -1,0 +1,102 @@
+"""The databases of one release back: MLflow and Prefect bring them to the schema of today and lose nothing."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stack import ROOT, ask, compose, post
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
+]
+
+# The minor release before the one that our images hold; by `make requirements` they move on together.
+BEFORE = {"mlflow": "mlflow==3.16.1 mlflow-skinny==3.16.1 mlflow-tracing==3.16.1", "prefect": "prefect==3.7.8"}
+MLFLOW = "http://127.0.0.1:5000/api/2.0/mlflow"
+PREFECT = "http://127.0.0.1:4200/api"
+
+
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Both servers as they were one release back, on new volumes."""
+    monkeypatch.setenv("COMPOSE_FILE", "docker-compose.yml")
+    subprocess.run(["bash", "infrastructure/containers/secrets.sh"], cwd=ROOT, check=True)
+    compose("down", "--volumes")
+    compose("build", "s3", "mlflow", "worker", seconds=3000)
+    for name, packages in BEFORE.items():
+        _build_before(name, packages)
+    override = tmp_path / "before.yml"
+    override.write_text(yaml.safe_dump({"services": {name: {"image": f"hazecast-{name}:before"} for name in BEFORE}}))
+    with monkeypatch.context() as patch:
+        patch.setenv("COMPOSE_FILE", os.pathsep.join(["docker-compose.yml", str(override)]))
+        _start()
+    yield
+    compose("down", "--volumes", "--timeout", "20")
+
+
+def _build_before(name: str, packages: str) -> None:
+    """Today's image with the program of then."""
+    dockerfile = (
+        f"FROM hazecast-{name}:dev\nUSER root\n"
+        f"RUN pip --python /opt/venv/bin/python install --quiet --no-cache-dir --no-deps {packages}\n"
+        "USER 10001:10001\n"
+    )
+    built = ["docker", "build", "--quiet", "--tag", f"hazecast-{name}:before", "-"]
+    subprocess.run(built, input=dockerfile, text=True, check=True, timeout=900)
+
+
+def test_databases_of_one_release_back_are_brought_to_today(older: None):
+    trained, flown = _record_in_mlflow(), _record_in_prefect()
+    before = {name: _schema(name) for name in BEFORE}
+    _start()
+    after = {name: _schema(name) for name in BEFORE}
+    print(f"schemas: {before} became {after}")
+    assert all(after[name] != before[name] for name in BEFORE)
+
+    found = json.loads(ask(f"{MLFLOW}/runs/get?run_id={trained}")[1])["run"]["data"]
+    assert found["metrics"][0]["value"] == 7.5
+    assert found["params"] == [{"key": "rounds", "value": "300"}]
+    champion = json.loads(ask(f"{MLFLOW}/registered-models/alias?name=town&alias=champion")[1])["model_version"]
+    assert champion["run_id"] == trained
+    assert json.loads(ask(f"{PREFECT}/flow_runs/{flown}")[1])["state"]["type"] == "COMPLETED"
+    # What is recorded from here on has its place as well.
+    assert _record_in_mlflow(model="city") != trained
+    assert _record_in_prefect() != flown
+
+
+def _start() -> None:
+    compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "600", "postgres", "s3", *BEFORE, seconds=700)
+
+
+def _schema(database: str) -> str:
+    """The version of the schema, as both programs write it down."""
+    query = "select version_num from alembic_version"
+    return compose("exec", "-T", "postgres", "psql", "-U", "postgres", "-d", database, "-Atc", query).strip()
+
+
+def _record_in_mlflow(model: str = "town") -> str:
+    """A run with a metric and a parameter, and a version of `model` that is champion; the run's id."""
+    experiment = post(f"{MLFLOW}/experiments/create", {"name": f"training-{model}"})["experiment_id"]
+    created = post(f"{MLFLOW}/runs/create", {"experiment_id": experiment, "start_time": 1})
+    run = str(created["run"]["info"]["run_id"])
+    post(f"{MLFLOW}/runs/log-metric", {"run_id": run, "key": "mae", "value": 7.5, "timestamp": 1})
+    post(f"{MLFLOW}/runs/log-parameter", {"run_id": run, "key": "rounds", "value": "300"})
+    post(f"{MLFLOW}/registered-models/create", {"name": model})
+    source = f"mlflow-artifacts:/{experiment}/{run}/artifacts/model"
+    post(f"{MLFLOW}/model-versions/create", {"name": model, "source": source, "run_id": run})
+    post(f"{MLFLOW}/registered-models/alias", {"name": model, "alias": "champion", "version": "1"})
+    return run
+
+
+def _record_in_prefect() -> str:
+    """A run of a flow that ended well; its id."""
+    flow: dict[str, Any] = post(f"{PREFECT}/flows/", {"name": "training"})
+    run = str(post(f"{PREFECT}/flow_runs/", {"flow_id": flow["id"], "state": {"type": "PENDING"}})["id"])
+    post(f"{PREFECT}/flow_runs/{run}/set_state", {"state": {"type": "COMPLETED"}, "force": True})
+    return run
