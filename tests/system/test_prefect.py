@@ -93,8 +93,14 @@ class Stack:
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """What the server answers; asked again while its database is busy, as Prefect's own client does."""
-        answer = eventually(lambda: not_busy(self.api.request(method, path, **more)), what=f"an answer of {path}")
+        answer = eventually(lambda: self._unless_busy(method, path, **more), what=f"an answer of {path}")
         return answer.raise_for_status().json()
+
+    def _unless_busy(self, method: str, path: str, **more: Any) -> httpx.Response | None:
+        with suppress(httpx.TimeoutException):
+            answer = self.api.request(method, path, **more)
+            return None if answer.status_code == BUSY else answer
+        return None
 
     def deployment(self, name: str) -> dict[str, Any]:
         return self.ask("GET", f"/deployments/name/{name}")
@@ -118,15 +124,11 @@ class Stack:
 
     def queue_depth(self) -> dict[str, Any]:
         command = [sys.executable, "-m", "hazecast.cli", "queue-depth"]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300, check=True)
         return json.loads(done.stdout)
 
     def trainings(self) -> int:
         return self.store.read(Runs).filter(step="train", outcome="ok").height
-
-
-def not_busy(answer: httpx.Response) -> httpx.Response | None:
-    return None if answer.status_code == BUSY else answer
 
 
 def answers(address: str) -> bool:
