@@ -82,6 +82,8 @@ def test_stations_say_what_they_have(client):
     assert stations[HARBOUR]["simulated"] is True
     assert stations[DONGSI]["simulated"] is False
     assert stations[DONGSI]["latitude"] is None
+    assert stations[DONGSI]["attribution"] == "Somebody, CC BY 4.0"
+    assert stations[DONGSI]["licence"] == "CC BY 4.0"
     assert stations[small_store.EMPTY]["pollutants"] == []
 
 

@@ -55,6 +55,17 @@ def first_is_null(variable: str) -> Break:
     return lambda server: server.breaks(Altered(lambda body: first.sub(begins + b"null", body, count=1)), when=hourly)
 
 
+def with_nan(body: bytes) -> bytes:
+    """The last list begins with a NaN, which JSON does not know."""
+    head, _, tail = body.rpartition(b"[")
+    return head + b"[NaN," + tail.partition(b",")[2]
+
+
+def emptied(body: bytes) -> bytes:
+    """Every list is empty."""
+    return re.sub(rb"\[[^\[\]]*\]", b"[]", body)
+
+
 SPECIFIC: dict[str, Break] = {
     "HTTP 400 with a reason": instead(refused("No data is available for this location")),
     "HTTP 429, minutely limit": instead(limited("minute"), times=1),
@@ -65,6 +76,8 @@ SPECIFIC: dict[str, Break] = {
     "HTTP 200 with an error": instead(refused("Unexpected error", status=200)),
     "HTTP 200, an error in mid-stream": lambda server: server.breaks(broken_in_midstream(), when=hourly),
     "arrays of unequal length": lambda server: server.breaks(unequal(), when=hourly),
+    "empty lists": lambda server: server.breaks(Altered(emptied), when=hourly),
+    "NaN among the values": lambda server: server.breaks(Altered(with_nan), when=hourly),
     "the newest run is not told": lambda server: server.breaks(Instead(Reply.of_json({})), when=meta),
 }
 

@@ -166,6 +166,8 @@ def _read_place(place: Any, station_id: str, variables: Mapping[str, str]) -> pl
         lengths = {name: len(values) for name, values in columns.items()}
     except (KeyError, TypeError) as err:
         raise BrokenAnswer(f"has no {err}: {str(place)[:100]}") from err
+    if not lengths["time"]:
+        raise BrokenAnswer("has no hours at all")
     odd = [f"{name} has {length}" for name, length in lengths.items() if length != lengths["time"]]
     if odd:
         raise BrokenAnswer(f"arrays of unequal length: {odd[0]} values for {lengths['time']} times")

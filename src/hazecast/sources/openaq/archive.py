@@ -71,7 +71,7 @@ def _read_day(answer: Answer) -> pl.DataFrame:
         parameter="parameter",
         units="units",
         ends_at=ends_at,
-        value="value",
+        value=pl.col("value").fill_nan(None),
     )
 
 
