@@ -111,7 +111,7 @@ async def ask_steadily(client: httpx.AsyncClient, seen: Seen, *, until: float, g
     due = time.monotonic()
     for path, headers in questions():
         due += gap_seconds
-        if due > until:
+        if max(due, time.monotonic()) > until:
             return
         await asyncio.sleep(due - time.monotonic())
         await ask_once(client, seen, path, headers)
