@@ -27,8 +27,8 @@ HEAD = "| failure | requests | waited | stored | seen |\n|---|---|---|---|---|"
 
 def section(provider: Provider, folder: Path) -> str:
     lines = [f"## {provider.title}", "", HEAD]
-    for number, (failure, break_) in enumerate(provider.failures.items()):
-        found = outcome(provider, break_, folder / str(number))
+    for number, failure in enumerate(provider.failures):
+        found = outcome(provider, failure, folder / str(number))
         seen = found.seen.replace("|", "\\|")
         lines.append(f"| {failure} | {found.requests} | {found.waited_seconds} s | {found.stored} | {seen} |")
     return "\n".join(lines)
