@@ -101,7 +101,11 @@ def _whole(name: str) -> None:
         log = Path(folder) / "aws.log"
         with emulator(log) as address:
             terraform = Terraform(Path(folder) / "terraform", environment(address))
-            live(terraform, _choices(name, address), is_protected=name != "staging")
+            try:
+                live(terraform, _choices(name, address), is_protected=name != "staging")
+            except SystemExit:
+                print("\n".join(line for line in log.read_text().splitlines() if "Error" in line or '" 500 ' in line))
+                raise
         missing = [line for line in log.read_text().splitlines() if line.startswith("MISSING")]
     print(f"\n== {name}: applied, second plan empty, destroyed; actions not emulated: {missing or 'none'}")
 

@@ -7,6 +7,7 @@ would accept the plan (docs/aws/cloud.md says what only a real account can show)
 import json
 import os
 import sys
+from threading import Lock
 
 os.environ |= {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "1", "MOTO_PORT": sys.argv[1]}
 
@@ -32,5 +33,17 @@ def call_action(self: BaseResponse) -> object:
 
 BaseResponse.call_action = call_action  # type: ignore[method-assign, assignment]
 
+
+class OneAtATime:
+    """moto's backends are plain dictionaries: two threads in them can lose an answer, and its repetition is refused."""
+
+    def __init__(self) -> None:
+        self._app, self._lock = DomainDispatcherApplication(create_backend_app), Lock()
+
+    def __call__(self, *request: object) -> object:
+        with self._lock:
+            return self._app(*request)
+
+
 if __name__ == "__main__":
-    run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=True)
+    run_simple("127.0.0.1", int(sys.argv[1]), OneAtATime(), threaded=True)
