@@ -1,9 +1,14 @@
 """What can be checked of the container stack without an engine."""
 
+import ast
 import json
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -57,6 +62,46 @@ def test_build_arguments_name_no_place(dockerfile: str):
 def test_every_requirement_has_hashes(path: Path):
     entries = re.split(r"\n(?=\S)", path.read_text().strip())
     assert all(re.match(r"[\w.-]+(\[\w+\])?==\S+", entry) and "--hash=sha256:" in entry for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "folders", "without"),
+    [
+        ("api.txt", ["src/hazecast"], ["dashboard"]),
+        ("prefect.txt", ["src/hazecast", "flows"], ["dashboard"]),
+        ("dashboard.txt", ["src/hazecast/dashboard", "src/hazecast/air"], []),
+    ],
+)
+def test_images_hold_what_their_code_imports(requirements: str, folders: list[str], without: list[str]):
+    text = (INFRA / "containers/requirements" / requirements).read_text()
+    held = {_normal(name) for name in re.findall(r"^([\w.-]+)(?:\[\w+\])?==", text, re.MULTILINE)}
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if not {*path.parts} & {*without}]
+    providers = _providers()
+    for module in sorted(set().union(*map(_imported, files)) - sys.stdlib_module_names):
+        distributions = {_normal(name) for name in providers.get(module, [])} - {"hazecast"}
+        assert not distributions or distributions & held, f"{module} is not in {requirements}"
+
+
+@cache
+def _providers() -> Mapping[str, list[str]]:
+    """Which distributions bring a module; slow to ask."""
+    return packages_distributions()
+
+
+@cache
+def _imported(path: Path) -> set[str]:
+    """Top-level modules that a file imports as soon as it is imported itself."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_images_agree_on_versions():
