@@ -153,7 +153,7 @@ def test_the_account_says_when_each_trouble_was_noticed_who_was_told_and_what_us
     assert "cannot be reached" in outage.noticed.words
     assert outage.noticed.after_hours <= 6
     assert "pipeline, collect" in outage.told.words
-    assert outage.done[-1] == "1 forecasts made from what was stored"
+    assert "1 forecasts made from what was stored" in outage.done
     assert "data up to 12 h old" in outage.seen
     assert failing.noticed.words.startswith(f"silent of {HARBOUR} no2")
     assert failing.noticed.after_hours <= 24
@@ -162,7 +162,7 @@ def test_the_account_says_when_each_trouble_was_noticed_who_was_told_and_what_us
     assert "the step check failed" in poisoned.noticed.words
     assert "pipeline, check" in poisoned.told.words
     assert any(line.startswith("1 prediction runs stopped") for line in poisoned.done)
-    assert poisoned.done[-1] == "the champion changed 0 times meanwhile"
+    assert "the champion changed 0 times meanwhile" in poisoned.done
 
 
 def test_the_ledger_finds_nothing_lost_repeated_or_altered(driven):
@@ -174,9 +174,8 @@ def test_the_ledger_finds_nothing_lost_repeated_or_altered(driven):
 def test_the_ledger_notices_a_loss_and_an_alteration(driven, tmp_path: Path):
     parts, _, drove = driven
     less = Store(str(tmp_path / "less"))
-    less.append(
-        Observations, parts.store.read(Observations).with_row_index().filter(pl.col("index") != 5).drop("index")
-    )
+    lost = (pl.col("station_id") == HARBOUR) & (pl.col("pollutant") == "pm25") & (pl.col("observed_at") == START)
+    less.append(Observations, parts.store.read(Observations, ~lost))
     archive = parts.store.read(Forecasts)
     one = (pl.col("issued_at") == START) & (pl.col("lead_hours") == 3)
     less.append(Forecasts, archive.with_columns(mean=pl.when(one).then(pl.col("mean") + 1).otherwise("mean")))

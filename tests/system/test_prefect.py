@@ -167,6 +167,7 @@ def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
         running.await_worker()
         yield running
     finally:
+        running.api.close()
         for process in (running.worker, running.server):
             with suppress(ProcessLookupError):
                 process.kill()
