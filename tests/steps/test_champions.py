@@ -1,5 +1,6 @@
 """Promotion and rollback from end to end: a model made worse, a better one, and what the next prediction is made of."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +19,12 @@ from .conftest import END
 
 
 @pytest.fixture(scope="module")
-def parts(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Wiring:
+def parts(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wiring]:
     home = tmp_path_factory.mktemp("home")
-    return Wiring(Settings(home=home, source="files", data=dataset, validation_days=14))
+    with pytest.MonkeyPatch.context() as patch:
+        # MLflow leaves the address of any registry opened before in this process there.
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield Wiring(Settings(home=home, source="files", data=dataset, validation_days=14))
 
 
 @pytest.fixture(scope="module")
