@@ -145,7 +145,7 @@ def test_choosing_changes_the_page_and_its_address(servers, tab):
     tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
     tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click()
     tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
-    tab.get_by_text("How good is it? Not known").wait_for()  # the last to change: the page is complete
+    tab.locator("[data-test-script-state=notRunning]").wait_for()  # the page is complete
     assert "pollutant=no2" in tab.url
     tab.get_by_text("Table of what is shown").click()
     with tab.expect_download() as download:

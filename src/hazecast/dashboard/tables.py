@@ -26,7 +26,10 @@ def show_table(visit: Visit, table: pl.DataFrame, *, name: str) -> None:
     st.dataframe(table.rename(heads), hide_index=True, placeholder="")
     parts = ["hazecast", *(["simulated"] if visit.simulated else []), name]
     file_name = "_".join(parts).replace("/", "-") + ".csv"
-    st.download_button(words.say("table.download"), table.write_csv(), file_name, "text/csv", key=f"download_{name}")
+    # A download is no reason to run the page again: a run begun by the click can drop the file it asks for.
+    st.download_button(
+        words.say("table.download"), table.write_csv(), file_name, "text/csv", key=f"download_{name}", on_click="ignore"
+    )
 
 
 def _written(value: object) -> object:
