@@ -18,7 +18,7 @@ run: $(VENV)/.installed  ## Full pipeline once, then MLflow, API and dashboard (
 	@$(BIN)/hazecast up $(ARGS)
 
 test: $(VENV)/.installed-dev  ## All tests, network off (ARGS="-k store" chooses)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-dev  ## Format, lint, types and floors, as in CI
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import structlog
 from hypothesis import settings
 
 from small_nets import shrink
@@ -26,6 +27,13 @@ def train_small_nets() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch.setattr)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_to_no_closed_stream() -> Iterator[None]:
+    """What a command of one test configured must not outlive the stream it was given."""
+    yield
+    structlog.reset_defaults()
 
 
 def free_port() -> int:
