@@ -60,7 +60,7 @@ container-check: $(VENV)/.installed  ## Look over Dockerfiles, compose files and
 engine-test: $(VENV)/.installed-dev  ## Build the images, run the stack, kill its parts; needs a container engine and root
 	@docker info >/dev/null 2>&1 || { echo "no container engine answers here: start one and run it again"; exit 1; }
 	@[ "$$(id -u)" = 0 ] || { echo "the test kills processes of containers and mounts disks: run it as root"; exit 1; }
-	HAZECAST_ENGINE_TEST=1 HAZECAST_LIGHT_TRAINING=true $(BIN)/python -m pytest -v --timeout=3600 tests/containers $(ARGS)
+	HAZECAST_ENGINE_TEST=1 HAZECAST_LIGHT_TRAINING=true $(BIN)/python -m pytest -v -rP --timeout=3600 tests/containers $(ARGS)
 
 requirements: $(VENV)/.installed-dev  ## Choose versions anew and pin them by hash
 	$(BIN)/python -m pip install --quiet uv
