@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -36,7 +37,9 @@ def stack(disks: dict[str, SmallDisk]) -> Iterator[list[str]]:
     compose("down", "--volumes")
     names = services()
     try:
+        began = time.monotonic()
         compose("up", "--detach", "--wait", "--wait-timeout", "900", *names, seconds=1000)
+        print(f"{len(names)} services healthy {time.monotonic() - began:.0f} s after `up`")
         yield names
     finally:
         compose("down", "--volumes", "--timeout", "20")

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -98,7 +98,8 @@ def test_no_secret_shows_from_outside(stack: list[str]):
 
 
 def test_the_first_forecast_comes_by_itself(stack: list[str]):
-    until(lambda: ask("http://127.0.0.1:8000/api/v1/ready")[0] == 200, seconds=1800, what="first forecast")
+    took = until(lambda: ask(f"{API}/ready")[0] == 200, seconds=1800, what="first forecast")
+    print(f"first forecast {took:.0f} s after all were healthy and looked at")
     stations = api("stations")["stations"]
     forecast = api(f"stations/{quote(stations[0]['station_id'], safe='')}/forecast")
     assert len(forecast["hours"]) == 72
@@ -169,6 +170,7 @@ def test_a_backup_survives_the_loss_of_every_volume(stack: list[str], disks: dic
     script, folder = "infrastructure/containers/backup.sh", tmp_path / "saved"
     before = stored()
     subprocess.run(["bash", script, "save", folder], cwd=ROOT, check=True, timeout=600)
+    began = monotonic()
     compose("down", "--volumes", "--timeout", "20")
     for disk in disks.values():
         disk.format()
@@ -176,6 +178,7 @@ def test_a_backup_survives_the_loss_of_every_volume(stack: list[str], disks: dic
     compose("create", *stack)
     subprocess.run(["bash", script, "load", folder], cwd=ROOT, check=True, timeout=900)
     until(lambda: ask(f"{API}/ready")[0] == 200, seconds=600, what="ready after restore")
+    print(f"{before} back {monotonic() - began:.0f} s after the volumes were destroyed")
     assert stored() == before
     compose("up", "--detach", "--wait", *stack)
 
