@@ -55,7 +55,7 @@ def test_formats_are_kept_apart(client):
     csv = client.get(FORECAST, headers={"Accept": "text/csv"})
     assert client.get(FORECAST).headers["content-type"] == "application/json"
     assert client.get(FORECAST, headers={"Accept": "text/csv"}).content == csv.content
-    assert csv.headers["vary"].startswith("Accept, Accept-Encoding")
+    assert csv.headers["vary"].startswith("Accept, Accept-Encoding, Origin")
 
 
 def test_only_what_gains_is_compressed(client):

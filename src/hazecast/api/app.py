@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.middleware.cors import CORSMiddleware
 
 import hazecast
 from hazecast.api.access import Access
+from hazecast.api.cors import Cors
 from hazecast.api.delivery import Delivery
 from hazecast.api.models import Models
 from hazecast.api.problems import Defects, answer_errors
@@ -76,6 +76,8 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # Requests are counted, timed and logged by `Requests`; looking for other listeners costs more than that.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     service = Service(
         store=store,
@@ -107,7 +109,7 @@ def _surround(app: FastAPI, service: Service, options: Options) -> None:
     if options.keys_file is not None:
         app.add_middleware(Access, keys_file=options.keys_file)
     app.add_middleware(
-        CORSMiddleware,
+        Cors,
         allow_origins=options.cors_origins,
         allow_methods=("GET", "POST"),
         allow_headers=("*",),

@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazecast.api import reader
@@ -21,12 +20,14 @@ NOT_KEPT = ("/api/v1/health", "/api/v1/ready", "/api/v1/status", "/api/v1/models
 MOST_KEPT_BYTES = 64_000_000
 SMALLEST_TO_COMPRESS = 1000
 GZIP_LEVEL = 5
+OF_DELIVERY = (b"accept", b"accept-encoding", b"if-none-match")
 COMPRESSIBLE = (b"json", b"csv", b"text", b"geo")
 # What a clock changes in an answer does not make it another one.
 CLOCKED = re.compile(rb'"(now|data_age_hours|forecast_age_hours)":[^,}]*')
 
 RawHeaders = list[tuple[bytes, bytes]]
 Key = tuple[str, bytes, bytes]
+Asked = dict[bytes, bytes]
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ class Delivery:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD"):
             made = await self._make(scope, receive)
             await _send(send, made.status, made.headers, made.body)
             return
+        headers = _asked(scope)
         await self._refresh()
         made = await self._find(scope, receive, headers)
         scope["state"]["route"] = made.route
@@ -120,8 +121,8 @@ class Delivery:
             self._generation, self._n_bytes = generation, 0
             self._kept.clear()
 
-    async def _find(self, scope: Scope, receive: Receive, headers: Headers) -> Made:
-        key = scope["path"], scope["query_string"], headers.get("accept", "").encode()
+    async def _find(self, scope: Scope, receive: Receive, headers: Asked) -> Made:
+        key = scope["path"], scope["query_string"], headers.get(b"accept", b"")
         made = self._kept.get(key)
         if made is not None:
             return made
@@ -152,7 +153,7 @@ class Delivery:
         await self.app(scope, receive, collect)
         route = getattr(scope.get("route"), "path", "none")
         scope["state"]["route"] = route
-        headers = [*start["headers"], (b"vary", b"Accept, Accept-Encoding"), self._cache_control(scope, start)]
+        headers = [*start["headers"], (b"vary", b"Accept, Accept-Encoding, Origin"), self._cache_control(scope, start)]
         return Made(start["status"], headers, b"".join(parts), route)
 
     def _cache_control(self, scope: Scope, start: Message) -> tuple[bytes, bytes]:
@@ -160,24 +161,33 @@ class Delivery:
         value = f"{self._audience}, max-age={self._keep_seconds(self._clock())}" if kept else "no-store"
         return b"cache-control", value.encode()
 
-    async def _deliver(self, made: Made, headers: Headers, send: Send, *, with_body: bool) -> None:
+    async def _deliver(self, made: Made, headers: Asked, send: Send, *, with_body: bool) -> None:
         if made.status != OK:
             await _send(send, made.status, made.headers, made.body if with_body else b"")
-        elif _matches(headers.get("if-none-match"), made.etag.decode()):
+        elif _matches(headers.get(b"if-none-match"), made.etag):
             bodiless = [pair for pair in made.named if not pair[0].startswith(b"content-")]
             await _send(send, NOT_MODIFIED, bodiless, b"")
         else:
-            is_small = not made.is_compressible or "gzip" not in headers.get("accept-encoding", "")
+            is_small = not made.is_compressible or b"gzip" not in headers.get(b"accept-encoding", b"")
             named, body = (made.named, made.body) if is_small else made.compressed
             await _send(send, OK, named, body if with_body else b"")
 
 
-def _matches(asked: str | None, etag: str) -> bool:
+def _asked(scope: Scope) -> Asked:
+    """What the client said of the answer it wants; several lines of one header are one list (RFC 9110, 5.3)."""
+    headers: Asked = {}
+    for name, value in scope["headers"]:
+        if name in OF_DELIVERY:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
+
+
+def _matches(asked: bytes | None, etag: bytes) -> bool:
     """Weak comparison (RFC 9110, 13.1.2)."""
     if asked is None:
         return False
-    return asked.strip() == "*" or etag.removeprefix("W/") in (
-        one.strip().removeprefix("W/") for one in asked.split(",")
+    return asked.strip() == b"*" or etag.removeprefix(b"W/") in (
+        one.strip().removeprefix(b"W/") for one in asked.split(b",")
     )
 
 

@@ -1,8 +1,8 @@
 """Every request gets an id, a line in the access log and a place in the metrics."""
 
 import re
+import secrets
 import time
-import uuid
 
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
@@ -11,8 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SANE_ID = re.compile(rb"[\w.:-]{1,128}")
 _HEADER = b"x-request-id"
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0)
-
-log = structlog.get_logger("hazecast.api.access")
 
 
 class Requests:
@@ -35,6 +33,9 @@ class Requests:
             buckets=_BUCKETS,
             registry=registry,
         )
+        # Looked up and bound once: both are asked for at every request.
+        self._children: dict[tuple[str, str, int], Histogram] = {}
+        self._log = structlog.get_logger("hazecast.api.access").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
         if scope["type"] != "http":
@@ -60,8 +61,8 @@ class Requests:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
         method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "OPTIONS") else "other"
-        self._seconds.labels(method, state.get("route", "none"), str(status)).observe(seconds)
-        log.info(
+        self._child(method, state.get("route", "none"), status).observe(seconds)
+        self._log.info(
             "request",
             method=scope["method"],
             path=scope["path"],
@@ -72,9 +73,15 @@ class Requests:
             key=state.get("key"),
         )
 
+    def _child(self, method: str, route: str, status: int) -> Histogram:
+        child = self._children.get((method, route, status))
+        if child is None:
+            child = self._children[method, route, status] = self._seconds.labels(method, route, str(status))
+        return child
+
 
 def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == _HEADER and SANE_ID.fullmatch(value):
             return bytes(value)
-    return uuid.uuid4().hex.encode()
+    return secrets.token_hex(16).encode()
