@@ -235,10 +235,18 @@ async def compare(asked: argparse.Namespace, port: int) -> None:
         ("bare Starlette", port + 1, get(FORECAST)),
         ("mlflow models serve", port + 2, post(INVOCATIONS, question)),
     )
+    turns: dict[str, list[Result]] = {name: [] for name, _, _ in servers}
     for turn in range(1, asked.rounds + 1):
         for name, at, request in servers:
             found = await load(f"{name} {turn}", at, request, seconds=asked.seconds, clients=asked.clients)
+            turns[name].append(found)
             print(found, flush=True)
+    print(f"\nhazecast beside them, median of {asked.rounds} turns (each turn beside its neighbours in time):")
+    for name in ("bare Starlette", "mlflow models serve"):
+        pairs = list(zip(turns["hazecast"], turns[name], strict=True))
+        rate = statistics.median(one.per_second / other.per_second for one, other in pairs)
+        slowest = statistics.median(one.p99_ms / other.p99_ms for one, other in pairs)
+        print(f"- {name}: {rate:.2f} times its throughput, {slowest:.2f} times its p99")
 
 
 async def compare_predictions(asked: argparse.Namespace, port: int, home: str) -> None:
@@ -253,6 +261,7 @@ async def compare_predictions(asked: argparse.Namespace, port: int, home: str) -
     )
     bare_ms = float(called.stdout)
     print(f"\nPOST /predict: p50 {found.p50_ms:.0f} ms, {found.n_failed} failed; the bare model call {bare_ms:.0f} ms")
+    print(f"- {found.p50_ms / bare_ms:.2f} times the bare model call")
 
 
 async def main(asked: argparse.Namespace, home: str) -> None:
