@@ -1,5 +1,6 @@
 """The measures of drift by hand and by their laws, and what the decision to retrain rests on."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,7 +12,9 @@ from hypothesis.extra.numpy import arrays
 
 from hazecast.errors import ContractError
 from hazecast.monitoring import Finding, as_health, decide, drift, worst
-from hazecast.monitoring.drift import ks, psi, reference_windows, wasserstein
+from hazecast.monitoring.drift import drift_findings, ks, psi, reference_windows, wasserstein
+from hazecast.monitoring.equal_weather import WEATHER
+from hazecast.sources.simulated import SimulatedSource
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SAMPLE = arrays(np.float64, st.integers(50, 200), elements=st.floats(0, 100))
@@ -79,6 +82,47 @@ def test_a_change_of_level_is_drift_and_says_how_much():
     (found,) = drift(changed, now=NOW).to_dicts()
     assert found["verdict"] in ("warning", "critical")
     assert "median 3." in found["reason"] or "median 2.9" in found["reason"]
+
+
+@pytest.fixture(scope="module")
+def city() -> pl.DataFrame:
+    """Fourteen months of four simulated stations and their weather."""
+    source = SimulatedSource(n_stations=4, pollutants=("pm25", "no2"))
+    span = {"since": NOW - timedelta(days=430), "until": NOW}
+    observed = source.fetch_observations(**span).select(
+        "station_id", variable="pollutant", at="observed_at", value="concentration_ugm3"
+    )
+    weather = source.fetch_weather(**span).unpivot(WEATHER, index=["station_id", "valid_at"])
+    return pl.concat([observed, weather.select("station_id", "variable", at="valid_at", value="value")])
+
+
+def dirtier(city: pl.DataFrame, factor: float, *, days: int) -> pl.DataFrame:
+    is_air = pl.col("variable").is_in(["pm25", "no2"]) & (pl.col("at") >= NOW - timedelta(days=days))
+    return city.with_columns(pl.when(is_air).then(pl.col("value") * factor).otherwise("value").alias("value"))
+
+
+@pytest.mark.parametrize(("pollutant", "factor"), [("pm25", 1.7), ("no2", 1.7), ("no2", 1 / 1.7)])
+def test_a_change_that_weather_hides_is_seen_at_equal_weather(city: pl.DataFrame, pollutant: str, factor: float):
+    (found,) = drift_findings(drift(dirtier(city, factor, days=28), now=NOW), [pollutant])
+    assert found.verdict == "warning"
+    assert found.value == 1.0
+
+
+def test_weeks_that_are_only_weather_are_no_change(city: pl.DataFrame):
+    for days_ago in (0, 10, 20):
+        now = NOW - timedelta(days=days_ago)
+        found = drift_findings(drift(city.filter(pl.col("at") < now), now=now), ["pm25", "no2"])
+        assert {finding.verdict for finding in found} == {"ok"}
+
+
+def test_the_ratio_at_equal_weather_is_that_of_the_change(city: pl.DataFrame):
+    changed = drift(dirtier(city, 2.0, days=28), now=NOW).filter(pl.col("variable") == "no2")
+    quiet = drift(city, now=NOW).filter(pl.col("variable") == "no2")
+    ratios = [
+        np.array([float(re.search(r"([\d.]+) times it at equal weather", reason)[1]) for reason in found["reason"]])
+        for found in (changed.sort("station_id"), quiet.sort("station_id"))
+    ]
+    assert ratios[0] / ratios[1] == pytest.approx(np.full(4, 2.0), rel=0.1)
 
 
 def test_no_earlier_year_is_unknown():

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.air.verdicts import Drift
+from hazecast.monitoring.equal_weather import WEATHER, Shift, shift_at_equal_weather
 from hazecast.monitoring.findings import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -37,10 +39,11 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     """Compare the last 28 days of each series with the same season of up to three earlier years.
 
     A series has drifted when its index is above 0.25 and above twice the largest index that any 28 days of the
-    reference show against the rest of it: weather alone makes weeks differ.
+    reference show against the rest of it: weather alone makes weeks differ. A pollutant has also drifted when its
+    level changed at equal weather (`equal_weather`), where the weather of its station is known.
 
     Args:
-        levels: station_id, variable, at (UTC), value: trusted, hourly.
+        levels: station_id, variable, at (UTC), value: trusted, hourly; pollutants and weather.
         now: UTC.
 
     Returns:
@@ -52,10 +55,13 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     recent = levels.filter(pl.col("at") >= now - timedelta(days=RECENT_DAYS), pl.col("at") < now)
     earlier = levels.filter(pl.any_horizontal(pl.col("at").is_between(*span, closed="left") for span in spans))
     parts = dict(iter(earlier.sort("at").group_by("station_id", "variable")))
+    weather = _weather_of(levels)
     rows = []
     for key, mine in recent.sort("at").group_by("station_id", "variable", maintain_order=True):
         before = parts.get(key, earlier.clear())
-        rows.append({"station_id": key[0], "variable": key[1], **_compare(mine, before)})
+        station_id, variable = key
+        aside = weather.get((station_id,)) if variable not in WEATHER_VARIABLES else None
+        rows.append({"station_id": station_id, "variable": variable, **_compare(mine, before, aside)})
     schema = {name: kind for name, kind in Drift.create_empty().schema.items() if name != "checked_at"}
     return pl.DataFrame(rows, schema=schema)
 
@@ -103,7 +109,14 @@ def wasserstein(recent: Floats, reference: Floats) -> float:
     return float(gaps.mean() / max(reference.std(), 1e-9))
 
 
-def _compare(recent: pl.DataFrame, reference: pl.DataFrame) -> dict[str, object]:
+def _weather_of(levels: pl.DataFrame) -> dict[tuple[object, ...], pl.DataFrame]:
+    """Hourly weather of each station, a column per variable."""
+    wanted = levels.filter(pl.col("variable").is_in(WEATHER))
+    wide = wanted.pivot("variable", index=["station_id", "at"], values="value", aggregate_function="first")
+    return dict(iter(wide.group_by("station_id")))
+
+
+def _compare(recent: pl.DataFrame, reference: pl.DataFrame, weather: pl.DataFrame | None) -> dict[str, object]:
     mine, before = recent["value"].to_numpy(), reference["value"].to_numpy()
     counts = {"n": len(mine), "n_reference": len(before)}
     n_enough = 24 * RECENT_DAYS * _MIN_RECENT_SHARE
@@ -117,8 +130,16 @@ def _compare(recent: pl.DataFrame, reference: pl.DataFrame) -> dict[str, object]
     reason = (
         f"stability index {index:.2f}, up to {usual:.2f} is usual; median {ratio:.2f} times that of the season before"
     )
+    shift = None if weather is None else shift_at_equal_weather(recent, reference, weather)
+    if shift is not None:
+        verdict = "warning" if verdict == "ok" and shift.is_unusual else verdict
+        reason += f"; {_in_words(shift)}"
     measures = {"psi": index, "usual_psi": usual, "ks": ks(mine, before), "wasserstein": wasserstein(mine, before)}
     return {**counts, **measures, "verdict": verdict, "reason": reason}
+
+
+def _in_words(shift: Shift) -> str:
+    return f"{shift.ratio:.2f} times it at equal weather, up to {shift.usual_ratio:.2f} is usual"
 
 
 def _usual_psi(reference: pl.DataFrame) -> float:
