@@ -103,6 +103,7 @@ def test_the_next_issue_is_by_the_schedules_own_clock(zone, now, due):
 def test_pages_elsewhere_may_read(make, filled_store):
     open_to_all = make(filled_store).get(FORECAST, headers={"Origin": "https://example.org"})
     assert open_to_all.headers["access-control-allow-origin"] == "*"
+    assert open_to_all.headers["vary"] == make(filled_store).get(FORECAST).headers["vary"]  # Origin, and once
     assert "ETag" in open_to_all.headers["access-control-expose-headers"]
     chosen = make(filled_store, cors_origins=("https://city.example",))
     assert "access-control-allow-origin" not in chosen.get(FORECAST, headers={"Origin": "https://example.org"}).headers

@@ -153,7 +153,7 @@ class Delivery:
         await self.app(scope, receive, collect)
         route = getattr(scope.get("route"), "path", "none")
         scope["state"]["route"] = route
-        headers = [*start["headers"], (b"vary", b"Accept, Accept-Encoding, Origin"), self._cache_control(scope, start)]
+        headers = [*start["headers"], (b"vary", b"Accept, Accept-Encoding"), self._cache_control(scope, start)]
         return Made(start["status"], headers, b"".join(parts), route)
 
     def _cache_control(self, scope: Scope, start: Message) -> tuple[bytes, bytes]:
