@@ -9,7 +9,7 @@ import polars as pl
 
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.air.verdicts import Drift
-from hazecast.monitoring.equal_weather import WEATHER, Shift, shift_at_equal_weather
+from hazecast.monitoring.equal_weather import WEATHER, Shift, explaining, shift_at_equal_weather
 from hazecast.monitoring.findings import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -55,13 +55,13 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     recent = levels.filter(pl.col("at") >= now - timedelta(days=RECENT_DAYS), pl.col("at") < now)
     earlier = levels.filter(pl.any_horizontal(pl.col("at").is_between(*span, closed="left") for span in spans))
     parts = dict(iter(earlier.sort("at").group_by("station_id", "variable")))
-    weather = _weather_of(levels)
+    explained = _explained(levels)
     rows = []
     for key, mine in recent.sort("at").group_by("station_id", "variable", maintain_order=True):
         before = parts.get(key, earlier.clear())
         station_id, variable = key
-        aside = weather.get((station_id,)) if variable not in WEATHER_VARIABLES else None
-        rows.append({"station_id": station_id, "variable": variable, **_compare(mine, before, aside)})
+        known = explained.get((station_id,)) if variable not in WEATHER_VARIABLES else None
+        rows.append({"station_id": station_id, "variable": variable, **_compare(mine, before, known)})
     schema = {name: kind for name, kind in Drift.create_empty().schema.items() if name != "checked_at"}
     return pl.DataFrame(rows, schema=schema)
 
@@ -109,14 +109,16 @@ def wasserstein(recent: Floats, reference: Floats) -> float:
     return float(gaps.mean() / max(reference.std(), 1e-9))
 
 
-def _weather_of(levels: pl.DataFrame) -> dict[tuple[object, ...], pl.DataFrame]:
-    """Hourly weather of each station, a column per variable."""
+def _explained(levels: pl.DataFrame) -> dict[tuple[object, ...], pl.DataFrame]:
+    """What may explain the levels of each station, once for all its pollutants; empty where a variable is unknown."""
     wanted = levels.filter(pl.col("variable").is_in(WEATHER))
     wide = wanted.pivot("variable", index=["station_id", "at"], values="value", aggregate_function="first")
-    return dict(iter(wide.group_by("station_id")))
+    if not set(WEATHER) <= set(wide.columns):
+        return {}
+    return {station: explaining(weather) for station, weather in wide.group_by("station_id")}
 
 
-def _compare(recent: pl.DataFrame, reference: pl.DataFrame, weather: pl.DataFrame | None) -> dict[str, object]:
+def _compare(recent: pl.DataFrame, reference: pl.DataFrame, explained: pl.DataFrame | None) -> dict[str, object]:
     mine, before = recent["value"].to_numpy(), reference["value"].to_numpy()
     counts = {"n": len(mine), "n_reference": len(before)}
     n_enough = 24 * RECENT_DAYS * _MIN_RECENT_SHARE
@@ -130,7 +132,7 @@ def _compare(recent: pl.DataFrame, reference: pl.DataFrame, weather: pl.DataFram
     reason = (
         f"stability index {index:.2f}, up to {usual:.2f} is usual; median {ratio:.2f} times that of the season before"
     )
-    shift = None if weather is None else shift_at_equal_weather(recent, reference, weather)
+    shift = None if explained is None else shift_at_equal_weather(recent, reference, explained)
     if shift is not None:
         verdict = "warning" if verdict == "ok" and shift.is_unusual else verdict
         reason += f"; {_in_words(shift)}"

@@ -36,7 +36,34 @@ class Shift:
         return max(self.ratio, 1 / self.ratio) > self.usual_ratio
 
 
-def shift_at_equal_weather(recent: pl.DataFrame, reference: pl.DataFrame, weather: pl.DataFrame) -> Shift | None:
+def explaining(weather: pl.DataFrame) -> pl.DataFrame:
+    """What may explain the level of a pollutant: a column each, beside `at`.
+
+    Args:
+        weather: at (UTC) and WEATHER, hourly, of one station.
+    """
+    wind, turn = pl.col("wind_speed_ms").log1p(), pl.col("wind_direction_deg").radians()
+    rain = pl.col("precipitation_mm")
+    day, weekday = 2 * np.pi * pl.col("at").dt.hour() / 24, pl.col("at").dt.weekday()
+    return weather.sort("at").select(
+        "at",
+        wind.alias("wind"),
+        *(wind.rolling_mean_by("at", f"{hours}h").alias(f"wind_{hours}h") for hours in (6, 24, 48)),
+        turn.cos().alias("north"),
+        turn.sin().alias("east"),
+        "temperature_c",
+        (pl.col("temperature_c") ** 2).alias("temperature_squared"),
+        "dew_point_c",
+        "pressure_hpa",
+        rain.log1p().alias("rain"),
+        (24 * rain.rolling_mean_by("at", "24h")).log1p().alias("rain_24h"),
+        *((k * day).cos().alias(f"cos_{k}") for k in (1, 2, 3)),
+        *((k * day).sin().alias(f"sin_{k}") for k in (1, 2, 3)),
+        *(weekday.eq(number).cast(pl.Float64).alias(f"weekday_{number}") for number in (6, 7)),
+    )
+
+
+def shift_at_equal_weather(recent: pl.DataFrame, reference: pl.DataFrame, explained: pl.DataFrame) -> Shift | None:
     """How the level changed beyond what weather, hour and weekday explain; None where too little weather is known.
 
     A ridge regression of the log level, learned on the reference, is taken away from both. The weeks of the reference,
@@ -45,33 +72,30 @@ def shift_at_equal_weather(recent: pl.DataFrame, reference: pl.DataFrame, weathe
     Args:
         recent: at (UTC), value, of one series.
         reference: the same.
-        weather: at (UTC) and WEATHER, hourly, of the same station.
+        explained: `explaining` the weather of the same station.
 
     Source: meteorological normalisation (Grange et al. 2018, doi:10.5194/acp-18-6223-2018), with a linear model.
     """
-    if not set(WEATHER) <= set(weather.columns):
-        return None
-    explained = _explained(weather)
     (before, x), (now, x_now) = (_rows(levels, explained) for levels in (reference, recent))
-    week = (before["at"].dt.epoch("s").to_numpy() / 86_400 // _WEEK).astype(int)
     if len(x_now) < _MIN_WEEK_HOURS or len(x) == 0:
         return None
     centre, spread = x.mean(0), x.std(0) + 1e-9
     x, x_now = (x - centre) / spread, (x_now - centre) / spread
     level = _log(before)
     y, y_now = level - level.mean(), _log(now) - level.mean()
-    strays = _strays(x, y, week)
+    gram, moment = x.T @ x, x.T @ y
+    week = (before["at"].dt.epoch("s").to_numpy() / 86_400 // _WEEK).astype(int)
+    strays = _strays(x, y, week, gram, moment)
     if len(strays) < _MIN_WEEKS:
         return None
     error = float(np.std(strays)) * np.sqrt(_WEEK * 24 / len(y_now) + 1 / len(strays))
     usual = max(np.log(_NOTABLE_RATIO), _STANDARD_ERRORS * error)
-    shift = float((y_now - x_now @ _coefficients(x.T @ x, x.T @ y)).mean())
+    shift = float((y_now - x_now @ _coefficients(gram, moment)).mean())
     return Shift(float(np.exp(shift)), float(np.exp(usual)))
 
 
-def _strays(x: Floats, y: Floats, week: npt.NDArray[np.int64]) -> list[float]:
+def _strays(x: Floats, y: Floats, week: npt.NDArray[np.int64], gram: Floats, moment: Floats) -> list[float]:
     """Mean residual of each week under the regression on all the others."""
-    gram, moment = x.T @ x, x.T @ y
     found = []
     for one in np.unique(week):
         inside = week == one
@@ -94,28 +118,3 @@ def _rows(levels: pl.DataFrame, explained: pl.DataFrame) -> tuple[pl.DataFrame, 
     """The hours whose weather is known, with what explains them."""
     rows = levels.select("at", "value").join(explained, on="at").drop_nulls()
     return rows, rows.drop("at", "value").to_numpy().astype(np.float64)
-
-
-def _explained(weather: pl.DataFrame) -> pl.DataFrame:
-    """What may explain a level, per hour."""
-    wind, rain = pl.col("wind_speed_ms").log1p(), pl.col("precipitation_mm")
-    turn, day, weekday = pl.col("wind_direction_deg").radians(), 2 * np.pi * pl.col("at").dt.hour() / 24, pl.col("at")
-    return weather.sort("at").select(
-        "at",
-        wind.alias("wind"),
-        *(wind.rolling_mean_by("at", f"{hours}h").alias(f"wind_{hours}h") for hours in (6, 24, 48)),
-        turn.cos().alias("north"),
-        turn.sin().alias("east"),
-        "temperature_c",
-        (pl.col("temperature_c") ** 2).alias("temperature_squared"),
-        "dew_point_c",
-        "pressure_hpa",
-        rain.log1p().alias("rain"),
-        (24 * rain.rolling_mean_by("at", "24h")).log1p().alias("rain_24h"),
-        *(function.alias(f"{name}_{k}") for k in (1, 2, 3) for name, function in _wave(k * day)),
-        *(weekday.dt.weekday().eq(number).cast(pl.Float64).alias(f"weekday_{number}") for number in (6, 7)),
-    )
-
-
-def _wave(angle: pl.Expr) -> tuple[tuple[str, pl.Expr], tuple[str, pl.Expr]]:
-    return ("cos", angle.cos()), ("sin", angle.sin())
