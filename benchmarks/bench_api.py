@@ -242,8 +242,9 @@ async def compare(asked: argparse.Namespace, port: int) -> None:
             turns[name].append(found)
             print(found, flush=True)
     print(f"\nhazecast beside them, median of {asked.rounds} turns (each turn beside its neighbours in time):")
-    for name in ("bare Starlette", "mlflow models serve"):
-        pairs = list(zip(turns["hazecast"], turns[name], strict=True))
+    ours, *others = turns
+    for name in others:
+        pairs = list(zip(turns[ours], turns[name], strict=True))
         rate = statistics.median(one.per_second / other.per_second for one, other in pairs)
         slowest = statistics.median(one.p99_ms / other.p99_ms for one, other in pairs)
         print(f"- {name}: {rate:.2f} times its throughput, {slowest:.2f} times its p99")
