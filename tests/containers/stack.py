@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,14 @@ def kill(service: str) -> None:
 
 
 def ask(url: str) -> tuple[int, str]:
-    """Status and body; 0 when nobody answers."""
+    """Status and body; 0 and the reason when nobody answers."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as err:
         return err.code, err.read().decode(errors="replace")
-    except OSError:
-        return 0, ""
+    except OSError as err:
+        return 0, repr(err)
 
 
 def inside(url: str) -> Any:
@@ -93,20 +94,37 @@ def until(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
     return time.monotonic() - began
 
 
+@dataclass
+class Load:
+    """What became of the requests made so far: how many were answered, and when and why the others were not."""
+
+    answered: int = 0
+    unanswered: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        asked = self.answered + len(self.unanswered)
+        return "\n".join([f"{asked} forecasts asked for, {len(self.unanswered)} not answered", *self.unanswered[:10]])
+
+
 @contextmanager
-def load(url: str, *, per_second: float = 20) -> Iterator[list[int]]:
-    """Ask `url` again and again inside the body; the statuses so far."""
-    statuses: list[int] = []
-    over = threading.Event()
+def load(url: str, *, per_second: float = 20) -> Iterator[Load]:
+    """Ask `url` again and again inside the body."""
+    told, over, began = Load(), threading.Event(), time.monotonic()
 
     def ask_on() -> None:
         while not over.wait(1 / per_second):
-            statuses.append(ask(url)[0])
+            asked = time.monotonic()
+            status, body = ask(url)
+            if status == 200:
+                told.answered += 1
+            else:
+                when = f"{asked - began:.1f} s after the start, for {time.monotonic() - asked:.2f} s"
+                told.unanswered.append(f"{when}: {status} {body[:200]}")
 
     asking = threading.Thread(target=ask_on)
     asking.start()
     try:
-        yield statuses
+        yield told
     finally:
         over.set()
         asking.join()
