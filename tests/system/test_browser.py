@@ -1,6 +1,7 @@
 """The dashboard in a real browser, on the real API and Streamlit servers, all on loopback."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 HERE = Path(__file__).resolve()
 STORE = HERE.parents[1] / "shells" / "dashboard_store.py"
+BALANCER = HERE.parent / "balancer.py"
 PAGE = HERE.parents[2] / "src" / "hazecast" / "dashboard" / "app.py"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BROWSER_OPTIONS = [
@@ -69,17 +71,37 @@ def is_healthy(url):
         return False
 
 
+def dashboard(port, api_url):
+    """A replica of the dashboard."""
+    run = ("-m", "streamlit", "run", str(PAGE), "--server.address", "127.0.0.1", "--server.port", str(port))
+    return process(*run, healthy_at=f"http://127.0.0.1:{port}/_stcore/health", HAZECAST_API_URL=api_url)
+
+
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory):
+def api(tmp_path_factory):
+    """(the API's process, its address)."""
+    port = free_port()
+    url, folder = f"http://127.0.0.1:{port}", str(tmp_path_factory.mktemp("store"))
+    with process(str(STORE), folder, str(port), healthy_at=f"{url}/api/v1/health") as child:
+        yield child, url
+
+
+@pytest.fixture(scope="module")
+def servers(api):
     """(the API's process, the dashboard's address)."""
-    api_port, page_port = free_port(), free_port()
-    api_url, page_url = f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{page_port}"
-    folder = str(tmp_path_factory.mktemp("store"))
-    api = process(str(STORE), folder, str(api_port), healthy_at=f"{api_url}/api/v1/health")
-    run = ("-m", "streamlit", "run", str(PAGE), "--server.address", "127.0.0.1", "--server.port", str(page_port))
-    page = process(*run, healthy_at=f"{page_url}/_stcore/health", HAZECAST_API_URL=api_url)
-    with api as api_process, page:
-        yield api_process, page_url
+    child, url = api
+    port = free_port()
+    with dashboard(port, url):
+        yield child, f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def replicas(api):
+    """(two dashboards, the address of the balancer before them)."""
+    ports = free_port(), free_port(), free_port()
+    balancer = process(str(BALANCER), *map(str, ports), healthy_at=f"http://127.0.0.1:{ports[0]}/_stcore/health")
+    with dashboard(ports[1], api[1]) as one, dashboard(ports[2], api[1]) as two, balancer:
+        yield (one, two), f"http://127.0.0.1:{ports[0]}"
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +209,59 @@ def test_every_page_is_whole_and_accessible(servers, tab, name, scheme, width):
     found = Axe().run(tab).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS] == []
     assert tab.complaints == []
+
+
+def test_a_keyboard_is_enough(servers, tab):
+    _, url = servers
+    tab.goto(f"{url}/forecast?station=sim/harbour&lang=en")
+    tab.get_by_text(LAST_LINE).wait_for()
+
+    tab_to(tab, tab.get_by_role("combobox", name="Station"))
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.type("dongsi")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("station=dongsi"))
+    tab.locator("[data-test-script-state=notRunning]").wait_for()
+
+    tab_to(tab, tab.get_by_role("link", name="Trust"))
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("/trust.*station=dongsi"))
+    tab.get_by_role("heading", name="Trust").wait_for()
+    assert tab.complaints == []
+
+
+def tab_to(tab, target):
+    """Press Tab until the target has the focus, and see that it shows."""
+    as_it_was = looks(tab, target)
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            assert looks(tab, target) != as_it_was, "nothing shows that it has the focus"
+            return
+    raise AssertionError(f"the keyboard does not reach {target}")
+
+
+def looks(tab, target):
+    """A picture of the target and a few pixels around it, where the ring of the focus is drawn."""
+    box = target.bounding_box()
+    around = {"x": box["x"] - 6, "y": box["y"] - 6, "width": box["width"] + 12, "height": box["height"] + 12}
+    return tab.screenshot(clip=around, animations="disabled", caret="hide")
+
+
+def test_a_replica_that_goes_leaves_its_pages_to_the_other(replicas, tab):
+    dashboards, url = replicas
+    tab.goto(f"{url}/forecast?station=sim/harbour&lang=en")
+    tab.get_by_text(LAST_LINE).wait_for()
+    tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click()
+    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    assert tab.complaints == []
+
+    kept = next(cookie["value"] for cookie in tab.context.cookies() if cookie["name"] == "replica")
+    dashboards[int(kept)].kill()
+    tab.reload()
+    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text(LAST_LINE).wait_for()
+    assert tab.get_by_test_id("stException").count() == 0
 
 
 def test_without_the_api_the_page_says_so(servers, tab):
