@@ -84,6 +84,13 @@ def test_a_change_of_level_is_drift_and_says_how_much():
     assert "median 3." in found["reason"] or "median 2.9" in found["reason"]
 
 
+def test_what_is_mostly_zero_has_no_ratio_of_medians():
+    rain = series(lambda at: 1.0 if at.hour == 4 else 0.0)
+    (found,) = drift(rain, now=NOW).to_dicts()
+    assert found["verdict"] == "ok"
+    assert "median" not in found["reason"]
+
+
 @pytest.fixture(scope="module")
 def city() -> pl.DataFrame:
     """Fourteen months of four simulated stations and their weather."""

@@ -15,6 +15,7 @@ from hazecast.dashboard.chart import fan_chart
 from hazecast.dashboard.client import Api, ApiDown, ApiProblem
 from hazecast.dashboard.frame import plain
 from hazecast.dashboard.language import read_language
+from hazecast.dashboard.map import name_sides
 from hazecast.dashboard.tiles import tiles
 from hazecast.dashboard.view import load_view
 from hazecast.dashboard.visit import Visit, station_labels
@@ -170,3 +171,13 @@ def test_client_tells_a_dead_api_from_a_refusing_one():
     problem = httpx.Response(503, json={"title": "Store unavailable", "detail": "later"})
     with pytest.raises(ApiProblem, match="Store unavailable: later"):
         Api("http://api", transport=httpx.MockTransport(lambda _: problem)).status()
+
+
+def test_names_on_the_map_cover_neither_circles_nor_each_other():
+    apart = {"name": ["North", "South"], "longitude": [24.9, 24.9], "latitude": [60.4, 60.1]}
+    near = {"name": ["Middle", "Next door"], "longitude": [24.9, 24.902], "latitude": [60.25, 60.25]}
+    crowded = {"name": ["Between"], "longitude": [24.901], "latitude": [60.25]}
+    places = pl.concat([pl.DataFrame(some) for some in (apart, near, crowded)]).with_columns(band=pl.lit("Good"))
+    told = places.with_columns(told=pl.col("name") + ": Good")
+    sides = dict(zip(told["name"], name_sides(told, (24.6, 60.0, 25.2, 60.5)), strict=True))
+    assert sides == {"North": 1, "South": 1, "Middle": 1, "Next door": -1, "Between": 0}

@@ -128,10 +128,9 @@ def _compare(recent: pl.DataFrame, reference: pl.DataFrame, explained: pl.DataFr
     index, usual = psi(mine, before), _usual_psi(reference)
     threshold = max(_SHIFTED_PSI, _BEYOND_USUAL * usual)
     verdict = "ok" if index <= threshold else "critical" if index > _GROSS * threshold else "warning"
-    ratio = float(np.median(mine) / np.median(before)) if np.median(before) > 0 else np.nan
-    reason = (
-        f"stability index {index:.2f}, up to {usual:.2f} is usual; median {ratio:.2f} times that of the season before"
-    )
+    reason = f"stability index {index:.2f}, up to {usual:.2f} is usual"
+    if (median_before := float(np.median(before))) > 0:  # of rain it is 0, of winter temperature it may be below
+        reason += f"; median {np.median(mine) / median_before:.2f} times that of the season before"
     shift = None if explained is None else shift_at_equal_weather(recent, reference, explained)
     if shift is not None:
         verdict = "warning" if verdict == "ok" and shift.is_unusual else verdict
