@@ -172,10 +172,11 @@ class Store:
         if existing is not None:
             return existing
         empty = table.create_empty().to_arrow()
-        self._guard(
-            table,
-            lambda: write_deltalake(self._uri(table), empty, mode="ignore", storage_options=self._options or None),
-        )
+        with suppress(CommitFailedError):  # somebody else made it in the same moment
+            self._guard(
+                table,
+                lambda: write_deltalake(self._uri(table), empty, mode="ignore", storage_options=self._options or None),
+            )
         return DeltaTable(self._uri(table), storage_options=self._options or None)
 
     def _guard(self, table: type[dy.Schema], action: Callable[[], Outcome]) -> Outcome:
