@@ -69,7 +69,7 @@ def test_a_clock_that_jumps_ahead_and_back(set_clock: Callable[[timedelta], None
         until(lambda: state_of(run) == "COMPLETED", seconds=600, what="a run on the clock that went back")
         until(lambda: ask(f"{API}/ready")[0] == 200, seconds=120, what="ready")
     print(f"three days ahead: a new forecast after {ready:.0f} s by itself; {states()}")
-    print(f"{asked}")
+    print(asked)
     assert not asked.unanswered
     assert datetime.now(UTC) - timedelta(hours=2) < _issued_at(station) <= datetime.now(UTC)
 

@@ -12,6 +12,7 @@ from hazecast.dashboard.palette import palette
 from hazecast.dashboard.visit import Visit
 
 HEIGHT_PX = 460
+LABELLED_UP_TO = 25
 NARROWEST_PX = 350  # on a phone
 CIRCLE_PX, NAME_PX, LETTER_PX, LINE_PX = 12, 16, 6.5, 18  # radius; from its centre to the words; size of the words
 RIGHT_AND_LEFT = {1: "left", -1: "right"}  # the side of the circle, and how words there are aligned
@@ -40,7 +41,8 @@ def station_map(visit: Visit, places: pl.DataFrame) -> alt.LayerChart:
     circles = base.mark_circle(size=420, opacity=1, stroke=colours.now, strokeWidth=1.5).encode(
         color=alt.Color("band:N", scale=scale, legend=legend), tooltip=told
     )
-    layers = [_frame(box), *_ruler(visit, box, colours.now), circles, *_names(places, box, colours.series[0])]
+    named = _names(places, box, colours.series[0]) if places.height <= LABELLED_UP_TO else []
+    layers = [_frame(box), *_ruler(visit, box, colours.now), circles, *named]
     placed = alt.layer(*layers).project("mercator").configure_view(stroke=colours.now, strokeOpacity=0.4)
     return sized(placed, HEIGHT_PX)
 
@@ -67,14 +69,12 @@ def name_sides(told: pl.DataFrame, box: Box) -> pl.Series:
     taken = [(a - CIRCLE_PX, a + CIRCLE_PX, b - CIRCLE_PX, b + CIRCLE_PX) for a, b in zip(x, y, strict=True)]
     sides = []
     for k, words in enumerate(told["told"]):
-        chosen = 0
+        room: dict[int, Box] = {}
         for side in RIGHT_AND_LEFT:
             near, far = x[k] + side * NAME_PX, x[k] + side * (NAME_PX + LETTER_PX * len(words))
-            wanted = min(near, far), max(near, far), y[k] - LINE_PX / 2, y[k] + LINE_PX / 2
-            if not any(_overlap(wanted, other) for other in taken):
-                chosen = side
-                taken.append(wanted)
-                break
+            room[side] = min(near, far), max(near, far), y[k] - LINE_PX / 2, y[k] + LINE_PX / 2
+        chosen = next((side for side in room if not any(_overlap(room[side], other) for other in taken)), 0)
+        taken += [room[chosen]] if chosen else []
         sides.append(chosen)
     return pl.Series(sides, dtype=pl.Int8)
 
