@@ -12,6 +12,7 @@ for name in postgres mlflow_db prefect_db s3_tables s3_artifacts grafana; do
   fi
 done
 if [ ! -s secrets/alertmanager ] || [ -n "${ALERT_WEBHOOK:-}" ]; then
+  rm -f secrets/alertmanager # nobody may write into it
   {
     printf 'route: {receiver: operators, group_by: [alertname], repeat_interval: 12h}\nreceivers:\n  - name: operators\n'
     [ -z "${ALERT_WEBHOOK:-}" ] || printf '    webhook_configs: [{url: "%s", send_resolved: true}]\n' "$ALERT_WEBHOOK"

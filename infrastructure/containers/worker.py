@@ -7,7 +7,7 @@ starts is dead. It is scheduled anew; a pipeline that is run again changes nothi
 import quiet  # noqa: F401 - settings that must be there before Prefect is
 from deployments import deploy, work
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
 from prefect.states import AwaitingRetry, Crashed
@@ -16,6 +16,7 @@ from hazecast.settings import Settings, load_settings
 
 DIED = "its worker died"
 UNDER_WAY = [StateType.RUNNING, StateType.PENDING]
+NEVER_ENDED_WELL = [StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 
 
 def resume(client: SyncPrefectClient) -> list[FlowRun]:
@@ -31,10 +32,17 @@ def resume(client: SyncPrefectClient) -> list[FlowRun]:
     return runs
 
 
-def ask_for_first_run(settings: Settings) -> None:
-    """Collect, train, forecast at once instead of on Saturday; once, however often the stack starts."""
+def ask_for_first_run(client: SyncPrefectClient, settings: Settings) -> None:
+    """Collect, train, forecast at once instead of on Saturday; when that failed, again at the next start."""
     first = f"first-run-{settings.place_name}"
-    run_deployment("Full Pipeline/full", timeout=0, as_subflow=False, idempotency_key=first)
+    failed = client.count_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[first]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=NEVER_ENDED_WELL)),
+        )
+    )
+    key = f"{first}-after-{failed}-failures"
+    run_deployment("Full Pipeline/full", timeout=0, as_subflow=False, tags=[first], idempotency_key=key)
 
 
 if __name__ == "__main__":
@@ -43,5 +51,5 @@ if __name__ == "__main__":
     with get_client(sync_client=True) as connected:
         for resumed in resume(connected):
             print(f"goes on: {resumed.name}")  # noqa: T201 - a script's own output
-    ask_for_first_run(configured)
+        ask_for_first_run(connected, configured)
     work(configured)

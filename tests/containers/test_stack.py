@@ -5,6 +5,10 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -12,7 +16,24 @@ from urllib.parse import quote
 
 import pytest
 from disks import SmallDisk
-from stack import API, OURS, ROOT, api, ask, compose, inside, is_idle, kill, load, start_run, state_of, states, until
+from stack import (
+    API,
+    OURS,
+    PREFECT,
+    ROOT,
+    api,
+    ask,
+    compose,
+    inside,
+    is_idle,
+    kill,
+    load,
+    post,
+    start_run,
+    state_of,
+    states,
+    until,
+)
 
 pytestmark = [
     pytest.mark.system,
@@ -25,6 +46,7 @@ PUBLISHED = {
     "mlflow": "http://127.0.0.1:5000/health",
     "prefect": "http://127.0.0.1:4200/api/health",
 }
+DOCKERFILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("Dockerfile.*") if ".venv" not in path.parts)
 HIDDEN = (5432, 9000, 8080, 9090, 9093, 9102, 9115)
 DASHBOARDS = sorted((ROOT / "infrastructure/grafana/dashboards").glob("*.json"))
 # These have rows when something is wrong, and none in a healthy stack.
@@ -33,17 +55,19 @@ EMPTY_WHEN_WELL = {"API: errors", "Firing alerts", "Verdicts and incidents"}
 EMPTY_WHEN_NEW = {"Skill by pollutant", "Skill by lead time", "Coverage of the 80 % interval"}
 
 
-def test_the_same_files_make_the_same_image(tmp_path: Path):
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_the_same_files_make_the_same_image(tmp_path: Path, dockerfile: str):
     made = []
     for number in range(2):
         # As a second checkout would have it: other times, other rights.
-        copy = shutil.copytree(
-            ROOT / "infrastructure", tmp_path / str(number) / "infrastructure", copy_function=shutil.copy
+        copy = tmp_path / str(number)
+        shutil.copytree(
+            ROOT, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns(".git", ".venv", "secrets")
         )
-        dockerfile = copy / "containers/Dockerfile.s3"
-        arguments = ["--build-arg=SOURCE_DATE_EPOCH=1700000000", "--no-cache", "--quiet", "--file", dockerfile]
-        command = ["docker", "build", *arguments, copy.parent]
+        arguments = ["--build-arg=SOURCE_DATE_EPOCH=1700000000", "--no-cache", "--quiet", "--file", copy / dockerfile]
+        command = ["docker", "build", *arguments, copy]
         made.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=1200).stdout)
+        shutil.rmtree(copy)
     assert made[0] == made[1]
 
 
@@ -144,6 +168,61 @@ def test_rules_pass_their_tests_in_the_version_that_runs(stack: list[str]):
         compose("exec", "-T", "--env", "TMPDIR=/prometheus", "prometheus", "promtool", "test", "rules", rules)
 
 
+def test_operators_are_told_what_is_down_and_when_it_is_back(stack: list[str]):
+    told: list[Any] = []
+    with listening(told) as port:
+        make_secrets(ALERT_WEBHOOK=f"http://{address_of_this_machine()}:{port}/")
+        compose("up", "--detach", "--wait", "--force-recreate", "alertmanager")
+        try:
+            compose("stop", "dashboard")
+            took = until(lambda: "firing" in said(told, "ServiceDown"), seconds=420, what="ServiceDown is delivered")
+            compose("start", "dashboard")
+            until(lambda: "resolved" in said(told, "ServiceDown"), seconds=600, what="its end is delivered")
+        finally:
+            (ROOT / "secrets/alertmanager").unlink()
+            make_secrets()
+            compose("up", "--detach", "--wait", "--force-recreate", "alertmanager", "dashboard")
+    print(f"delivered {took:.0f} s after the dashboard had been stopped")
+    assert {alert["labels"]["service"] for alert in told if alert["labels"]["alertname"] == "ServiceDown"} == {
+        "dashboard"
+    }
+
+
+def make_secrets(**environment: str) -> None:
+    command = ["bash", "infrastructure/containers/secrets.sh"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+
+
+def address_of_this_machine() -> str:
+    """As containers see it."""
+    asked = ["docker", "network", "inspect", "hazecast_outside", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def said(told: list[Any], name: str) -> set[str]:
+    """In which states the alert was told."""
+    return {alert["status"] for alert in told if alert["labels"]["alertname"] == name}
+
+
+@contextmanager
+def listening(told: list[Any]) -> Iterator[int]:
+    """A webhook that adds every alert it gets to `told`; its port."""
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.extend(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["alerts"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("0.0.0.0", 0), Webhook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
 @pytest.mark.parametrize("name", ["mlflow", "prefect", "s3", "postgres", "worker", "dashboard", "api"])
 def test_what_is_killed_under_load_comes_back_and_forecasts_stay(stack: list[str], name: str):
     station = quote(api("stations")["stations"][0]["station_id"], safe="")
@@ -165,6 +244,19 @@ def test_a_run_survives_its_worker(stack: list[str]):
     until(lambda: "goes on: training" in compose("logs", "worker"), seconds=180, what="the new worker takes it up")
     took = until(lambda: state_of(run) == "COMPLETED", seconds=900, what="the training ends")
     print(f"completed {took:.0f} s after it was taken up")
+
+
+def test_a_first_run_that_failed_is_tried_again(stack: list[str]):
+    first = {"flow_runs": {"tags": {"all_": ["first-run-simulated"]}}, "sort": "START_TIME_DESC"}
+    runs = post(f"{PREFECT}/flow_runs/filter", first)
+    compose("restart", "worker")
+    until(lambda: states().get("worker") == "healthy", seconds=300, what="the worker is back")
+    assert len(post(f"{PREFECT}/flow_runs/filter", first)) == len(runs)
+    failed = {"state": {"type": "FAILED"}, "force": True}
+    post(f"{PREFECT}/flow_runs/{runs[0]['id']}/set_state", failed)
+    compose("restart", "worker")
+    until(lambda: len(post(f"{PREFECT}/flow_runs/filter", first)) > len(runs), seconds=300, what="another first run")
+    until(is_idle, seconds=1200, what="it ends")
 
 
 def test_a_backup_survives_the_loss_of_every_volume(stack: list[str], disks: dict[str, SmallDisk], tmp_path: Path):
