@@ -58,7 +58,11 @@ def end_stuck(client: SyncPrefectClient, *, now: datetime) -> list[FlowRun]:
     for kind, longest in LONGEST.items():
         for run in client.read_flow_runs(flow_run_filter=_in_state(kind)):
             since = run.state.timestamp if run.state else None
-            if since is not None and now - since > longest:
+            if since is None:
+                continue
+            # After a clock was set back, what had been submitted waits for its time to come once more.
+            of_the_future = kind is StateType.PENDING and since - now > longest
+            if now - since > longest or of_the_future:
                 words = f"{kind.value.lower()} since {since:%Y-%m-%d %H:%M} UTC, longer than any run can be"
                 client.set_flow_run_state(run.id, Crashed(message=words), force=True)
                 stuck.append(run)

@@ -201,7 +201,7 @@ def test_only_what_passes_is_worth_another_try(flows: ModuleType):
 def test_upkeep_ends_what_is_stuck_tells_of_it_and_forgets_what_is_old(flows: ModuleType, store: Store):
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
-    from prefect.states import Running, Scheduled
+    from prefect.states import Pending, Running, Scheduled
 
     upkeep, now = importlib.import_module("upkeep"), datetime.now(UTC)
     with get_client(sync_client=True) as client:
@@ -210,6 +210,10 @@ def test_upkeep_ends_what_is_stuck_tells_of_it_and_forgets_what_is_old(flows: Mo
         assert upkeep.end_stuck(client, now=now + timedelta(hours=8)) == []
         assert [run.id for run in upkeep.end_stuck(client, now=now + timedelta(hours=10))] == [stuck.id]
         assert client.read_flow_run(stuck.id).state.is_crashed()
+        submitted = client.create_flow_run(flows.training, state=Pending())
+        assert upkeep.end_stuck(client, now=now) == []
+        before_the_clock_was_set_back = now - timedelta(days=3)
+        assert [run.id for run in upkeep.end_stuck(client, now=before_the_clock_was_set_back)] == [submitted.id]
         for _ in range(2):
             upkeep.note(client, store, ended_after=now)
         assert waiting.id not in {run.id for run in upkeep.late_runs(client, now=now)}
