@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
 from prefect.states import AwaitingRetry, Crashed
 
+from hazecast.features import INPUTS
 from hazecast.settings import Settings, load_settings
 
 DIED = "its worker died"
@@ -33,8 +34,11 @@ def resume(client: SyncPrefectClient) -> list[FlowRun]:
 
 
 def ask_for_first_run(client: SyncPrefectClient, settings: Settings) -> None:
-    """Collect, train, forecast at once instead of on Saturday; when that failed, again at the next start."""
-    first = f"first-run-{settings.place_name}"
+    """Collect, train, forecast at once instead of on Saturday; when that failed, again at the next start.
+
+    A release whose models see other inputs than the one before begins anew.
+    """
+    first = f"first-run-{settings.place_name}-{INPUTS}"
     failed = client.count_flow_runs(
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=[first]),

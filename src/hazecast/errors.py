@@ -6,6 +6,7 @@ HazecastError
 ├── NotKnown              a station, pollutant or time that nobody has; the message lists what exists
 ├── QualityError          a batch too bad to be stored; what was stored stays as it was
 ├── TooLittleHistory      not enough trustworthy observations to train or judge a model
+├── ModelOutdated         a stored model was trained for the inputs of another release; train anew
 ├── AlreadyRunning        somebody else is at the same work; wait for them
 ├── SourceError
 │   ├── SourceUnavailable the outside world is absent: try again later
@@ -50,6 +51,10 @@ class QualityError(HazecastError):
 
 class TooLittleHistory(HazecastError):
     """Not enough trustworthy observations to train or judge a model."""
+
+
+class ModelOutdated(HazecastError):
+    """A stored model expects other inputs than this release builds."""
 
 
 class AlreadyRunning(HazecastError):

@@ -221,7 +221,8 @@ class Pipeline:
         registry = self.parts.registry
         try:
             return registry.champion()
-        except NoChampion:
+        except NoChampion as err:
+            log.warning("the climatology forecasts", reason=str(err))
             return baseline_forecaster(self.now), BASELINE_VERSION
         except RegistryError as err:
             known = registry.champion_read_last()

@@ -35,6 +35,8 @@ from stack import (
     until,
 )
 
+from hazecast.features import INPUTS
+
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
@@ -247,7 +249,7 @@ def test_a_run_survives_its_worker(stack: list[str]):
 
 
 def test_a_first_run_that_failed_is_tried_again(stack: list[str]):
-    first = {"flow_runs": {"tags": {"all_": ["first-run-simulated"]}}, "sort": "START_TIME_DESC"}
+    first = {"flow_runs": {"tags": {"all_": [f"first-run-simulated-{INPUTS}"]}}, "sort": "START_TIME_DESC"}
     runs = post(f"{PREFECT}/flow_runs/filter", first)
     compose("restart", "worker")
     until(lambda: states().get("worker") == "healthy", seconds=300, what="the worker is back")

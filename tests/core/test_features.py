@@ -45,7 +45,7 @@ def test_the_future_changes_no_feature():
 
 
 @settings(max_examples=8, deadline=None)
-@given(late=st.integers(1, 200), hours=st.integers(1, 100))
+@given(late=st.integers(1, 200), hours=st.integers(1, 600))
 def test_rows_that_arrive_after_issue_are_not_seen(late, hours):
     """A row observed long ago but available only after issue is as good as absent."""
     old = pl.col("observed_at").is_between(ISSUED - (hours + 5) * HOUR, ISSUED - hours * HOUR)
@@ -104,6 +104,17 @@ def test_training_features_are_live_features(future):
     np.testing.assert_array_equal(today.values, trained.values)
     np.testing.assert_array_equal(path.past, trained_path.past)
     np.testing.assert_array_equal(path.ahead, trained_path.ahead)
+
+
+def test_the_habit_is_the_mean_of_each_clock_hour_over_four_weeks():
+    panel = _panel()
+    issued = panel.hour_of(ISSUED)
+    view = look(panel, np.array([0]), np.array([issued]), future=FutureWeather.NONE)
+    seen = np.maximum(panel.concentration_ugm3[:, 0, issued - 28 * 24 : issued], 0).reshape(-1, 28, 24)
+    usual = np.where((~np.isnan(seen)).sum(axis=1) >= 7, np.nanmean(seen, axis=1), np.nan)
+    np.testing.assert_allclose(view.habit_ugm3[:, 0], usual, rtol=1e-5)
+    young = look(panel, np.array([0]), np.array([24 * 6]), future=FutureWeather.NONE)
+    assert np.isnan(young.habit_ugm3).all()
 
 
 def test_invalid_values_are_left_out_and_suspicious_ones_are_not_truth():

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mlflow.tracking import MlflowClient
 
 from hazecast.errors import NoChampion, NotKnown, RegistryError
+from hazecast.features import INPUTS
 from hazecast.registry import Change, Record, Registry, Training
 from hazecast.registry.audit import carried_out, champions_in_turn, read_changes
 from hazecast.steps.forecast import baseline_forecaster
@@ -158,6 +159,18 @@ def test_the_champion_read_last_is_kept_for_bad_times(registry: Registry, versio
         assert keeping.champion_read_last() == (baseline_forecaster(NOW), version)
     assert [path.name for path in (tmp_path / "champions").iterdir()] == ["hazecast-town"]
     assert registry.champion_read_last() is None
+
+
+def test_a_champion_of_another_release_forecasts_nothing(
+    registry: Registry, versions: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    registry.promote(versions[0], reason="?", by="ann", at=NOW)
+    keeping = Registry(registry.tracking_uri, place="town", keep_in=tmp_path / "champions")
+    keeping.champion()
+    monkeypatch.setattr("hazecast.models.folder.INPUTS", INPUTS + 1)
+    with pytest.raises(NoChampion, match=r"version 1 of hazecast-town .* another release.*hazecast run training"):
+        Registry(registry.tracking_uri, place="town").champion()
+    assert keeping.champion_read_last() is None
 
 
 def test_changes_survive_being_tags():

@@ -5,7 +5,11 @@ from hazecast.features.panel import Panel, build_panel
 from hazecast.features.path import Path, build_path
 from hazecast.features.view import FutureWeather, View, look
 
+# Raise it whenever what a model is shown changes: a model trained on other inputs cannot forecast.
+INPUTS = 2
+
 __all__ = [
+    "INPUTS",
     "Features",
     "FutureWeather",
     "Panel",

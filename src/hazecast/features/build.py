@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.features.view import HISTORY_HOURS, FutureWeather, View
+from hazecast.features.view import DAY_HOURS, HABIT_DAYS, HISTORY_HOURS, FutureWeather, View
 from hazecast.features.weather import accumulate, past_weather, weather_ahead
 
 Floats = npt.NDArray[np.float32]
@@ -60,11 +60,12 @@ def build_features(
     if future is not FutureWeather.NONE:
         shared |= weather_ahead(view, running, case=rows.case, lead=rows.lead)
     levels = {p: log_level(of_pollutant(view, view.history_ugm3, p), offset) for p, offset in offsets.items()}
+    usual = {p: log_level(of_pollutant(view, view.habit_ugm3, p), offsets[p]) for p in only}
     around = {p: log_level(of_pollutant(view, view.surroundings_ugm3, p), offsets[p]) for p in only}
     block = np.column_stack(list(shared.values()))
     built = {}
     for pollutant in only:
-        own, base = _pollutant(levels, around, rows, pollutant)
+        own, base = _pollutant(levels, around[pollutant], usual[pollutant], rows, pollutant)
         values = np.concatenate([block, np.column_stack(list(own.values()))], axis=1)
         built[pollutant] = Features((*shared, *own), values, base)
     return built
@@ -119,7 +120,7 @@ def naive_base(last: Floats, level: Floats, lead: Ints) -> Floats:
     return keep * last + (1 - keep) * level
 
 
-def _pollutant(levels: Columns, around: Columns, rows: Rows, pollutant: str) -> tuple[Columns, Floats]:
+def _pollutant(levels: Columns, near: Floats, usual: Floats, rows: Rows, pollutant: str) -> tuple[Columns, Floats]:
     own = levels[pollutant]
     state = {f"mean_{h}h": mean_known(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
     now = recent(own)
@@ -128,12 +129,13 @@ def _pollutant(levels: Columns, around: Columns, rows: Rows, pollutant: str) -> 
     found = {name: values[rows.case] - base for name, values in state.items()}
     found |= {f"lag_{h}h": own[rows.case, -h] - base for h in (1, 2, 3, 6, 12, 24)}
     found |= {"base": base, "last": last - base, "last_age_hours": now.age_hours[rows.case]}
+    found[f"same_hour_mean_{HABIT_DAYS}d"] = usual[rows.case, (rows.lead - 1) % DAY_HOURS] - base
+    found[f"mean_{HABIT_DAYS}d"] = mean_known(usual)[rows.case] - base
     found |= _same_hour(own, rows, base) | {n: v[rows.case] for n, v in _spread(own).items()}
     for other, theirs in levels.items():
         if other != pollutant:
             found |= {f"{other}_mean_{h}h": mean_known(theirs[:, -h:])[rows.case] for h in (3, 24)}
             found[f"{other}_mean_72h"] = mean_known(theirs[:, -72:])[rows.case]
-    near = around[pollutant]
     found |= {f"around_mean_{h}h": mean_known(near[:, -h:])[rows.case] - base for h in (1, 6, 24)}
     return found, base
 

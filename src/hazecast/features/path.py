@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features.build import Rows, calendar, log_level, mean_known, naive_base, of_pollutant, recent
 from hazecast.features.panel import WEATHER
-from hazecast.features.view import HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
+from hazecast.features.view import DAY_HOURS, HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -25,8 +25,9 @@ class Path:
     """Inputs of the path net, unscaled; NaN is what was not known.
 
     Attributes:
-        past: (case, feature) the last day of every pollutant, of the neighbours and of the weather; the week by days.
-        ahead: (lead, case, feature) weather ahead, calendar, lead and the naive bases.
+        past: (case, feature) the last day of every pollutant, of the neighbours and of the weather; the week by days;
+            the mean of four weeks.
+        ahead: (lead, case, feature) weather ahead, calendar, lead, the naive bases, and what is usual at that hour.
         base: (lead, case, pollutant) naive forecast of the log level that the net corrects, NaN if there is none.
     """
 
@@ -58,26 +59,34 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     """
     levels = [log_level(of_pollutant(view, view.history_ugm3, p), offset) for p, offset in offsets.items()]
     around = [log_level(of_pollutant(view, view.surroundings_ugm3, p), offset) for p, offset in offsets.items()]
-    bases, habits = zip(*(_base_and_habit(own) for own in levels), strict=True)
+    usual = [log_level(of_pollutant(view, view.habit_ugm3, p), offset) for p, offset in offsets.items()]
+    bases, yesterdays = zip(*(_base_and_yesterday(own) for own in levels), strict=True)
+    habits = [_through_horizon(own) - base for own, base in zip(usual, bases, strict=True)]
     base = dict(zip(offsets, bases, strict=True))
     weather = _weather(view)
     past = [own[:, -_RECENT_HOURS:] for own in levels] + around + [_days(own) for own in levels]
+    past += [mean_known(own)[:, None] for own in usual]
     past.append(weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(view), -1))
-    ahead = [_calendar(view), np.stack(bases, axis=-1), np.stack(habits, axis=-1)]
+    ahead = [_calendar(view), *(np.stack(parts, axis=-1) for parts in (bases, yesterdays, habits))]
     if future is not FutureWeather.NONE:
         ahead.append(np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0))
     return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
 
 
-def _base_and_habit(own: Floats) -> tuple[Floats, Floats]:
+def _base_and_yesterday(own: Floats) -> tuple[Floats, Floats]:
     """(lead, case) naive base, and how far the same clock hour of the last day lay from the level of three days."""
     now = recent(own)
-    yesterday = own[:, HISTORY_HOURS - 24 :] - now.level[:, None]
-    return naive_base(now.last, now.level, _LEADS[:, None]), np.tile(yesterday.T, (HORIZON_HOURS // 24, 1))
+    yesterday = own[:, HISTORY_HOURS - DAY_HOURS :] - now.level[:, None]
+    return naive_base(now.last, now.level, _LEADS[:, None]), _through_horizon(yesterday)
+
+
+def _through_horizon(day: Floats) -> Floats:
+    """A day (case, hour), the first hour being that of lead 1, again and again: (lead, case)."""
+    return np.tile(day.T, (HORIZON_HOURS // DAY_HOURS, 1))
 
 
 def _days(own: Floats) -> Floats:
-    return np.stack([mean_known(day) for day in np.split(own, HISTORY_HOURS // 24, axis=1)], axis=1)
+    return np.stack([mean_known(day) for day in np.split(own, HISTORY_HOURS // DAY_HOURS, axis=1)], axis=1)
 
 
 def _weather(view: View) -> Floats:

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 HISTORY_HOURS = 168
+HABIT_DAYS, DAY_HOURS = 28, 24
+_FEWEST_HABIT_DAYS = 7
 PAST_WEATHER_HOURS = 96
 SURROUNDING_HOURS = 24
 
@@ -40,6 +42,7 @@ class View:
         station: (case,) panel index.
         issued: (case,) panel hour of issue.
         history_ugm3: (pollutant, case, HISTORY_HOURS); the last column is the hour that ended at issue.
+        habit_ugm3: (pollutant, case, DAY_HOURS) means of clock hours over HABIT_DAYS; column 0 is the hour of lead 1.
         surroundings_ugm3: (pollutant, case, SURROUNDING_HOURS) mean over the neighbours.
         weather: (case, PAST_WEATHER_HOURS + HORIZON_HOURS, WEATHER); column PAST_WEATHER_HOURS is lead 1.
     """
@@ -48,6 +51,7 @@ class View:
     station: Ints
     issued: Ints
     history_ugm3: Floats
+    habit_ugm3: Floats
     surroundings_ugm3: Floats
     weather: Floats
 
@@ -69,7 +73,8 @@ def look(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, se
         panel=panel,
         station=station,
         issued=issued,
-        history_ugm3=_known(panel, station, issued, hours=HISTORY_HOURS),
+        history_ugm3=_known(panel, station, issued, -HISTORY_HOURS, 0),
+        habit_ugm3=_habit(panel, station, issued),
         surroundings_ugm3=_surroundings(panel, station, issued),
         weather=np.concatenate(_weather(panel, station, issued, future=future, seed=seed), axis=1),
     )
@@ -81,18 +86,27 @@ def _reach(panel: Panel, issued: Ints, first: int, last: int) -> tuple[Ints, npt
     return np.clip(hours, 0, panel.n_hours - 1), (hours >= 0) & (hours < panel.n_hours)
 
 
-def _known(panel: Panel, station: Ints, issued: Ints, *, hours: int) -> Floats:
-    at, inside = _reach(panel, issued, -hours, 0)
+def _known(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> Floats:
+    at, inside = _reach(panel, issued, first, last)
     values = panel.concentration_ugm3[:, station[:, None], at]
     known = inside & (panel.known_from[:, station[:, None], at] <= issued[:, None])
     return np.where(known, values, np.float32(np.nan))
 
 
+def _habit(panel: Panel, station: Ints, issued: Ints) -> Floats:
+    total, count = np.zeros((2, len(panel.pollutants), len(station), DAY_HOURS), np.float32)
+    for day in range(1, HABIT_DAYS + 1):
+        values = _known(panel, station, issued, -day * DAY_HOURS, (1 - day) * DAY_HOURS)
+        there = ~np.isnan(values)
+        total += np.where(there, np.maximum(values, 0), 0)
+        count += there
+    return np.where(count >= _FEWEST_HABIT_DAYS, total / np.maximum(count, 1), np.float32(np.nan))
+
+
 def _surroundings(panel: Panel, station: Ints, issued: Ints) -> Floats:
-    shape = (len(panel.pollutants), len(station), SURROUNDING_HOURS)
-    total, count = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    total, count = np.zeros((2, len(panel.pollutants), len(station), SURROUNDING_HOURS), np.float32)
     for near in panel.neighbours[station].T:
-        values = _known(panel, np.maximum(near, 0), issued, hours=SURROUNDING_HOURS)
+        values = _known(panel, np.maximum(near, 0), issued, -SURROUNDING_HOURS, 0)
         there = ~np.isnan(values) & (near >= 0)[:, None]
         total += np.where(there, values, 0)
         count += there

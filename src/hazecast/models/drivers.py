@@ -12,14 +12,13 @@ import numpy.typing as npt
 import polars as pl
 
 from hazecast.features import View
-from hazecast.features.view import PAST_WEATHER_HOURS, SURROUNDING_HOURS
+from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS, SURROUNDING_HOURS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 # One hour in the middle of each lead block.
 DRIVER_LEADS = np.array([3, 15, 36, 60])
-_DAY_HOURS = 24
 
 
 def driver_rows(view: View, pollutant: str, change: Floats) -> pl.DataFrame:
@@ -39,10 +38,10 @@ def driver_rows(view: View, pollutant: str, change: Floats) -> pl.DataFrame:
 
 def _usual_levels(view: View) -> View:
     """The last day as the six days before it were at the same hours, for every pollutant."""
-    days = view.history_ugm3.reshape(*view.history_ugm3.shape[:2], -1, _DAY_HOURS)
+    days = view.history_ugm3.reshape(*view.history_ugm3.shape[:2], -1, DAY_HOURS)
     usual = _mean_known(days[:, :, :-1])
     last_day = _where_both(days[:, :, -1], usual)
-    return replace(view, history_ugm3=np.concatenate([view.history_ugm3[..., :-_DAY_HOURS], last_day], axis=-1))
+    return replace(view, history_ugm3=np.concatenate([view.history_ugm3[..., :-DAY_HOURS], last_day], axis=-1))
 
 
 def _like_here(view: View) -> View:
@@ -54,7 +53,7 @@ def _like_here(view: View) -> View:
 def _weather_goes_on(view: View) -> View:
     """The weather ahead repeating that of the last day."""
     past, ahead = np.split(view.weather, [PAST_WEATHER_HOURS], axis=1)
-    repeated = np.tile(past[:, -_DAY_HOURS:], (1, ahead.shape[1] // _DAY_HOURS, 1))
+    repeated = np.tile(past[:, -DAY_HOURS:], (1, ahead.shape[1] // DAY_HOURS, 1))
     return replace(view, weather=np.concatenate([past, _where_both(ahead, repeated)], axis=1))
 
 

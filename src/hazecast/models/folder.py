@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import LEAD_BLOCKS
-from hazecast.features import FutureWeather
+from hazecast.errors import ModelOutdated
+from hazecast.features import INPUTS, FutureWeather
 from hazecast.models.block import FOLDS, BlockModel
 from hazecast.models.path_net import PathNet, Scaling
 
@@ -26,6 +27,7 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
     """Lay a forecaster down in `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = {
+        "inputs": INPUTS,
         "pollutants": forecaster.pollutants,
         "trained_until": forecaster.trained_until.isoformat(),
         "weather": forecaster.weather.value,
@@ -42,8 +44,14 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
 
 
 def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
-    """Read back what `write` laid down."""
+    """Read back what `write` laid down.
+
+    Raises:
+        ModelOutdated: the release that wrote it built other inputs.
+    """
     facts = json.loads((folder / _FACTS).read_text())
+    if facts.get("inputs") != INPUTS:
+        raise ModelOutdated("it was trained by another release, on other inputs; run `hazecast run training`")
     numbers = range(len(LEAD_BLOCKS))
     return kind(
         pollutants=tuple(facts["pollutants"]),

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
+from hazecast.errors import ModelOutdated
 from hazecast.models.forecaster import Forecaster
 
 _VERSION = "version"
@@ -27,7 +28,11 @@ class KeptChampion:
         shutil.rmtree(old, ignore_errors=True)
 
     def read(self) -> tuple[Forecaster, str] | None:
-        """The model and its version; None when nothing was kept yet."""
+        """The model and its version; None when nothing was kept yet, or by another release on other inputs."""
         if not self._folder.exists():
             return None
-        return Forecaster.load(self._folder / _MODEL), (self._folder / _VERSION).read_text()
+        try:
+            forecaster = Forecaster.load(self._folder / _MODEL)
+        except ModelOutdated:
+            return None
+        return forecaster, (self._folder / _VERSION).read_text()

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from hazecast.errors import NoChampion, NotKnown, RegistryError
+from hazecast.errors import ModelOutdated, NoChampion, NotKnown, RegistryError
 from hazecast.models.forecaster import Forecaster
 from hazecast.registry.audit import Change, carried_out, champions_in_turn, read_changes
 from hazecast.registry.kept import KeptChampion
@@ -167,12 +167,15 @@ class Registry:
         """The champion and its version.
 
         Raises:
-            NoChampion: no model has earned the alias yet.
+            NoChampion: no model has earned the alias yet, or the one that did expects the inputs of another release.
         """
         version = self.champion_version()
         if version is None:
             raise NoChampion(f"{self.model_name} has no champion yet; run `hazecast run training`")
-        forecaster = self.load(version)
+        try:
+            forecaster = self.load(version)
+        except ModelOutdated as err:
+            raise NoChampion(f"version {version} of {self.model_name} cannot forecast here: {err}") from err
         if self._kept_champion is not None:
             self._kept_champion.keep(forecaster, version)
         return forecaster, version
