@@ -1,6 +1,7 @@
 """What was knowable at issue, and nothing else."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hazecast.features import FutureWeather, Panel, Rows, build_features, build_panel, build_path, look
+from hazecast.features.sun import sunlight
 
 OFFSETS = {"pm25": 2.0, "o3": 5.0}
 ISSUED = at(60, 6)
@@ -115,6 +117,20 @@ def test_the_habit_is_the_mean_of_each_clock_hour_over_four_weeks():
     np.testing.assert_allclose(view.habit_ugm3[:, 0], usual, rtol=1e-5)
     young = look(panel, np.array([0]), np.array([24 * 6]), future=FutureWeather.NONE)
     assert np.isnan(young.habit_ugm3).all()
+
+
+def test_the_sun_stands_where_it_must_at_the_solstices():
+    """At noon 90° - latitude ± 23.44° high; in Helsinki (60.17° N, 24.94° E) that is at about 10:20 UTC."""
+    panel = replace(
+        _panel(),
+        start=datetime(2024, 6, 21, tzinfo=UTC),
+        latitude_deg=np.array([60.17, np.nan], np.float32),
+        longitude_deg=np.array([24.94, np.nan], np.float32),
+    )
+    noon = 10  # the middle of the hour from 10:00 UTC
+    winter = (datetime(2024, 12, 21, tzinfo=UTC) - panel.start).days * 24 + noon
+    light = sunlight(panel, np.array([0, 0, 0, 1]), np.array([noon, noon + 12, winter, noon]))
+    np.testing.assert_allclose(light, [np.sin(np.radians(53.27)), 0, np.sin(np.radians(6.39)), np.nan], atol=0.02)
 
 
 def test_invalid_values_are_left_out_and_suspicious_ones_are_not_truth():

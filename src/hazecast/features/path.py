@@ -9,6 +9,7 @@ import numpy.typing as npt
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features.build import Rows, calendar, log_level, mean_known, naive_base, of_pollutant, recent
 from hazecast.features.panel import WEATHER
+from hazecast.features.sun import sunlight
 from hazecast.features.view import DAY_HOURS, HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
 
 Floats = npt.NDArray[np.float32]
@@ -16,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 _RECENT_HOURS = 24
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
+_SUN_BEFORE_HOURS = 3
 _SATURDAY = 6
 _RAIN_PER_MM = 10.0  # drizzle counts nearly as much as a downpour
 
@@ -27,7 +29,7 @@ class Path:
     Attributes:
         past: (case, feature) the last day of every pollutant, of the neighbours and of the weather; the week by days;
             the mean of four weeks.
-        ahead: (lead, case, feature) weather ahead, calendar, lead, the naive bases, and what is usual at that hour.
+        ahead: (lead, case, feature) weather and sun ahead, calendar, lead, the naive bases, what is usual at that hour.
         base: (lead, case, pollutant) naive forecast of the log level that the net corrects, NaN if there is none.
     """
 
@@ -54,7 +56,7 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     Args:
         view: what was knowable.
         offsets: offset of the log scale per pollutant [µg/m³]; its pollutants are the inputs.
-        future: NONE leaves out the weather ahead.
+        future: NONE leaves out the weather ahead, and the sun, which without it only helps to learn by heart.
         only: the pollutants forecast, in the order of `Path.base`.
     """
     levels = [log_level(of_pollutant(view, view.history_ugm3, p), offset) for p, offset in offsets.items()]
@@ -69,7 +71,7 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     past.append(weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(view), -1))
     ahead = [_calendar(view), *(np.stack(parts, axis=-1) for parts in (bases, yesterdays, habits))]
     if future is not FutureWeather.NONE:
-        ahead.append(np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0))
+        ahead += [np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0), _sun(view)]
     return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
 
 
@@ -95,6 +97,15 @@ def _weather(view: View) -> Floats:
     rain = np.log1p(_RAIN_PER_MM * np.maximum(at["precipitation_mm"], 0))
     forms = at["temperature_c"] - at["dew_point_c"], np.sqrt(np.maximum(at["wind_speed_ms"], 0)), rain
     return np.concatenate([view.weather, np.stack(forms, axis=-1)], axis=2, dtype=np.float32)
+
+
+def _sun(view: View) -> Floats:
+    """(lead, case, feature): sunlight of the hour, its root, and the mean of the three hours before."""
+    hours = view.issued + np.arange(1 - _SUN_BEFORE_HOURS, HORIZON_HOURS + 1)[:, None] - 1
+    light = sunlight(view.panel, np.broadcast_to(view.station, hours.shape), hours)
+    now = light[_SUN_BEFORE_HOURS:]
+    before = np.mean([light[k : k + HORIZON_HOURS] for k in range(_SUN_BEFORE_HOURS)], axis=0)
+    return np.stack([now, np.sqrt(now), before], axis=-1)
 
 
 def _calendar(view: View) -> Floats:

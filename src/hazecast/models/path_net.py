@@ -73,7 +73,7 @@ def fit_path_net(path: Path, departure: Floats, *, cases: Ints, rounds: int, see
         path: inputs.
         departure: (lead, case, pollutant) log level minus naive base, NaN where the truth is unknown.
         cases: which of them to learn from.
-        rounds: how often each of them is seen; more often where there are too few for a training.
+        rounds: how often each of them is seen; more often where that makes too few steps.
         seed: of the first weights and the order of cases.
     """
     rng = np.random.default_rng(seed)
@@ -109,8 +109,9 @@ def _slope(told: Floats, truth: Floats) -> Floats:
 def _batches(rng: np.random.Generator, cases: Ints, rounds: int) -> Iterator[Ints]:
     size = int(np.clip(len(cases) // _BATCHES_PER_ROUND, _SMALLEST_BATCH, _LARGEST_BATCH))
     per_round = max(len(cases) // size, 1)
-    for _ in range(max(rounds, -(-_FEWEST_STEPS // per_round))):
-        yield from np.array_split(rng.permutation(cases), per_round)
+    n_steps = max(rounds * per_round, _FEWEST_STEPS)
+    for first in range(0, n_steps, per_round):
+        yield from np.array_split(rng.permutation(cases), per_round)[: n_steps - first]
 
 
 class _Adam:

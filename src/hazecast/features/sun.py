@@ -1,0 +1,35 @@
+"""How high the sun stands: what drives photochemistry, and stirs the air of the day."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.features.panel import Panel
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
+_TILT_DEG = 23.44
+_DAYS_AFTER_SOLSTICE = 10
+_YEAR_DAYS = 365.25
+
+
+def sunlight(panel: Panel, station: Ints, hour: Ints) -> Floats:
+    """Sine of the sun's elevation in the middle of each panel hour, 0 at night; NaN where the place is not known.
+
+    The declination is a cosine of the day (Cooper 1969); the equation of time, up to 16 minutes, is left out.
+
+    Args:
+        panel: read for places and its first hour only.
+        station: panel indices, of any shape.
+        hour: panel hours, of that shape.
+    """
+    start_days = (panel.start - _MIDNIGHT).total_seconds() / 86_400
+    days = start_days + (hour + 0.5) / 24
+    tilt = -np.radians(_TILT_DEG) * np.cos(2 * np.pi * (days + _DAYS_AFTER_SOLSTICE) / _YEAR_DAYS)
+    latitude = np.radians(panel.latitude_deg[station].astype(np.float64))
+    turn = 2 * np.pi * (days % 1 + panel.longitude_deg[station].astype(np.float64) / 360) - np.pi
+    height = np.sin(latitude) * np.sin(tilt) + np.cos(latitude) * np.cos(tilt) * np.cos(turn)
+    return np.asarray(np.maximum(height, 0), np.float32)
