@@ -27,7 +27,7 @@ from hazecast.sources.simulated import SimulatedSource
 
 SIZES = (100, 1_000, 10_000)
 START = datetime(2024, 1, 1, tzinfo=UTC)
-TRAINING_DAYS, HISTORY_HOURS = 240, 24 * 21
+TRAINING_DAYS, HISTORY_HOURS = 240, 24 * 35
 GOAL_SECONDS, GOAL_GIB = 90, 6
 _KIB_PER_GIB = 1024**2
 

@@ -7,7 +7,6 @@ from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import Path
 from hazecast.models import path_net
 from hazecast.models.block import SHAPE_LEVELS, fit_block
-from hazecast.models.line import fit_lines, mean_line
 from hazecast.models.path_net import fit_path_net, fit_scaling
 from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
 from hazecast.models.recurrent import backward, first_weights, forward
@@ -83,7 +82,7 @@ def test_a_block_knows_how_unsure_it_is():
     y = (x[:, 0] + scale * rng.normal(size=len(x))).astype(np.float32)
     fold = np.arange(len(x)) // 1000 % 3
     said = np.zeros(len(x), np.float32)
-    names = ("a", "lead_hours", "c", "local_hour")
+    names = ("a", "b", "c", "d")
     block = fit_block(Lesson(names, x[:15_000], y[:15_000], said[:15_000], fold[:15_000]), seed=0)
     told = block.predict(x[15_000:], said[15_000:])
     wide, narrow = told.spread[x[15_000:, 2] > 0.2].mean(), told.spread[x[15_000:, 2] < -0.2].mean()
@@ -98,32 +97,14 @@ def test_a_block_knows_how_unsure_it_is():
 def test_a_block_trusts_the_nets_as_far_as_they_earned_it():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(6_000, 4)).astype(np.float32)
+    y = (x[:, 0] + 0.3 * rng.normal(size=len(x))).astype(np.float32)
     fold = np.arange(len(x)) // 500 % 3
-    names = ("a", "lead_hours", "c", "local_hour")
 
-    def trust(truth: np.ndarray, said: np.ndarray) -> np.ndarray:
-        seen = (truth + 0.3 * rng.normal(size=len(x))).astype(np.float32)
-        return fit_block(Lesson(names, x, seen, said.astype(np.float32), fold), seed=0).trust
+    def trust(said: np.ndarray) -> float:
+        return fit_block(Lesson(("a", "b", "c", "d"), x, y, said.astype(np.float32), fold), seed=0).trust
 
-    bent, straight, chance = np.abs(x[:, 0]), x[:, 0], rng.normal(size=len(x))
-    # Half of each is given anyhow.
-    sure, none = pytest.approx(4 / 6, abs=0.1), pytest.approx(1 / 6, abs=0.06)
-    assert list(trust(bent, said=bent)) == [sure, none, none]
-    assert list(trust(bent, said=chance)) == [none, sure, none]
-    assert list(trust(straight, said=chance)) == [none, none, sure]
-
-
-def test_a_line_leans_against_outliers_and_speaks_where_a_feature_is_missing():
-    rng = np.random.default_rng(6)
-    x = rng.normal(size=(3_000, 3)).astype(np.float32)
-    y = (2 * x[:, 0] + 0.1 * rng.normal(size=len(x))).astype(np.float32)
-    wild = y.copy()
-    wild[::10] += 50
-    names, fold = ("a", "lead_hours", "local_hour"), np.arange(len(x)) % 3
-    line = mean_line(fit_lines(x, wild, fold, names=names, folds=3))
-    assert np.abs(line.predict(x) - y).mean() < 0.5
-    x[:, 0] = np.nan
-    assert np.abs(line.predict(x)).max() < 1
+    assert trust(x[:, 0]) == pytest.approx(0.75, abs=0.06)
+    assert trust(rng.normal(size=len(x))) == 0.25
 
 
 def _trials(error: np.ndarray, first: int) -> Trials:

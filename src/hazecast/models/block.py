@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import QUANTILE_LEVELS
-from hazecast.models.line import Line, fit_lines, mean_line
 from hazecast.models.sampling import Lesson, outside
 from hazecast.models.threads import ALONE
 
@@ -20,9 +19,7 @@ SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LE
 _SMALLEST_SPREAD = 0.02
 _BELIEVED = 0.99  # share of the training's spreads below `widest`
 _FURTHEST = 6.0  # in mean absolute errors; an instrument at its detection limit would else rule the mean
-# Of path nets, trees and line.
-_SHARES = np.array([(a, b, 10 - a - b) for a in range(11) for b in range(11 - a)], np.float32) / 10
-_EQUAL = np.full(3, 1 / 3, np.float32)
+_SHARES, _EVEN = np.linspace(0, 1, 11), 0.5
 _POINT_ROUNDS, _SPREAD_ROUNDS = 50, 25
 _TREES = {
     "objective": "regression_l1",
@@ -52,24 +49,22 @@ class BlockModel:
 
     Attributes:
         trees: one booster per fold, each blind to its own fold.
-        line: the mean of one linear model per fold.
-        trust: shares of the path nets, of the mean of the trees and of the line in the location, which sum to 1.
+        trust: share of the path nets in the location, 0…1; the rest is the mean of the trees.
         spread: booster of the expected absolute departure.
         widest: the largest spread to believe; in air never seen before the booster may say anything.
         shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows the trees had not seen.
     """
 
     trees: tuple[lgb.Booster, ...]
-    line: Line
-    trust: Floats
+    trust: float
     spread: lgb.Booster
     widest: float
     shape: Floats
 
     def predict(self, features: Floats, walked: Floats) -> Distribution:
         """Location and spread for each row of features; `walked` is what the path nets say of it."""
-        grown = np.asarray(np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0), np.float32)
-        location = _blend(self.trust, walked, grown, self.line.predict(features))
+        grown = np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
+        location = self.trust * walked + (1 - self.trust) * grown
         spread = _positive(self.spread.predict(features, **ALONE))
         return Distribution(location.astype(np.float32), np.minimum(spread, np.float32(self.widest)))
 
@@ -77,8 +72,8 @@ class BlockModel:
 def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     """Fit by cross-fitting: every residual that shapes the uncertainty comes from a model that had not seen its fold.
 
-    Path nets, trees and line err differently, so their mean errs less than any. How much to trust each lies half way
-    between equal shares and what would have served best on the rows none had seen: those lie between rows that were
+    Trees and path nets err differently, so their mean errs less than either. How much to trust the nets lies half way
+    between one half and what would have served best on the rows neither had seen: those lie between rows that were
     seen, and the years to come do not (on combining forecasts: Clemen 1989).
 
     Args:
@@ -88,29 +83,23 @@ def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     features, departure, fold = lesson.features, lesson.departure, lesson.fold
     parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 800, 20, 300))}
     rows = lgb.Dataset(features, departure, feature_name=list(lesson.names), params=parameters).construct()
-    lines = fit_lines(features, departure, fold, names=lesson.names, folds=FOLDS)
-    trees, grown, drawn = [], *np.zeros((2, len(departure)), np.float32)
+    trees, grown = [], np.zeros(len(departure), np.float32)
     for k in range(FOLDS):
         held = fold == k
         seen = rows.subset(outside(held))
         trees.append(lgb.train(parameters | {"seed": seed + k}, seen, num_boost_round=_POINT_ROUNDS))
         if held.any():
             grown[held] = trees[-1].predict(features[held], **ALONE)
-            drawn[held] = lines[k].predict(features[held])
-    best = min(_SHARES, key=lambda shares: _error(departure, _blend(shares, lesson.walked, grown, drawn)))
-    trust = (best + _EQUAL) / 2
-    residual = departure - _blend(trust, lesson.walked, grown, drawn)
+    best = min(_SHARES, key=lambda share: _error(departure, share * lesson.walked + (1 - share) * grown))
+    trust = (best + _EVEN) / 2
+    residual = departure - trust * lesson.walked - (1 - trust) * grown
     size = rows.set_label(np.abs(residual))
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
     told = _positive(spread.predict(features, **ALONE))
     widest = float(np.quantile(told, _BELIEVED))
     standardised = np.clip(residual / np.minimum(told, np.float32(widest)), -_FURTHEST, _FURTHEST)
     shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
-    return BlockModel(tuple(trees), mean_line(lines), trust, spread, widest, shape)
-
-
-def _blend(shares: Floats, walked: Floats, grown: Floats, drawn: Floats) -> Floats:
-    return np.asarray(shares[0] * walked + shares[1] * grown + shares[2] * drawn)
+    return BlockModel(tuple(trees), float(trust), spread, widest, shape)
 
 
 def _error(truth: Floats, told: Floats) -> float:

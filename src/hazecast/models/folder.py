@@ -13,7 +13,6 @@ from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.errors import ModelOutdated
 from hazecast.features import INPUTS, FutureWeather
 from hazecast.models.block import FOLDS, BlockModel
-from hazecast.models.line import Line
 from hazecast.models.path_net import PathNet, Scaling
 
 if TYPE_CHECKING:
@@ -83,30 +82,16 @@ def _read_net(file: Path) -> PathNet:
 
 
 def _write_block(block: BlockModel, stem: Path) -> None:
-    line = block.line
-    np.savez(
-        stem.with_suffix(".npz"),
-        allow_pickle=False,
-        trust=block.trust,
-        shape=block.shape,
-        widest=block.widest,
-        slopes=line.slopes,
-        centre=line.scaling.centre,
-        width=line.scaling.width,
-        columns=[line.hour, line.lead, *line.by_the_clock],
-    )
+    np.savez(stem.with_suffix(".npz"), allow_pickle=False, trust=block.trust, shape=block.shape, widest=block.widest)
     for part, booster in zip(_boosters(stem), (*block.trees, block.spread), strict=True):
         booster.save_model(str(part))
 
 
 def _read_block(stem: Path) -> BlockModel:
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
-        arrays = dict(stored)
-    hour, lead, *by_the_clock = arrays["columns"].tolist()
-    scaling = Scaling(arrays["centre"], arrays["width"])
-    line = Line(scaling, hour, lead, np.array(by_the_clock, np.int64), arrays["slopes"])
+        arrays: Arrays = dict(stored)
     *trees, spread = (lgb.Booster(model_file=str(part)) for part in _boosters(stem))
-    return BlockModel(tuple(trees), line, arrays["trust"], spread, float(arrays["widest"]), arrays["shape"])
+    return BlockModel(tuple(trees), float(arrays["trust"]), spread, float(arrays["widest"]), arrays["shape"])
 
 
 def _boosters(stem: Path) -> list[Path]:

@@ -92,8 +92,8 @@ def _card(known: Parameters, evidence: Evidence, importance: pl.DataFrame) -> st
 
 ## What it is
 Hourly forecasts of {known["pollutants"]} for the next 72 hours at every station of the place: {", ".join(QUANTILES)}
-and the mean [µg/m³]. One model for all stations; gradient-boosted trees, recurrent nets and a linear
-model, recalibrated on recent errors.
+and the mean [µg/m³]. One model for all stations; gradient-boosted trees and recurrent nets, recalibrated
+on recent errors.
 
 ## What it is not for
 Places, pollutants or instruments it was not trained on; legal reporting; hours beyond 72.
