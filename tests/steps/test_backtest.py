@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import small_nets
 from hazecast.air.tables import QUANTILES, WEATHER_VARIABLES
 from hazecast.cli import app
+from hazecast.features.view import HABIT_DAYS
 from hazecast.models import Forecaster
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.steps import backtest as step
@@ -33,14 +34,19 @@ PERIOD = ("--train-until", "2024-01-26", "--from", "2024-01-26", "--to", "2024-0
 ANEW = (*PERIOD, "--weather", "noisy", "--pollutants", "pm25", "--retrain", "2d")
 ONE_ISSUE = ("--train-until", "2024-01-26", "--from", "2024-01-26T06:00", "--to", "2024-01-26T07:00", "--hour", "6")
 ISSUED_AT = datetime.fromisoformat("2024-01-26T06:00+00:00")
+TWINS_ISSUE = ("--train-until", "2024-02-25", "--from", "2024-02-25T06:00", "--to", "2024-02-25T07:00", "--hour", "6")
+TWINS_ISSUED_AT = datetime.fromisoformat("2024-02-25T06:00+00:00")
 
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One station, so that training is quick; two pollutants, observed weather and forecasts."""
-    folder = tmp_path_factory.mktemp("backtest") / "town"
+    return written(tmp_path_factory.mktemp("backtest") / "town", days=DAYS)
+
+
+def written(folder: Path, *, days: int) -> Path:
     folder.mkdir()
-    source, span = SimulatedSource(n_stations=STATIONS), {"since": START, "until": START + timedelta(days=DAYS)}
+    source, span = SimulatedSource(n_stations=STATIONS), {"since": START, "until": START + timedelta(days=days)}
     source.fetch_stations().write_csv(folder / "stations.csv")
     wide = source.fetch_observations(**span).pivot(
         "pollutant", index=["station_id", "observed_at"], values="concentration_ugm3"
@@ -189,10 +195,9 @@ def test_help_teaches_both_commands():
 
 
 @pytest.fixture(scope="module")
-def twins(town: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The town with a second station like the first, some kilometres away."""
-    folder = tmp_path_factory.mktemp("twins") / "town"
-    shutil.copytree(town, folder)
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A town with a longer record and a second station like the first, some kilometres away."""
+    folder = written(tmp_path_factory.mktemp("twins") / "town", days=DAYS + HABIT_DAYS)
     for name in ("observations.parquet", "weather.parquet"):
         rows = pl.read_parquet(folder / name)
         second = rows.with_columns(pl.col("station_id") + "-twin")
@@ -208,7 +213,8 @@ def test_a_station_left_out_teaches_its_own_model_nothing(twins, tmp_path):
     changed = tmp_path / "changed"
     shutil.copytree(twins, changed)
     rows = pl.read_parquet(changed / "observations.parquet")
-    old = pl.col("station_id").str.ends_with("-twin") & (pl.col("observed_at") < ISSUED_AT - timedelta(days=10))
+    seen_at_issue = TWINS_ISSUED_AT - timedelta(days=HABIT_DAYS)
+    old = pl.col("station_id").str.ends_with("-twin") & (pl.col("observed_at") < seen_at_issue)
     rows.with_columns(pl.when(old).then(2 * pl.col("pm25") + 5).otherwise("pm25").alias("pm25")).write_parquet(
         changed / "observations.parquet"
     )
@@ -216,7 +222,7 @@ def test_a_station_left_out_teaches_its_own_model_nothing(twins, tmp_path):
     for data in (twins, changed):
         for groups in ("2", "0"):
             out = tmp_path / f"{data.name}-{groups}.parquet"
-            options = ("--data", data, *ONE_ISSUE, "--pollutants", "pm25", "--unseen-groups", groups, "--out", out)
+            options = ("--data", data, *TWINS_ISSUE, "--pollutants", "pm25", "--unseen-groups", groups, "--out", out)
             assert command(*options)[0] == 0
             mine = pl.col("station_id").str.ends_with("-twin")
             told[data, groups] = pl.read_parquet(out).filter(mine).sort(KEY)

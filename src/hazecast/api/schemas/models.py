@@ -57,7 +57,7 @@ class OwnObservation(Question):
 
 
 class PredictQuestion(Question):
-    """Recent observations of a site of one's own; two weeks of hours serve the model best, a day is little."""
+    """Recent observations of a site of one's own; four weeks of hours serve the model best, a day is little."""
 
     station_id: str = Field(default="own", min_length=1, max_length=100)
     latitude: float | None = Field(default=None, ge=-90, le=90)
