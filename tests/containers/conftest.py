@@ -1,14 +1,13 @@
 """The stack for real: started once for all tests that use it, on small disks and without a shell."""
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
 import yaml
 from disks import SmallDisk
-from stack import OURS, ROOT, compose, services
+from stack import OURS, compose, make_secrets, services
 
 # Nothing in our images may need a shell: whoever starts one in this stack is refused.
 NO_SHELL = {"volumes": ["/dev/null:/usr/bin/dash:ro", "/dev/null:/usr/bin/bash:ro"]}
@@ -32,7 +31,7 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SmallD
 @pytest.fixture(scope="session")
 def stack(disks: dict[str, SmallDisk]) -> Iterator[list[str]]:
     """All services up and healthy, from new volumes; nothing is left afterwards."""
-    subprocess.run(["bash", "infrastructure/containers/secrets.sh"], cwd=ROOT, check=True)
+    make_secrets()
     compose("build", seconds=3000)
     compose("down", "--volumes")
     names = services()

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 API = "http://127.0.0.1:8000/api/v1"
 PREFECT = "http://127.0.0.1:4200/api"
 OURS = ("api", "dashboard", "worker", "prefect", "mlflow", "s3")
+DOCKERFILES = [*sorted(ROOT.glob("Dockerfile.*")), ROOT / "infrastructure" / "containers" / "Dockerfile.s3"]
 
 
 def compose(*words: str, seconds: float = 600) -> str:
@@ -31,6 +32,29 @@ def compose(*words: str, seconds: float = 600) -> str:
     )
     assert done.returncode == 0, f"docker compose {' '.join(words)}: {done.stderr[-2000:]}"
     return done.stdout
+
+
+@contextmanager
+def composed_with(stack: list[str], *files: str | Path) -> Iterator[None]:
+    """The running stack with these compose files on top inside the body, and without them afterwards."""
+    usual = os.environ["COMPOSE_FILE"]
+    os.environ["COMPOSE_FILE"] = os.pathsep.join([usual, *map(str, files)])
+    try:
+        _start(stack)
+        yield
+    finally:
+        os.environ["COMPOSE_FILE"] = usual
+        _start(stack)
+
+
+def _start(stack: list[str]) -> None:
+    compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
+
+
+def make_secrets(**environment: str) -> None:
+    """As `make secrets` with these variables set."""
+    command = ["bash", "infrastructure/containers/secrets.sh"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
 
 
 def services() -> list[str]:

@@ -18,6 +18,7 @@ import pytest
 from disks import SmallDisk
 from stack import (
     API,
+    DOCKERFILES,
     OURS,
     PREFECT,
     ROOT,
@@ -28,6 +29,7 @@ from stack import (
     is_idle,
     kill,
     load,
+    make_secrets,
     post,
     start_run,
     state_of,
@@ -48,7 +50,6 @@ PUBLISHED = {
     "mlflow": "http://127.0.0.1:5000/health",
     "prefect": "http://127.0.0.1:4200/api/health",
 }
-DOCKERFILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("Dockerfile.*") if ".venv" not in path.parts)
 HIDDEN = (5432, 9000, 8080, 9090, 9093, 9102, 9115)
 DASHBOARDS = sorted((ROOT / "infrastructure/grafana/dashboards").glob("*.json"))
 # These have rows when something is wrong, and none in a healthy stack.
@@ -57,8 +58,8 @@ EMPTY_WHEN_WELL = {"API: errors", "Firing alerts", "Verdicts and incidents"}
 EMPTY_WHEN_NEW = {"Skill by pollutant", "Skill by lead time", "Coverage of the 80 % interval"}
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES)
-def test_the_same_files_make_the_same_image(tmp_path: Path, dockerfile: str):
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_the_same_files_make_the_same_image(tmp_path: Path, dockerfile: Path):
     made = []
     for number in range(2):
         # As a second checkout would have it: other times, other rights.
@@ -66,8 +67,8 @@ def test_the_same_files_make_the_same_image(tmp_path: Path, dockerfile: str):
         shutil.copytree(
             ROOT, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns(".git", ".venv", "secrets")
         )
-        arguments = ["--build-arg=SOURCE_DATE_EPOCH=1700000000", "--no-cache", "--quiet", "--file", copy / dockerfile]
-        command = ["docker", "build", *arguments, copy]
+        arguments = ["--build-arg=SOURCE_DATE_EPOCH=1700000000", "--no-cache", "--quiet"]
+        command = ["docker", "build", *arguments, "--file", copy / dockerfile.relative_to(ROOT), copy]
         made.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=1200).stdout)
         shutil.rmtree(copy)
     assert made[0] == made[1]
@@ -188,11 +189,6 @@ def test_operators_are_told_what_is_down_and_when_it_is_back(stack: list[str]):
     assert {alert["labels"]["service"] for alert in told if alert["labels"]["alertname"] == "ServiceDown"} == {
         "dashboard"
     }
-
-
-def make_secrets(**environment: str) -> None:
-    command = ["bash", "infrastructure/containers/secrets.sh"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
 
 
 def address_of_this_machine() -> str:

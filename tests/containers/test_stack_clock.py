@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import yaml
-from stack import API, api, ask, compose, is_idle, load, start_run, state_of, states, until
+from stack import API, api, ask, composed_with, is_idle, load, start_run, state_of, states, until
 
 SOURCE = Path(__file__).with_name("clock.c")
 COMPILER = shutil.which("cc")
@@ -40,14 +40,8 @@ def set_clock(stack: list[str], tmp_path: Path) -> Iterator[Callable[[timedelta]
     (clock / "offset").write_bytes(bytes(8))
     service = {"environment": {"LD_PRELOAD": "/clock/clock.so"}, "volumes": [f"{clock}:/clock:ro"]}
     override.write_text(yaml.safe_dump({"services": dict.fromkeys(WITH_A_CLOCK, service)}))
-    usual = os.environ["COMPOSE_FILE"]
-    os.environ["COMPOSE_FILE"] = os.pathsep.join([usual, str(override)])
-    try:
-        compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
+    with composed_with(stack, override):
         yield move
-    finally:
-        os.environ["COMPOSE_FILE"] = usual
-        compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
 
 
 def test_a_clock_that_jumps_ahead_and_back(set_clock: Callable[[timedelta], None]):

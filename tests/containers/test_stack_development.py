@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
-from stack import API, ROOT, api, ask, compose, until
+from stack import API, ROOT, api, ask, compose, composed_with, until
 
-CHROMIUM = shutil.which("chromium")
+from chromium import CHROMIUM
 
 pytestmark = [
     pytest.mark.system,
@@ -28,14 +28,8 @@ def source(stack: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shutil.copytree(ROOT / "src", code)
     mounted = {name: {"volumes": [f"{code}:/source:ro"]} for name in RELOADED}
     override.write_text(yaml.safe_dump({"services": mounted}))
-    usual = os.environ["COMPOSE_FILE"]
-    os.environ["COMPOSE_FILE"] = os.pathsep.join([usual, "docker-compose.override.example.yml", str(override)])
-    try:
-        compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
+    with composed_with(stack, "docker-compose.override.example.yml", override):
         yield code
-    finally:
-        os.environ["COMPOSE_FILE"] = usual
-        compose("up", "--detach", "--wait", "--wait-timeout", "600", *stack, seconds=700)
 
 
 def rewrite(path: Path, old: str, new: str) -> None:

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from stack import DOCKERFILES, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infrastructure"
-DOCKERFILES = [*sorted(ROOT.glob("Dockerfile.*")), INFRA / "containers" / "Dockerfile.s3"]
 SETS = sorted((INFRA / "containers" / "requirements").glob("*.txt"))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]

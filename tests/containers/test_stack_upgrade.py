@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from stack import ROOT, ask, compose, post
+from stack import ask, compose, make_secrets, post
 
 pytestmark = [
     pytest.mark.system,
@@ -26,7 +26,7 @@ PREFECT = "http://127.0.0.1:4200/api"
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both servers as they were one release back, on new volumes."""
     monkeypatch.setenv("COMPOSE_FILE", "docker-compose.yml")
-    subprocess.run(["bash", "infrastructure/containers/secrets.sh"], cwd=ROOT, check=True)
+    make_secrets()
     compose("down", "--volumes")
     compose("build", "s3", "mlflow", "worker", seconds=3000)
     for name, packages in BEFORE.items():

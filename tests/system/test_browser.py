@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,11 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chromium import CHROMIUM
+
 HERE = Path(__file__).resolve()
 STORE = HERE.parents[1] / "shells" / "dashboard_store.py"
 BALANCER = HERE.parent / "balancer.py"
 PAGE = HERE.parents[2] / "src" / "hazecast" / "dashboard" / "app.py"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BROWSER_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",

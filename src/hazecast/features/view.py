@@ -1,5 +1,6 @@
 """The as-of view: the only way features see the panel."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,7 @@ HABIT_DAYS, DAY_HOURS = 28, 24
 _FEWEST_HABIT_DAYS = 7
 PAST_WEATHER_HOURS = 96
 SURROUNDING_HOURS = 24
+_UNKNOWN = np.float32(np.nan)
 
 
 class FutureWeather(StrEnum):
@@ -73,11 +75,16 @@ def look(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, se
         panel=panel,
         station=station,
         issued=issued,
-        history_ugm3=_known(panel, station, issued, -HISTORY_HOURS, 0),
+        history_ugm3=look_back(panel, station, issued),
         habit_ugm3=_habit(panel, station, issued),
         surroundings_ugm3=_surroundings(panel, station, issued),
         weather=np.concatenate(_weather(panel, station, issued, future=future, seed=seed), axis=1),
     )
+
+
+def look_back(panel: Panel, station: Ints, issued: Ints) -> Floats:
+    """`View.history_ugm3` alone, for those who need nothing else of the view."""
+    return _known(panel, station, issued, -HISTORY_HOURS, 0)
 
 
 def _reach(panel: Panel, issued: Ints, first: int, last: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
@@ -90,38 +97,44 @@ def _known(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> 
     at, inside = _reach(panel, issued, first, last)
     values = panel.concentration_ugm3[:, station[:, None], at]
     known = inside & (panel.known_from[:, station[:, None], at] <= issued[:, None])
-    return np.where(known, values, np.float32(np.nan))
+    return np.where(known, values, _UNKNOWN)
 
 
 def _habit(panel: Panel, station: Ints, issued: Ints) -> Floats:
-    total, count = np.zeros((2, len(panel.pollutants), len(station), DAY_HOURS), np.float32)
-    for day in range(1, HABIT_DAYS + 1):
-        values = _known(panel, station, issued, -day * DAY_HOURS, (1 - day) * DAY_HOURS)
-        there = ~np.isnan(values)
-        total += np.where(there, np.maximum(values, 0), 0)
-        count += there
-    return np.where(count >= _FEWEST_HABIT_DAYS, total / np.maximum(count, 1), np.float32(np.nan))
+    days = (
+        np.maximum(_known(panel, station, issued, -day * DAY_HOURS, (1 - day) * DAY_HOURS), 0)
+        for day in range(1, HABIT_DAYS + 1)
+    )
+    return _mean(days, (len(panel.pollutants), len(station), DAY_HOURS), fewest=_FEWEST_HABIT_DAYS)
 
 
 def _surroundings(panel: Panel, station: Ints, issued: Ints) -> Floats:
-    total, count = np.zeros((2, len(panel.pollutants), len(station), SURROUNDING_HOURS), np.float32)
-    for near in panel.neighbours[station].T:
-        values = _known(panel, np.maximum(near, 0), issued, -SURROUNDING_HOURS, 0)
-        there = ~np.isnan(values) & (near >= 0)[:, None]
-        total += np.where(there, values, 0)
-        count += there
-    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+    nearby = (
+        np.where((near >= 0)[:, None], _known(panel, np.maximum(near, 0), issued, -SURROUNDING_HOURS, 0), _UNKNOWN)
+        for near in panel.neighbours[station].T
+    )
+    return _mean(nearby, (len(panel.pollutants), len(station), SURROUNDING_HOURS), fewest=1)
+
+
+def _mean(parts: Iterable[Floats], shape: tuple[int, ...], *, fewest: int) -> Floats:
+    """Mean of arrays of one shape, element by element; NaN where fewer than `fewest` of them are known."""
+    total, count = np.zeros((2, *shape), np.float32)
+    for part in parts:
+        known = ~np.isnan(part)
+        total += np.where(known, part, 0)
+        count += known
+    return np.where(count >= fewest, total / np.maximum(count, 1), _UNKNOWN)
 
 
 def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, seed: int) -> tuple[Floats, Floats]:
     at, inside = _reach(panel, issued, -PAST_WEATHER_HOURS, 0)
     known = inside & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
-    past = np.where(known[..., None], panel.weather[station[:, None], at], np.float32(np.nan))
+    past = np.where(known[..., None], panel.weather[station[:, None], at], _UNKNOWN)
     if future is FutureWeather.FORECAST:
         return _with_run(panel, station, issued, past)
     at, inside = _reach(panel, issued, 0, HORIZON_HOURS)
     shown = inside if future is not FutureWeather.NONE else np.zeros_like(inside)
-    ahead = np.where(shown[..., None], panel.weather[station[:, None], at], np.float32(np.nan))
+    ahead = np.where(shown[..., None], panel.weather[station[:, None], at], _UNKNOWN)
     return past, perturb(ahead, station, issued, seed=seed) if future is FutureWeather.NOISY else ahead
 
 
@@ -134,6 +147,6 @@ def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats) -> tuple[
     column = issued[have, None] + np.arange(-past.shape[1], HORIZON_HOURS) - panel.runs.issued[run, None]
     values = panel.runs.values[run[:, None], np.clip(column, 0, RUN_HOURS - 1)]
     covered = (column >= 0) & (column < RUN_HOURS)
-    whole[have] = np.where(covered[..., None], values, np.float32(np.nan))
+    whole[have] = np.where(covered[..., None], values, _UNKNOWN)
     filled = np.where(np.isnan(past), whole[:, : past.shape[1]], past)
     return filled, whole[:, past.shape[1] :]

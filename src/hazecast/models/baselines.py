@@ -11,8 +11,8 @@ import numpy.typing as npt
 import polars as pl
 
 from hazecast.air.tables import HORIZON_HOURS, QUANTILE_LEVELS
-from hazecast.features import Panel, look
-from hazecast.features.view import HISTORY_HOURS, FutureWeather
+from hazecast.features import Panel
+from hazecast.features.view import HISTORY_HOURS, look_back
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ def persistence(panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.Da
         One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q50 [µg/m³], both the same.
     """
     station, issued = cases(panel, issued_at)
-    recent = look(panel, station, issued, future=FutureWeather.NONE).history_ugm3[:, :, -PERSISTENCE_HOURS - 1 :]
+    recent = look_back(panel, station, issued)[:, :, -PERSISTENCE_HOURS - 1 :]
     known = ~np.isnan(recent)
     back = np.argmax(known[:, :, ::-1], axis=2)
     last = np.take_along_axis(recent, (recent.shape[2] - 1 - back)[..., None], axis=2)
@@ -45,7 +45,7 @@ def seasonal_naive(panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl
         As `persistence`.
     """
     station, issued = cases(panel, issued_at)
-    history = look(panel, station, issued, future=FutureWeather.NONE).history_ugm3
+    history = look_back(panel, station, issued)
     days = -(-_LEADS // 24)
     values = np.full((*history.shape[:2], HORIZON_HOURS), np.nan, np.float32)
     for more in range(DAYS_BACK):
