@@ -12,7 +12,7 @@ from hazecast.models import forecaster, path_net
 def shrink(set_value: Callable[[object, str, Any], None]) -> None:
     """One net per fold, trained briefly; `set_value` is `setattr` or the one of a monkeypatch."""
     set_value(forecaster, "FULL", forecaster.Effort(forecaster.FULL.cases, 1))
-    set_value(forecaster, "_ROUNDS", 1)
+    set_value(forecaster, "_PACE", path_net.Pace(1, 9e-3))
     set_value(path_net, "_FEWEST_STEPS", 40)
 
 

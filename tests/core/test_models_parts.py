@@ -7,7 +7,7 @@ from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import Path
 from hazecast.models import path_net
 from hazecast.models.block import SHAPE_LEVELS, fit_block
-from hazecast.models.path_net import fit_path_net, fit_scaling
+from hazecast.models.path_net import Pace, fit_path_net, fit_scaling
 from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
 from hazecast.models.recurrent import backward, first_weights, forward
 from hazecast.models.sampling import Lesson
@@ -31,17 +31,17 @@ def test_a_path_net_learns_what_gathers_along_the_way_and_repeats_itself(monkeyp
     rng = np.random.default_rng(0)
     path, truth = _walk(rng, 1_000)
     truth[:, ::2, 1] = np.nan  # every other truth of one pollutant is unknown
-    net = fit_path_net(path, truth, cases=np.arange(1_000), rounds=3, seed=1)
+    net = fit_path_net(path, truth, cases=np.arange(1_000), pace=Pace(3, 6e-3), seed=1)
     fresh, expected = _walk(rng, 200)
     told = net.predict(fresh)
     assert np.abs(told - expected).mean() < 0.5 * np.abs(expected).mean()
-    again = fit_path_net(path, truth, cases=np.arange(1_000), rounds=3, seed=1)
+    again = fit_path_net(path, truth, cases=np.arange(1_000), pace=Pace(3, 6e-3), seed=1)
     np.testing.assert_array_equal(told, again.predict(fresh))
 
 
 def test_a_path_net_says_nothing_where_there_is_no_base():
     path, truth = _walk(np.random.default_rng(3), 64)
-    net = fit_path_net(path, truth, cases=np.arange(64), rounds=3, seed=0)
+    net = fit_path_net(path, truth, cases=np.arange(64), pace=Pace(3, 6e-3), seed=0)
     path.base[:, 5, 1] = np.nan
     told = net.predict(path)
     assert np.isnan(told[:, 5, 1]).all()

@@ -11,6 +11,7 @@ from hazecast.features.build import Rows, calendar, log_level, mean_known, naive
 from hazecast.features.panel import WEATHER
 from hazecast.features.sun import sunlight
 from hazecast.features.view import DAY_HOURS, HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
+from hazecast.features.weather import accumulate
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -20,6 +21,12 @@ _LEADS = np.arange(1, HORIZON_HOURS + 1)
 _SUN_BEFORE_HOURS = 3
 _SATURDAY = 6
 _RAIN_PER_MM = 10.0  # drizzle counts nearly as much as a downpour
+_WIND = ("wind_speed_ms", "wind_u_ms", "wind_v_ms")
+_AIRING = (
+    (6, (*_WIND, "stagnation", "precipitation_mm")),
+    (24, (*_WIND, "stagnation", "precipitation_mm", "temperature_c", "dew_point_c")),
+    (48, ("wind_speed_ms", "stagnation")),
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,8 @@ class Path:
     Attributes:
         past: (case, feature) the last day of every pollutant, of the neighbours and of the weather; the week by days;
             the mean of four weeks.
-        ahead: (lead, case, feature) weather and sun ahead, calendar, lead, the naive bases, what is usual at that hour.
+        ahead: (lead, case, feature) weather and sun ahead, how the air was moved and washed in the hours up to then,
+            calendar, lead, the naive bases, what is usual at that hour.
         base: (lead, case, pollutant) naive forecast of the log level that the net corrects, NaN if there is none.
     """
 
@@ -71,7 +79,7 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     past.append(weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(view), -1))
     ahead = [_calendar(view), *(np.stack(parts, axis=-1) for parts in (bases, yesterdays, habits))]
     if future is not FutureWeather.NONE:
-        ahead += [np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0), _sun(view)]
+        ahead += [np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0), _sun(view), _airing(view)]
     return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
 
 
@@ -97,6 +105,21 @@ def _weather(view: View) -> Floats:
     rain = np.log1p(_RAIN_PER_MM * np.maximum(at["precipitation_mm"], 0))
     forms = at["temperature_c"] - at["dew_point_c"], np.sqrt(np.maximum(at["wind_speed_ms"], 0)), rain
     return np.concatenate([view.weather, np.stack(forms, axis=-1)], axis=2, dtype=np.float32)
+
+
+def _airing(view: View) -> Floats:
+    """(lead, case, feature): means of the weather up to the hour, and its change since a day before.
+
+    The net could add them up by itself; shown them, it needs fewer rounds and learns less by heart.
+    """
+    running = accumulate(view.weather)
+    case, column = np.arange(len(view)), PAST_WEATHER_HOURS + np.arange(HORIZON_HOURS)[:, None]
+    end = np.broadcast_to(column + 1, (HORIZON_HOURS, len(view)))
+    found = [running.mean(name, case, first=end - hours, last=end) for hours, names in _AIRING for name in names]
+    for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
+        values = view.weather[:, :, WEATHER.index(name)].T
+        found.append(values[column[:, 0]] - values[column[:, 0] - DAY_HOURS])
+    return np.stack(found, axis=-1)
 
 
 def _sun(view: View) -> Floats:

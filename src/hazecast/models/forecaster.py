@@ -15,7 +15,7 @@ from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns
 from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
 from hazecast.models.drivers import DRIVER_LEADS, DRIVERS, driver_rows
-from hazecast.models.path_net import PathNet, fit_path_net
+from hazecast.models.path_net import Pace, PathNet, fit_path_net
 from hazecast.models.recalibration import (
     TRIAL_LEADS,
     Adjustment,
@@ -32,8 +32,9 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
-ROWS_PER_BLOCK = 150_000
-_ROUNDS, _ROUNDS_BLIND = 3, 1  # without weather ahead there is less to learn; a net that goes on learns chance
+ROWS_PER_BLOCK = 100_000
+# Without weather ahead there is less to learn; a net that goes on learns chance.
+_PACE, _PACE_BLIND = Pace(2, 9e-3), Pace(1, 6e-3)
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
@@ -286,12 +287,12 @@ def _fit_nets(
     path, departure = curriculum.paths(cases, pollutants)
     walked = np.zeros_like(departure)
     numbers = range(n_nets)
-    rounds = _ROUNDS_BLIND if curriculum.future is FutureWeather.NONE else _ROUNDS
+    pace = _PACE_BLIND if curriculum.future is FutureWeather.NONE else _PACE
 
     def learn(number: int) -> PathNet:
         progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
         unseen = cases.fold == number % FOLDS
-        net = fit_path_net(path, departure, cases=outside(unseen), rounds=rounds, seed=seed + number)
+        net = fit_path_net(path, departure, cases=outside(unseen), pace=pace, seed=seed + number)
         for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
             walked[:, few] += net.predict(path[few]) * (FOLDS / n_nets)
         return net

@@ -15,12 +15,24 @@ Ints = npt.NDArray[np.int64]
 _FEWEST_STEPS = 150
 _BATCHES_PER_ROUND = 100
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
-_LEARNING_RATE = 6e-3  # at the largest batch
 _WARM_UP_STEPS = 50
-_WEIGHT_DECAY = 1e-2
+_WEIGHT_DECAY = 0.7  # strong: what the air of a few years taught by chance is forgotten
 _ELBOW = 0.5  # errors beyond half the mean absolute one count linearly: nearly a median
 _LONGEST_STEP = 1.0
 _SCALED_ON = 4_000
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long and how fast a net learns.
+
+    Attributes:
+        rounds: how often each case is seen; more often where that makes too few steps.
+        learning_rate: at its highest, for the largest batch.
+    """
+
+    rounds: int
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -66,14 +78,14 @@ class PathNet:
         return np.where(np.isnan(path.base), np.float32(np.nan), told * self.unit)
 
 
-def fit_path_net(path: Path, departure: Floats, *, cases: Ints, rounds: int, seed: int) -> PathNet:
+def fit_path_net(path: Path, departure: Floats, *, cases: Ints, pace: Pace, seed: int) -> PathNet:
     """Minimise the Huber loss over all leads and pollutants with AdamW, the learning rate falling along a cosine.
 
     Args:
         path: inputs.
         departure: (lead, case, pollutant) log level minus naive base, NaN where the truth is unknown.
         cases: which of them to learn from.
-        rounds: how often each of them is seen; more often where that makes too few steps.
+        pace: how long and how fast.
         seed: of the first weights and the order of cases.
     """
     rng = np.random.default_rng(seed)
@@ -83,12 +95,12 @@ def fit_path_net(path: Path, departure: Floats, *, cases: Ints, rounds: int, see
     unit = _mean_absolute(departure[:, some])
     weights = first_weights(rng, path.past.shape[1], path.ahead.shape[2], departure.shape[2])
     step = _Adam(weights)
-    batches = list(_batches(rng, cases, rounds))
+    batches = list(_batches(rng, cases, pace.rounds))
     for k, batch in enumerate(batches):
         inputs = past(path.past[batch]), ahead(path.ahead[:, batch])
         trace = forward(weights, *inputs)
         slope = _slope(trace.out, departure[:, batch] / unit)
-        rate = _LEARNING_RATE * np.sqrt(len(batch) / _LARGEST_BATCH) * min(1, (k + 1) / _WARM_UP_STEPS)
+        rate = pace.learning_rate * np.sqrt(len(batch) / _LARGEST_BATCH) * min(1, (k + 1) / _WARM_UP_STEPS)
         step(backward(weights, trace, *inputs, slope), rate * 0.5 * (1 + np.cos(np.pi * k / len(batches))))
     return PathNet(weights, past, ahead, unit)
 
