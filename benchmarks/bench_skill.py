@@ -1,0 +1,113 @@
+"""The skill of the forecasts on a real dataset, beside the naive forecasts and mlforecast with LightGBM, in one run.
+
+Trains on what was known before --from and issues daily at 06:00 until --to: without weather ahead, with noisy weather,
+and with the weather that came true (perfect prog: an upper bound). The peer learns from the same past, knows no weather
+and issues on every eighth day; it is compared on those days, in the last table. rMAE is the error relative to the
+seasonal naive on the same hours. A year of Beijing takes about an hour; with --keep, a run started again goes on.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from bench_training import PEERS, peer_environment
+
+from hazecast.features import FutureWeather
+from hazecast.models.backtest import issue_times
+from hazecast.scoring import score
+from hazecast.steps.backtest import WEATHER_IN_WORDS, Backtest, run
+from hazecast.steps.dataset import Dataset, read_dataset
+
+KEY = ("station_id", "pollutant", "issued_at", "valid_at")
+HOUR, PEER_EVERY = 6, 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", type=Path, help="dataset folder (docs/data.md)")
+    parser.add_argument("--from", dest="since", default="2016-03-01", help="first day (default: %(default)s)")
+    parser.add_argument("--to", dest="until", default="2017-03-01", help="day after the last (default: %(default)s)")
+    parser.add_argument("--pollutants", default="", help="comma-separated (default: all)")
+    parser.add_argument("--keep", type=Path, help="folder for the forecasts (default: thrown away)")
+    asked = parser.parse_args()
+    if asked.data is None:
+        print("nothing to judge: give a dataset folder, python benchmarks/bench_skill.py DIR --from DAY --to DAY")
+        return
+    dataset = read_dataset(asked.data)
+    since, until = (dataset.moment(text, option="a day") for text in (asked.since, asked.until))
+    pollutants = tuple(asked.pollutants.split(",")) if asked.pollutants else tuple(dataset.pollutants)
+    with nullcontext(asked.keep) if asked.keep else tempfile.TemporaryDirectory() as folder:
+        Path(folder).mkdir(exist_ok=True)
+        judge(dataset, since, until, pollutants, Path(folder))
+
+
+def judge(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[str, ...], folder: Path) -> None:
+    for weather in (FutureWeather.NONE, FutureWeather.NOISY, FutureWeather.OBSERVED):
+        asked = Backtest(since, since, until, HOUR, weather=weather, pollutants=pollutants)
+        run(asked, dataset, folder / f"{weather}.parquet", training=say, issuing=say)
+        told = pl.read_parquet(folder / f"{weather}.parquet")
+        print(f"\nHazecast, {weather}. {WEATHER_IN_WORDS[weather]}")
+        table(score(told, dataset.observations, by=("pollutant",)))
+    issues = issue_times(since, until, every=Backtest.every, hour=HOUR, timezone=dataset.timezone)[::PEER_EVERY]
+    peer = peers_forecasts(dataset, since, issues, pollutants, folder)
+    ours = pl.read_parquet(folder / "none.parquet").join(peer.select(KEY), on=KEY, how="semi")
+    print(f"\nmlforecast, one direct model per lead hour, {len(issues)} issues")
+    table(score(peer, dataset.observations, by=("pollutant",)))
+    print("\nHazecast, none, the same issues")
+    table(score(ours, dataset.observations, by=("pollutant",)))
+
+
+def table(scores: pl.DataFrame) -> None:
+    """rMAE by lead block, beside persistence; CRPS [µg/m³] and coverage of all leads, where there are quantiles."""
+    blocks = scores["lead_block"].unique(maintain_order=True).to_list()
+    print(
+        f"{'rMAE by lead [h]':18}" + "".join(f"{block:>8}" for block in blocks) + "  persistence    CRPS  80 % covers"
+    )
+    for (pollutant,), rows in scores.group_by("pollutant", maintain_order=True):
+        whole = rows.filter(pl.col("lead_block") == "all").row(0, named=True)
+        by_block = "".join(f"{value:8.3f}" for value in rows["rmae"])
+        told = f"{whole['crps']:8.2f}{whole['coverage_80']:13.3f}" if whole["crps"] is not None else ""
+        print(f"{pollutant:18}{by_block}{whole['rmae'] / whole['rmae_persistence']:13.3f}{told}")
+
+
+def peers_forecasts(
+    dataset: Dataset, trained_until: datetime, issues: list[datetime], pollutants: tuple[str, ...], folder: Path
+) -> pl.DataFrame:
+    """What the peer says: key, lead_hours, mean and q50 [µg/m³], both its only answer."""
+    kept = folder / "mlforecast.parquet"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory() as scratch:
+            lay_out(dataset, issues, pollutants, Path(scratch))
+            python = peer_environment(Path(scratch))
+            until = trained_until.replace(tzinfo=None).isoformat()
+            subprocess.run([python, str(PEERS / "rolling.py"), scratch, until, str(kept)], check=True)
+    hours = pl.col("issued_at", "valid_at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    lead = ((pl.col("valid_at") - pl.col("issued_at")).dt.total_hours() + 1).cast(pl.Int32)
+    return pl.read_parquet(kept).with_columns(hours).with_columns(lead_hours=lead, q50="mean")
+
+
+def lay_out(dataset: Dataset, issues: list[datetime], pollutants: tuple[str, ...], folder: Path) -> None:
+    trusted = dataset.observations.filter(pl.col("flag") == "ok", pl.col("pollutant").is_in(pollutants))
+    long = trusted.select(
+        "pollutant",
+        unique_id="station_id",
+        ds=pl.col("observed_at").dt.replace_time_zone(None),
+        y="concentration_ugm3",
+    )
+    long.write_parquet(folder / "history.parquet")
+    pl.DataFrame({"issued_at": issues}).with_columns(pl.col("issued_at").dt.replace_time_zone(None)).write_parquet(
+        folder / "issues.parquet"
+    )
+
+
+def say(line: str, share: float) -> None:
+    print(f"\r{share:4.0%} {line:60}", end="", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
