@@ -19,7 +19,7 @@ SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LE
 _SMALLEST_SPREAD = 0.02
 _BELIEVED = 0.99  # share of the training's spreads below `widest`
 _FURTHEST = 6.0  # in mean absolute errors; an instrument at its detection limit would else rule the mean
-_SHARES, _EVEN = np.linspace(0, 1, 11), 0.5
+_SHARES, _EVEN, _TOWARDS_EVEN = np.linspace(0, 1, 11), 0.5, 1 / 3
 _POINT_ROUNDS, _SPREAD_ROUNDS = 50, 25
 _TREES = {
     "objective": "regression_l1",
@@ -73,9 +73,9 @@ class BlockModel:
 def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     """Fit by cross-fitting: every residual that shapes the uncertainty comes from a model that had not seen its fold.
 
-    Trees and path nets err differently, so their mean errs less than either. How much to trust the nets lies half way
-    between one half and what would have served best on the rows neither had seen: those lie between rows that were
-    seen, and the years to come do not (on combining forecasts: Clemen 1989).
+    Trees and path nets err differently, so their mean errs less than either. How much to trust the nets is
+    what would have served best on the rows neither had seen, moved a third of the way towards one half: those rows lie
+    between rows that were seen, and the years to come do not (on combining forecasts: Clemen 1989).
 
     Args:
         lesson: rows of one pollutant and lead block.
@@ -92,7 +92,7 @@ def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
         if held.any():
             grown[held] = trees[-1].predict(features[held], **ALONE)
     best = min(_SHARES, key=lambda share: _error(departure, share * lesson.walked + (1 - share) * grown))
-    trust = (best + _EVEN) / 2
+    trust = best + _TOWARDS_EVEN * (_EVEN - best)
     residual = departure - trust * lesson.walked - (1 - trust) * grown
     size = rows.set_label(np.abs(residual))
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
