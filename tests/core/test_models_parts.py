@@ -103,8 +103,8 @@ def test_a_block_trusts_the_nets_as_far_as_they_earned_it():
     def trust(said: np.ndarray) -> float:
         return fit_block(Lesson(("a", "b", "c", "d"), x, y, said.astype(np.float32), fold), seed=0).trust
 
-    assert trust(x[:, 0]) == pytest.approx(0.75, abs=0.06)
-    assert trust(rng.normal(size=len(x))) == 0.25
+    assert trust(x[:, 0]) == pytest.approx(5 / 6, abs=0.08)
+    assert trust(rng.normal(size=len(x))) == pytest.approx(1 / 6)
 
 
 def _trials(error: np.ndarray, first: int) -> Trials:
