@@ -106,7 +106,8 @@ def lay_out(dataset: Dataset, issues: list[datetime], pollutants: tuple[str, ...
 
 
 def say(line: str, share: float) -> None:
-    print(f"\r{share:4.0%} {line:60}", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(f"\r{share:4.0%} {line:60}", end="", file=sys.stderr)
 
 
 if __name__ == "__main__":

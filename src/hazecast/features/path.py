@@ -22,7 +22,7 @@ _SUN_BEFORE_HOURS = 3
 _SATURDAY = 6
 _RAIN_PER_MM = 10.0  # drizzle counts nearly as much as a downpour
 _WIND = ("wind_speed_ms", "wind_u_ms", "wind_v_ms")
-_AIRING = (
+_LEAD_UP = (
     (6, (*_WIND, "stagnation", "precipitation_mm")),
     (24, (*_WIND, "stagnation", "precipitation_mm", "temperature_c", "dew_point_c")),
     (48, ("wind_speed_ms", "stagnation")),
@@ -79,7 +79,7 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     past.append(weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(view), -1))
     ahead = [_calendar(view), *(np.stack(parts, axis=-1) for parts in (bases, yesterdays, habits))]
     if future is not FutureWeather.NONE:
-        ahead += [np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0), _sun(view), _airing(view)]
+        ahead += [np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0), _sun(view), _lead_up(view)]
     return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
 
 
@@ -107,7 +107,7 @@ def _weather(view: View) -> Floats:
     return np.concatenate([view.weather, np.stack(forms, axis=-1)], axis=2, dtype=np.float32)
 
 
-def _airing(view: View) -> Floats:
+def _lead_up(view: View) -> Floats:
     """(lead, case, feature): means of the weather up to the hour, and its change since a day before.
 
     The net could add them up by itself; shown them, it needs fewer rounds and learns less by heart.
@@ -115,7 +115,7 @@ def _airing(view: View) -> Floats:
     running = accumulate(view.weather)
     case, column = np.arange(len(view)), PAST_WEATHER_HOURS + np.arange(HORIZON_HOURS)[:, None]
     end = np.broadcast_to(column + 1, (HORIZON_HOURS, len(view)))
-    found = [running.mean(name, case, first=end - hours, last=end) for hours, names in _AIRING for name in names]
+    found = [running.mean(name, case, first=end - hours, last=end) for hours, names in _LEAD_UP for name in names]
     for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
         values = view.weather[:, :, WEATHER.index(name)].T
         found.append(values[column[:, 0]] - values[column[:, 0] - DAY_HOURS])
