@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 from bench_training import PEERS, peer_environment
 
+from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.features import FutureWeather
 from hazecast.models.backtest import issue_times
 from hazecast.scoring import score
@@ -64,13 +65,14 @@ def judge(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[
 
 def table(scores: pl.DataFrame) -> None:
     """rMAE by lead block, beside persistence; CRPS [µg/m³] and coverage of all leads, where there are quantiles."""
-    blocks = scores["lead_block"].unique(maintain_order=True).to_list()
+    blocks = [*(f"{first}-{last}" for first, last in LEAD_BLOCKS), "all"]
     print(
         f"{'rMAE by lead [h]':18}" + "".join(f"{block:>8}" for block in blocks) + "  persistence    CRPS  80 % covers"
     )
     for (pollutant,), rows in scores.group_by("pollutant", maintain_order=True):
         whole = rows.filter(pl.col("lead_block") == "all").row(0, named=True)
-        by_block = "".join(f"{value:8.3f}" for value in rows["rmae"])
+        rmae = dict(rows.select("lead_block", "rmae").iter_rows())
+        by_block = "".join(f"{rmae[block]:8.3f}" if block in rmae else f"{'-':>8}" for block in blocks)
         told = f"{whole['crps']:8.2f}{whole['coverage_80']:13.3f}" if whole["crps"] is not None else ""
         print(f"{pollutant:18}{by_block}{whole['rmae'] / whole['rmae_persistence']:13.3f}{told}")
 
