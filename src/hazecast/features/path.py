@@ -11,7 +11,7 @@ from hazecast.features.build import Rows, calendar, log_level, mean_known, naive
 from hazecast.features.panel import WEATHER
 from hazecast.features.sun import sunlight
 from hazecast.features.view import DAY_HOURS, HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
-from hazecast.features.weather import accumulate
+from hazecast.features.weather import accumulate, changes, means_until
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -22,10 +22,14 @@ _SUN_BEFORE_HOURS = 3
 _SATURDAY = 6
 _RAIN_PER_MM = 10.0  # drizzle counts nearly as much as a downpour
 _WIND = ("wind_speed_ms", "wind_u_ms", "wind_v_ms")
-_LEAD_UP = (
-    (6, (*_WIND, "stagnation", "precipitation_mm")),
-    (24, (*_WIND, "stagnation", "precipitation_mm", "temperature_c", "dew_point_c")),
-    (48, ("wind_speed_ms", "stagnation")),
+_LEAD_UP = tuple(
+    (hours, series)
+    for hours, names in (
+        (6, (*_WIND, "stagnation", "precipitation_mm")),
+        (24, (*_WIND, "stagnation", "precipitation_mm", "temperature_c", "dew_point_c")),
+        (48, ("wind_speed_ms", "stagnation")),
+    )
+    for series in names
 )
 
 
@@ -112,14 +116,9 @@ def _lead_up(view: View) -> Floats:
 
     The net could add them up by itself; shown them, it needs fewer rounds and learns less by heart.
     """
-    running = accumulate(view.weather)
-    case, column = np.arange(len(view)), PAST_WEATHER_HOURS + np.arange(HORIZON_HOURS)[:, None]
-    end = np.broadcast_to(column + 1, (HORIZON_HOURS, len(view)))
-    found = [running.mean(name, case, first=end - hours, last=end) for hours, names in _LEAD_UP for name in names]
-    for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
-        values = view.weather[:, :, WEATHER.index(name)].T
-        found.append(values[column[:, 0]] - values[column[:, 0] - DAY_HOURS])
-    return np.stack(found, axis=-1)
+    where = {"case": np.arange(len(view)), "lead": _LEADS[:, None]}
+    found = means_until(accumulate(view.weather), _LEAD_UP, **where) | changes(view, **where)
+    return np.stack(list(found.values()), axis=-1)
 
 
 def _sun(view: View) -> Floats:

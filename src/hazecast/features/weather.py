@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.features.panel import WEATHER
-from hazecast.features.view import PAST_WEATHER_HOURS, View
+from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS, View
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Columns = dict[str, Floats]
+Windows = tuple[tuple[int, str], ...]  # hours, and the series to take the mean of
 
 _STAGNANT_MS = 1.5
 _SERIES = (*WEATHER, "stagnation")
@@ -54,16 +55,30 @@ def weather_ahead(view: View, running: Running, *, case: Ints, lead: Ints) -> Co
     at: Columns = {name: view.weather[case, column, k] for k, name in enumerate(WEATHER)}
     found: Columns = {f"at_{name}": values for name, values in at.items()}
     found["at_dew_point_depression_c"] = at["temperature_c"] - at["dew_point_c"]
-    for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
-        k = WEATHER.index(name)
-        found[f"change_{name}_24h"] = at[name] - view.weather[case, column - 24, k]
-    for hours, series in _AHEAD_WINDOWS:
-        found[f"mean_{series}_{hours}h"] = running.mean(series, case, first=column + 1 - hours, last=column + 1)
+    found |= changes(view, case=case, lead=lead) | means_until(running, _AHEAD_WINDOWS, case=case, lead=lead)
     issue = np.full(len(case), PAST_WEATHER_HOURS)
     for series in ("wind_u_ms", "wind_v_ms", "wind_speed_ms", "precipitation_mm"):
         found[f"since_issue_{series}"] = running.mean(series, case, first=issue, last=column + 1)
     found["strongest_wind_since_issue_ms"] = _strongest_wind(view)[case, lead - 1]
     return found
+
+
+def changes(view: View, *, case: Ints, lead: Ints) -> Columns:
+    """Change of temperature, dew point and pressure over the day up to the hour forecast; case and lead broadcast."""
+    column = PAST_WEATHER_HOURS + lead - 1
+    found = {}
+    for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
+        values = view.weather[:, :, WEATHER.index(name)]
+        found[f"change_{name}_24h"] = values[case, column] - values[case, column - DAY_HOURS]
+    return found
+
+
+def means_until(running: Running, windows: Windows, *, case: Ints, lead: Ints) -> Columns:
+    """Means over windows that end with the hour forecast; case and lead broadcast."""
+    end = PAST_WEATHER_HOURS + lead
+    return {
+        f"mean_{series}_{hours}h": running.mean(series, case, first=end - hours, last=end) for hours, series in windows
+    }
 
 
 _AHEAD_WINDOWS = tuple(
