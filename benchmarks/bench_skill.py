@@ -15,14 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from bench_training import PEERS, peer_environment
+from bench_training import PEERS, as_peers_read, peer_environment
 
-from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.features import FutureWeather
 from hazecast.models.backtest import issue_times
 from hazecast.scoring import score
 from hazecast.steps.backtest import WEATHER_IN_WORDS, Backtest, run
 from hazecast.steps.dataset import Dataset, read_dataset
+from hazecast.steps.report.probabilities import BLOCKS
 
 KEY = ("station_id", "pollutant", "issued_at", "valid_at")
 HOUR, PEER_EVERY = 6, 8
@@ -65,14 +65,15 @@ def judge(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[
 
 def table(scores: pl.DataFrame) -> None:
     """rMAE by lead block, beside persistence; CRPS [µg/m³] and coverage of all leads, where there are quantiles."""
-    blocks = [*(f"{first}-{last}" for first, last in LEAD_BLOCKS), "all"]
     print(
-        f"{'rMAE by lead [h]':18}" + "".join(f"{block:>8}" for block in blocks) + "  persistence    CRPS  80 % covers"
+        f"{'rMAE by lead [h]':18}"
+        + "".join(f"{block:>8}" for block in BLOCKS.categories)
+        + "  persistence    CRPS  80 % covers"
     )
     for (pollutant,), rows in scores.group_by("pollutant", maintain_order=True):
         whole = rows.filter(pl.col("lead_block") == "all").row(0, named=True)
         rmae = dict(rows.select("lead_block", "rmae").iter_rows())
-        by_block = "".join(f"{rmae[block]:8.3f}" if block in rmae else f"{'-':>8}" for block in blocks)
+        by_block = "".join(f"{rmae[block]:8.3f}" if block in rmae else f"{'-':>8}" for block in BLOCKS.categories)
         told = f"{whole['crps']:8.2f}{whole['coverage_80']:13.3f}" if whole["crps"] is not None else ""
         print(f"{pollutant:18}{by_block}{whole['rmae'] / whole['rmae_persistence']:13.3f}{told}")
 
@@ -81,7 +82,8 @@ def peers_forecasts(
     dataset: Dataset, trained_until: datetime, issues: list[datetime], pollutants: tuple[str, ...], folder: Path
 ) -> pl.DataFrame:
     """What the peer says: key, lead_hours, mean and q50 [µg/m³], both its only answer."""
-    kept = folder / "mlforecast.parquet"
+    asked = dataset.fingerprint, f"{trained_until:%Y%m%d}", f"{issues[-1]:%Y%m%d}", *pollutants
+    kept = folder / f"mlforecast-{'-'.join(asked)}.parquet"
     if not kept.exists():
         with tempfile.TemporaryDirectory() as scratch:
             lay_out(dataset, issues, pollutants, Path(scratch))
@@ -95,13 +97,7 @@ def peers_forecasts(
 
 def lay_out(dataset: Dataset, issues: list[datetime], pollutants: tuple[str, ...], folder: Path) -> None:
     trusted = dataset.observations.filter(pl.col("flag") == "ok", pl.col("pollutant").is_in(pollutants))
-    long = trusted.select(
-        "pollutant",
-        unique_id="station_id",
-        ds=pl.col("observed_at").dt.replace_time_zone(None),
-        y="concentration_ugm3",
-    )
-    long.write_parquet(folder / "history.parquet")
+    as_peers_read(trusted).write_parquet(folder / "history.parquet")
     pl.DataFrame({"issued_at": issues}).with_columns(pl.col("issued_at").dt.replace_time_zone(None)).write_parquet(
         folder / "issues.parquet"
     )

@@ -61,11 +61,15 @@ def lay_out(source: Source, folder: Path) -> None:
     source.fetch_stations().write_parquet(folder / "stations.parquet")
     source.fetch_weather(since=since, until=until).write_parquet(folder / "weather.parquet")
     rows.filter(pl.col("observed_at") < until).write_parquet(folder / "observations.parquet")
-    long = rows.select(
-        unique_id="station_id", ds=pl.col("observed_at").dt.replace_time_zone(None), y="concentration_ugm3"
-    )
+    long = as_peers_read(rows)
     long.filter(pl.col("ds") < until.replace(tzinfo=None)).write_parquet(folder / "history.parquet")
     long.filter(pl.col("ds") >= until.replace(tzinfo=None)).write_parquet(folder / "held.parquet")
+
+
+def as_peers_read(rows: pl.DataFrame) -> pl.DataFrame:
+    """Observations as pollutant, unique_id, ds (UTC, without a zone), y [µg/m³]."""
+    naive = pl.col("observed_at").dt.replace_time_zone(None)
+    return rows.select("pollutant", unique_id="station_id", ds=naive, y="concentration_ugm3")
 
 
 def ours(folder: Path) -> None:

@@ -14,7 +14,7 @@ def main(folder: str, trained_until: str, out: str) -> None:
     issues = pd.read_parquet(Path(folder) / "issues.parquet")["issued_at"]
     parts = []
     for pollutant, rows in history.groupby("pollutant"):
-        wide = rows.pivot(index="ds", columns="unique_id", values="y").resample("1h").mean().ffill().clip(lower=0)
+        wide = rows.pivot(index="ds", columns="unique_id", values="y").resample("1h").mean().ffill()
         forecast = model()
         taught = long(wide[wide.index < trained_until])
         forecast.fit(taught, max_horizon=HORIZON_HOURS, static_features=[])
