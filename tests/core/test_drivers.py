@@ -38,13 +38,18 @@ def test_every_driver_of_every_station_at_one_hour_of_each_block(moved):
     assert moved["change"].is_finite().all()
 
 
-def test_what_was_not_known_moves_nothing(moved):
-    """A station without weather, and one that lies nobody knows where."""
-    dry = moved.filter(station_id="dry", driver="weather_ahead")["change"]
+def test_what_was_not_known_moves_nothing(moved, forecaster):
+    """A town without weather, and a station that lies nobody knows where."""
+    calm = forecaster.drivers(build_panel(observations(), weather().clear(), stations()), at(61))
+    dry = calm.filter(driver="weather_ahead")["change"]
     lost = moved.filter(station_id="lost", driver="neighbours")["change"]
-    assert dry.to_list() == [0.0] * len(dry)
+    assert dry.to_list() == [0.0] * len(dry) != []
     assert lost.to_list() == [0.0] * len(lost)
     assert (moved.filter(station_id="centre")["change"] != 0).any()
+
+
+def test_a_station_without_weather_is_moved_by_that_of_its_neighbours(moved):
+    assert (moved.filter(station_id="dry", driver="weather_ahead")["change"] != 0).any()
 
 
 def test_more_wind_than_the_day_before_lowers_the_forecast(panel, moved):

@@ -166,6 +166,29 @@ def test_noise_is_the_same_for_the_same_case_and_grows_with_lead():
     assert np.corrcoef(error[:, 30], error[:, 31])[0, 1] > 0.8
 
 
+def test_a_forecast_errs_alike_all_over_a_region():
+    """A mean over neighbours of errors of their own would undo them, and flatter every model that is shown it."""
+    panel, n = _panel(), 400
+    case = np.zeros(n, int), np.arange(300, 300 + n)
+    told = look(panel, *case, future=FutureWeather.NOISY, seed=1)
+    truth = look(panel, *case, future=FutureWeather.OBSERVED)
+    here = (told.weather - truth.weather)[:, -72:, 0]
+    region = (told.regional_weather - truth.regional_weather)[:, -72:, 0]
+    np.testing.assert_allclose(here, region, atol=1e-5)
+
+
+def test_the_weather_of_a_region_is_the_mean_of_who_has_any():
+    sky = weather()
+    warmer = sky.with_columns(pl.col("temperature_c") + 6.0 * (pl.col("station_id") == "new"))
+    panel = _panel(sky=warmer)
+    seen = look(panel, np.arange(6), np.full(6, panel.hour_of(ISSUED)), future=FutureWeather.OBSERVED)
+    usual = look(_panel(sky=sky), np.arange(1), np.array([panel.hour_of(ISSUED)]), future=FutureWeather.OBSERVED)
+    raised = seen.regional_weather[:, :, 0] - usual.weather[0, :, 0]
+    shared = 6 / 4  # of centre, gappy, new and single; dry has none, nobody knows where lost lies
+    for name, by in {"centre": shared, "dry": shared, "new": shared, "lost": 0.0}.items():
+        np.testing.assert_allclose(raised[panel.stations.index(name)], by, atol=1e-5)
+
+
 def test_an_hour_must_be_whole():
     with pytest.raises(ValueError, match="start of an hour"):
         _panel().hour_of(ISSUED + timedelta(minutes=5))

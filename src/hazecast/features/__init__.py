@@ -6,7 +6,7 @@ from hazecast.features.path import Path, build_path
 from hazecast.features.view import FutureWeather, View, look
 
 # Raise it whenever what a model is shown changes: a model trained on other inputs cannot forecast.
-INPUTS = 3
+INPUTS = 4
 
 __all__ = [
     "INPUTS",

@@ -54,18 +54,19 @@ def build_features(
         future: NONE leaves out the weather ahead.
         only: the pollutants forecast.
     """
-    running = accumulate(view.weather)
+    here = accumulate(view.weather)
     shared = {"lead_hours": rows.lead.astype(np.float32), **calendar(view, rows)}
-    shared |= {name: values[rows.case] for name, values in past_weather(view, running).items()}
+    shared |= {name: values[rows.case] for name, values in past_weather(here).items()}
     if future is not FutureWeather.NONE:
-        shared |= weather_ahead(view, running, case=rows.case, lead=rows.lead)
+        region = weather_ahead(accumulate(view.regional_weather), case=rows.case, lead=rows.lead)
+        shared |= weather_ahead(here, case=rows.case, lead=rows.lead) | {f"region_{n}": v for n, v in region.items()}
     levels = {p: log_level(of_pollutant(view, view.history_ugm3, p), offset) for p, offset in offsets.items()}
     usual = {p: log_level(of_pollutant(view, view.habit_ugm3, p), offsets[p]) for p in only}
-    around = {p: log_level(of_pollutant(view, view.surroundings_ugm3, p), offsets[p]) for p in only}
+    near = {p: log_level(of_pollutant(view, view.surroundings_ugm3, p), offsets[p]) for p in only}
     block = np.column_stack(list(shared.values()))
     built = {}
     for pollutant in only:
-        own, base = _pollutant(levels, around[pollutant], usual[pollutant], rows, pollutant)
+        own, base = _pollutant(levels, near[pollutant], usual[pollutant], rows, pollutant)
         values = np.concatenate([block, np.column_stack(list(own.values()))], axis=1)
         built[pollutant] = Features((*shared, *own), values, base)
     return built

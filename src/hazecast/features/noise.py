@@ -21,15 +21,25 @@ RAIN_LOG_SPREAD = 0.7
 RAIN_SHIFT_HOURS = 3
 
 
-def perturb(weather: Floats, station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:
-    """Observed weather (case, lead, WEATHER) as a forecast might have shown it.
+def forecast_errors(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:
+    """Standard normal errors (case, lead, WEATHER), AR(1) over the leads.
 
-    Temperature, dew point, pressure and both wind components get AR(1) errors over the leads whose spread grows
-    linearly with lead; wind speed follows from the perturbed vector (and, where only speed is known, is scaled);
-    rain is displaced by up to 3 h and multiplied by a lognormal factor. The draw depends on seed, station and issue
-    hour alone, so the same case always gets the same errors.
+    The draw depends on seed, station and issue hour alone, so the same case always gets the same errors.
     """
-    errors = _correlated(_normals(station, issued, seed=seed))
+    errors = _normals(station, issued, seed=seed)
+    fresh = np.float32(np.sqrt(1 - MEMORY**2))
+    for lead in range(1, HORIZON_HOURS):
+        errors[:, lead] = MEMORY * errors[:, lead - 1] + fresh * errors[:, lead]
+    return errors
+
+
+def perturb(weather: Floats, errors: Floats) -> Floats:
+    """Observed weather (case, lead, WEATHER) as a forecast with these errors might have shown it.
+
+    The spread of the errors of temperature, dew point, pressure and both wind components grows linearly with lead; wind
+    speed follows from the perturbed vector (and, where only speed is known, is scaled); rain is displaced by up to 3 h
+    and multiplied by a lognormal factor.
+    """
     growth = np.linspace(0, 1, HORIZON_HOURS, dtype=np.float32)
     noisy = weather.copy()
     for channel, (first, last) in SPREAD.items():
@@ -50,14 +60,6 @@ def perturb(weather: Floats, station: npt.NDArray[np.int64], issued: npt.NDArray
         RAIN_LOG_SPREAD * errors[:, :, rain]
     )
     return noisy
-
-
-def _correlated(draws: Floats) -> Floats:
-    errors = draws.copy()
-    fresh = np.float32(np.sqrt(1 - MEMORY**2))
-    for lead in range(1, HORIZON_HOURS):
-        errors[:, lead] = MEMORY * errors[:, lead - 1] + fresh * draws[:, lead]
-    return errors
 
 
 def _normals(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ WEATHER = (
 RUN_HOURS = HORIZON_HOURS + 48  # a run may be two days old and still reach the horizon
 NEVER = np.iinfo(np.int32).max
 _CALM_MS = 0.3
+_SPAN = np.int64(2) ** 32  # more than the hours of any panel
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,18 @@ class WeatherRuns:
         """Row of the latest-issued run of each station that was usable at hour `at`; -1 where there was none."""
         if not len(self.station):
             return np.full(len(station), -1, np.int64)
-        span = np.int64(2) ** 32
-        usable = self.station * span + self.usable_from
-        issue = self.station * span + (self.issued - self.issued.min())
-        is_latest = issue == np.maximum.accumulate(issue)
-        latest = np.maximum.accumulate(np.where(is_latest, np.arange(len(issue)), 0))
-        place = np.searchsorted(usable, station * span + np.maximum(at, -1), side="right") - 1
+        usable, latest = self._order
+        place = np.searchsorted(usable, station * _SPAN + np.maximum(at, -1), side="right") - 1
         row = latest[np.maximum(place, 0)]
         return np.where((place >= 0) & (self.station[row] == station), row, -1)
+
+    @cached_property
+    def _order(self) -> tuple[Ints, Ints]:
+        """When each row became usable, as one number with its station; the latest-issued row by then."""
+        usable = self.station * _SPAN + self.usable_from
+        issue = self.station * _SPAN + (self.issued - self.issued.min())
+        is_latest = issue == np.maximum.accumulate(issue)
+        return usable, np.maximum.accumulate(np.where(is_latest, np.arange(len(issue)), 0))
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,10 @@ class Path:
     """Inputs of the path net, unscaled; NaN is what was not known.
 
     Attributes:
-        past: (case, feature) the last day of every pollutant, of the neighbours and of the weather; the week by days;
-            the mean of four weeks.
-        ahead: (lead, case, feature) weather and sun ahead, how the air was moved and washed in the hours up to then,
-            calendar, lead, the naive bases, what is usual at that hour.
+        past: (case, feature) the last day of every pollutant, of the neighbours and of the weather, here and in the
+            region; the week by days; the mean of four weeks.
+        ahead: (lead, case, feature) sun and weather ahead, here and in the region, how the air was moved and washed in
+            the hours up to then, calendar, lead, the naive bases, what is usual at that hour.
         base: (lead, case, pollutant) naive forecast of the log level that the net corrects, NaN if there is none.
     """
 
@@ -77,13 +77,15 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     bases, yesterdays = zip(*(_base_and_yesterday(own) for own in levels), strict=True)
     habits = [_through_horizon(own) - base for own, base in zip(usual, bases, strict=True)]
     base = dict(zip(offsets, bases, strict=True))
-    weather = _weather(view)
+    weather = _with_forms(view.weather)
+    regional_weather = _with_forms(view.regional_weather)
     past = [own[:, -_RECENT_HOURS:] for own in levels] + around + [_days(own) for own in levels]
     past += [mean_known(own)[:, None] for own in usual]
-    past.append(weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(view), -1))
+    past += [_last_day(weather), _last_day(regional_weather)]
     ahead = [_calendar(view), *(np.stack(parts, axis=-1) for parts in (bases, yesterdays, habits))]
     if future is not FutureWeather.NONE:
-        ahead += [np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0), _sun(view), _lead_up(view)]
+        ahead += [_ahead(weather), _sun(view), _lead_up(view.weather)]
+        ahead += [_ahead(regional_weather), _lead_up(view.regional_weather)]
     return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
 
 
@@ -103,21 +105,30 @@ def _days(own: Floats) -> Floats:
     return np.stack([mean_known(day) for day in np.split(own, HISTORY_HOURS // DAY_HOURS, axis=1)], axis=1)
 
 
-def _weather(view: View) -> Floats:
+def _last_day(weather: Floats) -> Floats:
+    return weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(weather), -1)
+
+
+def _ahead(weather: Floats) -> Floats:
+    return np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0)
+
+
+def _with_forms(weather: Floats) -> Floats:
     """Weather with the forms a net would have to find out: dew point depression, log rain, root of the wind speed."""
-    at = {name: view.weather[:, :, k] for k, name in enumerate(WEATHER)}
+    at = {name: weather[:, :, k] for k, name in enumerate(WEATHER)}
     rain = np.log1p(_RAIN_PER_MM * np.maximum(at["precipitation_mm"], 0))
     forms = at["temperature_c"] - at["dew_point_c"], np.sqrt(np.maximum(at["wind_speed_ms"], 0)), rain
-    return np.concatenate([view.weather, np.stack(forms, axis=-1)], axis=2, dtype=np.float32)
+    return np.concatenate([weather, np.stack(forms, axis=-1)], axis=2, dtype=np.float32)
 
 
-def _lead_up(view: View) -> Floats:
+def _lead_up(weather: Floats) -> Floats:
     """(lead, case, feature): means of the weather up to the hour, and its change since a day before.
 
     The net could add them up by itself; shown them, it needs fewer rounds and learns less by heart.
     """
-    where = {"case": np.arange(len(view)), "lead": _LEADS[:, None]}
-    found = means_until(accumulate(view.weather), _LEAD_UP, **where) | changes(view, **where)
+    running = accumulate(weather)
+    where = {"case": np.arange(len(weather)), "lead": _LEADS[:, None]}
+    found = means_until(running, _LEAD_UP, **where) | changes(running, **where)
     return np.stack(list(found.values()), axis=-1)
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import HORIZON_HOURS
-from hazecast.features.noise import perturb
+from hazecast.features.noise import forecast_errors, perturb
 from hazecast.features.panel import RUN_HOURS, Panel
 
 Floats = npt.NDArray[np.float32]
@@ -47,6 +48,8 @@ class View:
         habit_ugm3: (pollutant, case, DAY_HOURS) means of clock hours over HABIT_DAYS; column 0 is the hour of lead 1.
         surroundings_ugm3: (pollutant, case, SURROUNDING_HOURS) mean over the neighbours.
         weather: (case, PAST_WEATHER_HOURS + HORIZON_HOURS, WEATHER); column PAST_WEATHER_HOURS is lead 1.
+        regional_weather: same shape, mean over the station and its neighbours; one anemometer says little of the wind
+            over a city.
     """
 
     panel: Panel
@@ -56,6 +59,7 @@ class View:
     habit_ugm3: Floats
     surroundings_ugm3: Floats
     weather: Floats
+    regional_weather: Floats
 
     def __len__(self) -> int:
         return len(self.station)
@@ -71,6 +75,7 @@ def look(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, se
         future: what to show of the weather ahead.
         seed: of the errors of NOISY weather.
     """
+    weather, regional_weather = _weather_here_and_around(panel, station, issued, future=future, seed=seed)
     return View(
         panel=panel,
         station=station,
@@ -78,7 +83,8 @@ def look(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, se
         history_ugm3=look_back(panel, station, issued),
         habit_ugm3=_habit(panel, station, issued),
         surroundings_ugm3=_surroundings(panel, station, issued),
-        weather=np.concatenate(_weather(panel, station, issued, future=future, seed=seed), axis=1),
+        weather=weather,
+        regional_weather=regional_weather,
     )
 
 
@@ -94,9 +100,10 @@ def _reach(panel: Panel, issued: Ints, first: int, last: int) -> tuple[Ints, npt
 
 
 def _known(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> Floats:
+    """(pollutant, case, hour); NaN of a station -1, which stands for none."""
     at, inside = _reach(panel, issued, first, last)
     values = panel.concentration_ugm3[:, station[:, None], at]
-    known = inside & (panel.known_from[:, station[:, None], at] <= issued[:, None])
+    known = inside & (station >= 0)[:, None] & (panel.known_from[:, station[:, None], at] <= issued[:, None])
     return np.where(known, values, _UNKNOWN)
 
 
@@ -109,10 +116,7 @@ def _habit(panel: Panel, station: Ints, issued: Ints) -> Floats:
 
 
 def _surroundings(panel: Panel, station: Ints, issued: Ints) -> Floats:
-    nearby = (
-        np.where((near >= 0)[:, None], _known(panel, np.maximum(near, 0), issued, -SURROUNDING_HOURS, 0), _UNKNOWN)
-        for near in panel.neighbours[station].T
-    )
+    nearby = (_known(panel, near, issued, -SURROUNDING_HOURS, 0) for near in panel.neighbours[station].T)
     return _mean(nearby, (len(panel.pollutants), len(station), SURROUNDING_HOURS), fewest=1)
 
 
@@ -126,19 +130,35 @@ def _mean(parts: Iterable[Floats], shape: tuple[int, ...], *, fewest: int) -> Fl
     return np.where(count >= fewest, total / np.maximum(count, 1), _UNKNOWN)
 
 
-def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, seed: int) -> tuple[Floats, Floats]:
+def _weather_here_and_around(
+    panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, seed: int
+) -> tuple[Floats, Floats]:
+    """Both with the same errors where NOISY: a forecast errs alike all over a city, and a mean of errors that did not
+    would undo them."""
+    here = _weather(panel, station, issued, future=future)
+    nearby = (_weather(panel, near, issued, future=future) for near in panel.neighbours[station].T)
+    around = _mean(chain([here], nearby), here.shape, fewest=1)
+    if future is FutureWeather.NOISY:
+        errors = forecast_errors(station, issued, seed=seed)
+        for weather in (here, around):
+            weather[:, PAST_WEATHER_HOURS:] = perturb(weather[:, PAST_WEATHER_HOURS:], errors)
+    return here, around
+
+
+def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather) -> Floats:
+    """(case, hour, WEATHER), observed and, for the hours ahead, as `future` says; NaN of a station -1."""
     at, inside = _reach(panel, issued, -PAST_WEATHER_HOURS, 0)
-    known = inside & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
+    known = inside & (station >= 0)[:, None] & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
     past = np.where(known[..., None], panel.weather[station[:, None], at], _UNKNOWN)
     if future is FutureWeather.FORECAST:
         return _with_run(panel, station, issued, past)
     at, inside = _reach(panel, issued, 0, HORIZON_HOURS)
-    shown = inside if future is not FutureWeather.NONE else np.zeros_like(inside)
+    shown = inside & (station >= 0)[:, None] & (future is not FutureWeather.NONE)
     ahead = np.where(shown[..., None], panel.weather[station[:, None], at], _UNKNOWN)
-    return past, perturb(ahead, station, issued, seed=seed) if future is FutureWeather.NOISY else ahead
+    return np.concatenate([past, ahead], axis=1)
 
 
-def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats) -> tuple[Floats, Floats]:
+def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats) -> Floats:
     """The newest run ahead; it also stands in for past hours whose observation is not there yet."""
     row = panel.runs.newest(station, issued)
     whole = np.full((len(station), past.shape[1] + HORIZON_HOURS, past.shape[2]), np.nan, np.float32)
@@ -148,5 +168,6 @@ def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats) -> tuple[
     values = panel.runs.values[run[:, None], np.clip(column, 0, RUN_HOURS - 1)]
     covered = (column >= 0) & (column < RUN_HOURS)
     whole[have] = np.where(covered[..., None], values, _UNKNOWN)
-    filled = np.where(np.isnan(past), whole[:, : past.shape[1]], past)
-    return filled, whole[:, past.shape[1] :]
+    observed = ~np.isnan(past)
+    whole[:, : past.shape[1]][observed] = past[observed]
+    return whole

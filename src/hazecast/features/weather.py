@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.features.panel import WEATHER
-from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS, View
+from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -19,8 +19,9 @@ _SERIES = (*WEATHER, "stagnation")
 
 @dataclass(frozen=True)
 class Running:
-    """Running sums over the hours of each case, so that a mean over any window costs two look-ups."""
+    """Weather and its running sums over the hours of each case, so that a mean over any window costs two look-ups."""
 
+    weather: Floats
     total: Floats
     count: Floats
 
@@ -34,10 +35,10 @@ class Running:
         return np.where(enough, total / np.maximum(n, 1), np.float32(np.nan))
 
 
-def past_weather(view: View, running: Running) -> Columns:
+def past_weather(running: Running) -> Columns:
     """Weather before issue, one value per case: means over the last 3 to 72 h and changes since yesterday."""
-    case = np.arange(len(view))
-    last = np.full(len(view), PAST_WEATHER_HOURS)
+    case = np.arange(len(running.weather))
+    last = np.full(len(case), PAST_WEATHER_HOURS)
     found = {
         f"past_{series}_{hours}h": running.mean(series, case, first=last - hours, last=last)
         for hours in (3, 6, 24, 72)
@@ -49,26 +50,26 @@ def past_weather(view: View, running: Running) -> Columns:
     return found
 
 
-def weather_ahead(view: View, running: Running, *, case: Ints, lead: Ints) -> Columns:
+def weather_ahead(running: Running, *, case: Ints, lead: Ints) -> Columns:
     """Weather at the hour forecast and over the hours that lead up to it, one value per row."""
     column = PAST_WEATHER_HOURS + lead - 1
-    at: Columns = {name: view.weather[case, column, k] for k, name in enumerate(WEATHER)}
+    at: Columns = {name: running.weather[case, column, k] for k, name in enumerate(WEATHER)}
     found: Columns = {f"at_{name}": values for name, values in at.items()}
     found["at_dew_point_depression_c"] = at["temperature_c"] - at["dew_point_c"]
-    found |= changes(view, case=case, lead=lead) | means_until(running, _AHEAD_WINDOWS, case=case, lead=lead)
+    found |= changes(running, case=case, lead=lead) | means_until(running, _AHEAD_WINDOWS, case=case, lead=lead)
     issue = np.full(len(case), PAST_WEATHER_HOURS)
     for series in ("wind_u_ms", "wind_v_ms", "wind_speed_ms", "precipitation_mm"):
         found[f"since_issue_{series}"] = running.mean(series, case, first=issue, last=column + 1)
-    found["strongest_wind_since_issue_ms"] = _strongest_wind(view)[case, lead - 1]
+    found["strongest_wind_since_issue_ms"] = _strongest_wind(running.weather)[case, lead - 1]
     return found
 
 
-def changes(view: View, *, case: Ints, lead: Ints) -> Columns:
+def changes(running: Running, *, case: Ints, lead: Ints) -> Columns:
     """Change of temperature, dew point and pressure over the day up to the hour forecast; case and lead broadcast."""
     column = PAST_WEATHER_HOURS + lead - 1
     found = {}
     for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
-        values = view.weather[:, :, WEATHER.index(name)]
+        values = running.weather[:, :, WEATHER.index(name)]
         found[f"change_{name}_24h"] = values[case, column] - values[case, column - DAY_HOURS]
     return found
 
@@ -114,10 +115,10 @@ def accumulate(weather: Floats) -> Running:
     start = np.zeros((*series.shape[:2], 1), np.float32)
     total = np.cumsum(np.where(known, series, 0), axis=2, dtype=np.float32)
     count = np.cumsum(known, axis=2, dtype=np.float32)
-    return Running(np.concatenate([start, total], axis=2), np.concatenate([start, count], axis=2))
+    return Running(weather, np.concatenate([start, total], axis=2), np.concatenate([start, count], axis=2))
 
 
-def _strongest_wind(view: View) -> Floats:
-    speed = view.weather[:, PAST_WEATHER_HOURS:, WEATHER.index("wind_speed_ms")]
+def _strongest_wind(weather: Floats) -> Floats:
+    speed = weather[:, PAST_WEATHER_HOURS:, WEATHER.index("wind_speed_ms")]
     so_far = np.fmax.accumulate(speed, axis=1)
     return so_far.astype(np.float32)

@@ -51,10 +51,14 @@ def _like_here(view: View) -> View:
 
 
 def _weather_goes_on(view: View) -> View:
-    """The weather ahead repeating that of the last day."""
-    past, ahead = np.split(view.weather, [PAST_WEATHER_HOURS], axis=1)
-    repeated = np.tile(past[:, -DAY_HOURS:], (1, ahead.shape[1] // DAY_HOURS, 1))
-    return replace(view, weather=np.concatenate([past, _where_both(ahead, repeated)], axis=1))
+    """The weather ahead, here and in the region, repeating that of the last day."""
+
+    def goes_on(weather: Floats) -> Floats:
+        past, ahead = np.split(weather, [PAST_WEATHER_HOURS], axis=1)
+        repeated = np.tile(past[:, -DAY_HOURS:], (1, ahead.shape[1] // DAY_HOURS, 1))
+        return np.concatenate([past, _where_both(ahead, repeated)], axis=1)
+
+    return replace(view, weather=goes_on(view.weather), regional_weather=goes_on(view.regional_weather))
 
 
 DRIVERS: dict[str, Callable[[View], View]] = {

@@ -34,7 +34,7 @@ Progress = Callable[[str, float], None]
 
 ROWS_PER_BLOCK = 100_000
 # Without weather ahead there is less to learn; a net that goes on learns chance.
-_PACE, _PACE_BLIND = Pace(2, 9e-3), Pace(1, 6e-3)
+_PACE, _PACE_BLIND = Pace(3, 9e-3), Pace(1, 6e-3)
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)

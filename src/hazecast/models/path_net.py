@@ -17,7 +17,7 @@ _BATCHES_PER_ROUND = 100
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 _WARM_UP_STEPS = 50
 _WEIGHT_DECAY = 0.7  # strong: what the air of a few years taught by chance is forgotten
-_ELBOW = 0.5  # errors beyond half the mean absolute one count linearly: nearly a median
+_ELBOW = 0.25  # errors beyond a quarter of the mean absolute one count linearly: nearly a median
 _LONGEST_STEP = 1.0
 _SCALED_ON = 4_000
 
