@@ -6,13 +6,14 @@ As a script it is `hazecast` with small nets, for tests that compare what a proc
 from collections.abc import Callable
 from typing import Any
 
+from hazecast.features import FutureWeather
 from hazecast.models import forecaster, path_net
 
 
 def shrink(set_value: Callable[[object, str, Any], None]) -> None:
     """One net per fold, trained briefly; `set_value` is `setattr` or the one of a monkeypatch."""
     set_value(forecaster, "FULL", forecaster.Effort(forecaster.FULL.cases, 1))
-    set_value(forecaster, "_PACE", path_net.Pace(1, 9e-3))
+    set_value(forecaster, "_PACE", dict.fromkeys(FutureWeather, path_net.Pace(1, 9e-3)))
     set_value(path_net, "_FEWEST_STEPS", 40)
 
 

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hazecast.features import FutureWeather, Panel, Rows, build_features, build_panel, build_path, look
+from hazecast.features.panel import WEATHER
 from hazecast.features.sun import sunlight
+from hazecast.features.view import PAST_WEATHER_HOURS
+from hazecast.features.weather import day_range
 
 OFFSETS = {"pm25": 2.0, "o3": 5.0}
 ISSUED = at(60, 6)
@@ -187,6 +190,21 @@ def test_the_weather_of_a_region_is_the_mean_of_who_has_any():
     shared = 6 / 4  # of centre, gappy, new and single; dry has none, nobody knows where lost lies
     for name, by in {"centre": shared, "dry": shared, "new": shared, "lost": 0.0}.items():
         np.testing.assert_allclose(raised[panel.stations.index(name)], by, atol=1e-5)
+
+
+def test_the_range_of_a_day_is_that_of_the_hours_around():
+    """A day of 10 °C between night and noon, then a cool one of 4 °C; beyond the horizon nothing is known."""
+    hour = np.arange(PAST_WEATHER_HOURS + 72)
+    swing_c = np.where(hour < PAST_WEATHER_HOURS + 36, 5.0, 2.0)
+    sky = np.full((1, len(hour), len(WEATHER)), np.nan, np.float32)
+    sky[0, :, WEATHER.index("temperature_c")] = swing_c * np.sin(2 * np.pi * hour / 24)
+    found = day_range(sky, case=np.array([0]), lead=np.arange(1, 73)[:, None])
+    width, above = found["day_temperature_range_c"][:, 0], found["above_lowest_c"][:, 0]
+    np.testing.assert_allclose(width[:20], 10, atol=1e-4)
+    np.testing.assert_allclose(width[52:66], 4, atol=1e-4)
+    assert above.min() == 0
+    assert (above <= width).all()
+    np.testing.assert_allclose(found["share_of_range"][:, 0], above / width)
 
 
 def test_an_hour_must_be_whole():

@@ -11,7 +11,7 @@ from hazecast.features.build import Rows, calendar, log_level, mean_known, naive
 from hazecast.features.panel import WEATHER
 from hazecast.features.sun import sunlight
 from hazecast.features.view import DAY_HOURS, HISTORY_HOURS, PAST_WEATHER_HOURS, FutureWeather, View
-from hazecast.features.weather import accumulate, changes, means_until
+from hazecast.features.weather import accumulate, changes, day_range, means_until
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -85,7 +85,7 @@ def build_path(view: View, *, offsets: dict[str, float], future: FutureWeather, 
     ahead = [_calendar(view), *(np.stack(parts, axis=-1) for parts in (bases, yesterdays, habits))]
     if future is not FutureWeather.NONE:
         ahead += [_ahead(weather), _sun(view), _lead_up(view.weather)]
-        ahead += [_ahead(regional_weather), _lead_up(view.regional_weather)]
+        ahead += [_ahead(regional_weather), _lead_up(view.regional_weather), _day_range(view.regional_weather)]
     return Path(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), np.stack([base[p] for p in only], axis=-1))
 
 
@@ -129,6 +129,11 @@ def _lead_up(weather: Floats) -> Floats:
     running = accumulate(weather)
     where = {"case": np.arange(len(weather)), "lead": _LEADS[:, None]}
     found = means_until(running, _LEAD_UP, **where) | changes(running, **where)
+    return np.stack(list(found.values()), axis=-1)
+
+
+def _day_range(weather: Floats) -> Floats:
+    found = day_range(weather, case=np.arange(len(weather)), lead=_LEADS[:, None])
     return np.stack(list(found.values()), axis=-1)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hazecast.features.panel import WEATHER
 from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS
@@ -14,6 +15,8 @@ Columns = dict[str, Floats]
 Windows = tuple[tuple[int, str], ...]  # hours, and the series to take the mean of
 
 _STAGNANT_MS = 1.5
+_HALF_DAY = DAY_HOURS // 2
+_NARROWEST_RANGE_C = 1.0
 _SERIES = (*WEATHER, "stagnation")
 
 
@@ -56,7 +59,8 @@ def weather_ahead(running: Running, *, case: Ints, lead: Ints) -> Columns:
     at: Columns = {name: running.weather[case, column, k] for k, name in enumerate(WEATHER)}
     found: Columns = {f"at_{name}": values for name, values in at.items()}
     found["at_dew_point_depression_c"] = at["temperature_c"] - at["dew_point_c"]
-    found |= changes(running, case=case, lead=lead) | means_until(running, _AHEAD_WINDOWS, case=case, lead=lead)
+    found |= day_range(running.weather, case=case, lead=lead) | changes(running, case=case, lead=lead)
+    found |= means_until(running, _AHEAD_WINDOWS, case=case, lead=lead)
     issue = np.full(len(case), PAST_WEATHER_HOURS)
     for series in ("wind_u_ms", "wind_v_ms", "wind_speed_ms", "precipitation_mm"):
         found[f"since_issue_{series}"] = running.mean(series, case, first=issue, last=column + 1)
@@ -72,6 +76,22 @@ def changes(running: Running, *, case: Ints, lead: Ints) -> Columns:
         values = running.weather[:, :, WEATHER.index(name)]
         found[f"change_{name}_24h"] = values[case, column] - values[case, column - DAY_HOURS]
     return found
+
+
+def day_range(weather: Floats, *, case: Ints, lead: Ints) -> Columns:
+    """How far the temperature swings in the day around the hour forecast, and how high in it the hour lies.
+
+    Under a clear sky it swings far: ozone forms by day, and by night cold air traps what is emitted. case and lead
+    broadcast.
+    """
+    temperature_c = weather[:, PAST_WEATHER_HOURS - _HALF_DAY :, WEATHER.index("temperature_c")]
+    beyond = np.full((len(temperature_c), _HALF_DAY), np.nan, np.float32)
+    day = sliding_window_view(np.concatenate([temperature_c, beyond], axis=1), 2 * _HALF_DAY + 1, axis=1)
+    lowest = np.fmin.reduce(day, axis=2)[case, lead - 1]
+    width = np.fmax.reduce(day, axis=2)[case, lead - 1] - lowest
+    above = temperature_c[case, _HALF_DAY + lead - 1] - lowest
+    found = {"day_temperature_range_c": width, "above_lowest_c": above}
+    return found | {"share_of_range": above / np.maximum(width, _NARROWEST_RANGE_C)}
 
 
 def means_until(running: Running, windows: Windows, *, case: Ints, lead: Ints) -> Columns:

@@ -33,8 +33,13 @@ Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
 ROWS_PER_BLOCK = 100_000
-# Without weather ahead there is less to learn; a net that goes on learns chance.
-_PACE, _PACE_BLIND = Pace(3, 9e-3), Pace(1, 6e-3)
+# The less is known of the weather ahead, the less there is to learn; a net that goes on learns chance.
+_PACE = {
+    FutureWeather.NONE: Pace(1, 6e-3),
+    FutureWeather.NOISY: Pace(3, 9e-3),
+    FutureWeather.FORECAST: Pace(3, 9e-3),
+    FutureWeather.OBSERVED: Pace(5, 9e-3),
+}
 _CASES_AT_ONCE = 1_000
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
 _LEADS = np.arange(1, HORIZON_HOURS + 1)
@@ -287,12 +292,11 @@ def _fit_nets(
     path, departure = curriculum.paths(cases, pollutants)
     walked = np.zeros_like(departure)
     numbers = range(n_nets)
-    pace = _PACE_BLIND if curriculum.future is FutureWeather.NONE else _PACE
 
     def learn(number: int) -> PathNet:
         progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
         unseen = cases.fold == number % FOLDS
-        net = fit_path_net(path, departure, cases=outside(unseen), pace=pace, seed=seed + number)
+        net = fit_path_net(path, departure, cases=outside(unseen), pace=_PACE[curriculum.future], seed=seed + number)
         for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
             walked[:, few] += net.predict(path[few]) * (FOLDS / n_nets)
         return net
