@@ -15,6 +15,7 @@ Columns = dict[str, Floats]
 Offsets = dict[str, float]
 
 _MEMORY_HOURS = 18.0
+_MADE_ANEW = "o3"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Features:
-    """One pollutant's rows. `base` is the naive forecast on the log scale that the model corrects, NaN if none."""
+    """One pollutant's rows. `base` is the log level that the model corrects: the naive forecast, NaN if there is none.
+
+    Ozone is made anew every day by sun and weather, whatever it was before; its base is 0 and the model says the level.
+    """
 
     names: tuple[str, ...]
     values: Floats
@@ -126,10 +130,11 @@ def _pollutant(levels: Columns, near: Floats, usual: Floats, rows: Rows, polluta
     state = {f"mean_{h}h": mean_known(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
     now = recent(own)
     last = now.last[rows.case]
-    base = naive_base(last, now.level[rows.case], rows.lead)
+    naive = naive_base(last, now.level[rows.case], rows.lead)
+    base = np.where(np.isnan(naive), naive, 0).astype(np.float32) if pollutant == _MADE_ANEW else naive
     found = {name: values[rows.case] - base for name, values in state.items()}
     found |= {f"lag_{h}h": own[rows.case, -h] - base for h in (1, 2, 3, 6, 12, 24)}
-    found |= {"base": base, "last": last - base, "last_age_hours": now.age_hours[rows.case]}
+    found |= {"naive_base": naive, "last": last - base, "last_age_hours": now.age_hours[rows.case]}
     found[f"same_hour_mean_{HABIT_DAYS}d"] = usual[rows.case, (rows.lead - 1) % DAY_HOURS] - base
     found[f"mean_{HABIT_DAYS}d"] = mean_known(usual)[rows.case] - base
     found |= _same_hour(own, rows, base) | {n: v[rows.case] for n, v in _spread(own).items()}

@@ -157,7 +157,7 @@ class Forecaster:
 
         def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
-            said = walked[:, self.pollutants.index(pollutant)]
+            said = walked[:, self.pollutants.index(pollutant)] - features.base
             for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
                 parts.append(block.predict(features.values[mine], said[mine]))
@@ -169,7 +169,7 @@ class Forecaster:
         return dict(zip(told, side_by_side(distribution, told), strict=True))
 
     def _walk(self, view: View) -> Floats:
-        """Mean of the path nets, (lead, case, pollutant)."""
+        """Log level as the mean of the path nets, (lead, case, pollutant)."""
         path = build_path(view, offsets=self.offsets, future=self.weather, only=self.pollutants)
         return np.asarray(np.mean(in_turn(lambda net: net.predict(path), self.nets), axis=0))
 
@@ -287,7 +287,7 @@ def fit(
 def _fit_nets(
     curriculum: Curriculum, cases: Cases, pollutants: tuple[str, ...], *, n_nets: int, seed: int, progress: Progress
 ) -> tuple[tuple[PathNet, ...], Floats]:
-    """Nets of every fold, blind to it, and what they say of the cases they have not seen: (lead, case, pollutant)."""
+    """Nets of every fold, blind to it, and the log level they say of unseen cases: (lead, case, pollutant)."""
     progress("the paths of past air", 0.0)
     path, departure = curriculum.paths(cases, pollutants)
     walked = np.zeros_like(departure)

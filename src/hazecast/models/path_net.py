@@ -73,9 +73,9 @@ class PathNet:
     unit: Floats
 
     def predict(self, path: Path) -> Floats:
-        """Departure of the log level from the naive base, (lead, case, pollutant); NaN where there is no base."""
-        told = forward(self.weights, self.past(path.past), self.ahead(path.ahead)).out
-        return np.where(np.isnan(path.base), np.float32(np.nan), told * self.unit)
+        """Log level, (lead, case, pollutant); NaN where there is no base."""
+        departure = forward(self.weights, self.past(path.past), self.ahead(path.ahead)).out * self.unit
+        return np.asarray(path.base + departure, np.float32)
 
 
 def fit_path_net(path: Path, departure: Floats, *, cases: Ints, pace: Pace, seed: int) -> PathNet:

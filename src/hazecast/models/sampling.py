@@ -40,7 +40,8 @@ class Cases:
 class Lesson:
     """Training rows of one pollutant, on the log scale.
 
-    `departure` is how far the truth departed from the naive base, `walked` what a path net that had not seen it said.
+    `departure` is how far the truth departed from the base of the features, `walked` how far it would by path nets that
+    had not seen it.
     """
 
     names: tuple[str, ...]
@@ -96,7 +97,7 @@ class Curriculum:
         Args:
             block: first and last lead [h].
             cases: as the path net's.
-            walked: (lead, case, pollutant) what a path net that had not seen the case said of it.
+            walked: (lead, case, pollutant) log level that path nets which had not seen the case said.
             n_rows: three leads are drawn of each case.
             pollutants: of `walked`, in its order.
         """
@@ -139,7 +140,7 @@ class Curriculum:
             truth = self._truth(pollutant, cases.station[rows.case], cases.hour[rows.case] + rows.lead - 1)
             departure = truth - features.base
             use = ~np.isnan(departure)
-            said = walked[rows.lead - 1, rows.case, k]
+            said = walked[rows.lead - 1, rows.case, k] - features.base
             fold = cases.fold[rows.case]
             yield pollutant, Lesson(features.names, features.values[use], departure[use], said[use], fold[use])
 
