@@ -93,17 +93,20 @@ def look_back(panel: Panel, station: Ints, issued: Ints) -> Floats:
     return _known(panel, station, issued, -HISTORY_HOURS, 0)
 
 
-def _reach(panel: Panel, issued: Ints, first: int, last: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Hours issued+first … issued+last-1, moved inside the panel, and which of them truly lie there."""
+def _reach(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Hours issued+first … issued+last-1, moved inside the panel, and which of them truly lie there.
+
+    Of a station -1, which stands for none, no hour does.
+    """
     hours = issued[:, None] + np.arange(first, last)
-    return np.clip(hours, 0, panel.n_hours - 1), (hours >= 0) & (hours < panel.n_hours)
+    inside = (hours >= 0) & (hours < panel.n_hours) & (station >= 0)[:, None]
+    return np.clip(hours, 0, panel.n_hours - 1), inside
 
 
 def _known(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> Floats:
-    """(pollutant, case, hour); NaN of a station -1, which stands for none."""
-    at, inside = _reach(panel, issued, first, last)
+    at, inside = _reach(panel, station, issued, first, last)
     values = panel.concentration_ugm3[:, station[:, None], at]
-    known = inside & (station >= 0)[:, None] & (panel.known_from[:, station[:, None], at] <= issued[:, None])
+    known = inside & (panel.known_from[:, station[:, None], at] <= issued[:, None])
     return np.where(known, values, _UNKNOWN)
 
 
@@ -146,14 +149,14 @@ def _weather_here_and_around(
 
 
 def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather) -> Floats:
-    """(case, hour, WEATHER), observed and, for the hours ahead, as `future` says; NaN of a station -1."""
-    at, inside = _reach(panel, issued, -PAST_WEATHER_HOURS, 0)
-    known = inside & (station >= 0)[:, None] & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
+    """(case, hour, WEATHER), observed and, for the hours ahead, as `future` says."""
+    at, inside = _reach(panel, station, issued, -PAST_WEATHER_HOURS, 0)
+    known = inside & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
     past = np.where(known[..., None], panel.weather[station[:, None], at], _UNKNOWN)
     if future is FutureWeather.FORECAST:
         return _with_run(panel, station, issued, past)
-    at, inside = _reach(panel, issued, 0, HORIZON_HOURS)
-    shown = inside & (station >= 0)[:, None] & (future is not FutureWeather.NONE)
+    at, inside = _reach(panel, station, issued, 0, HORIZON_HOURS)
+    shown = inside & (future is not FutureWeather.NONE)
     ahead = np.where(shown[..., None], panel.weather[station[:, None], at], _UNKNOWN)
     return np.concatenate([past, ahead], axis=1)
 
