@@ -5,8 +5,10 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -104,6 +106,30 @@ def replicas(api):
         yield (one, two), f"http://127.0.0.1:{ports[0]}"
 
 
+@pytest.fixture
+def slow_servers(api):
+    """(an event that lets the API's forecasts through, the address of a dashboard before that API)."""
+    through = threading.Event()
+
+    class Gate(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path.split("?")[0].endswith("/forecast"):
+                through.wait(PATIENCE_SECONDS)
+            answer = httpx.get(api[1] + self.path, trust_env=False)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+    gate, port = ThreadingHTTPServer(("127.0.0.1", 0), Gate), free_port()
+    threading.Thread(target=gate.serve_forever, daemon=True).start()
+    with dashboard(port, f"http://127.0.0.1:{gate.server_port}"):
+        yield through, f"http://127.0.0.1:{port}"
+    through.set()
+    gate.shutdown()
+    gate.server_close()
+
+
 @pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright
@@ -177,6 +203,15 @@ def test_choosing_changes_the_page_and_its_address(servers, tab):
     assert rows[0].startswith("hour_start_utc,hour_start_local,observed_ugm3")
     assert len(rows) > 200
     assert tab.complaints == []
+
+
+def test_choosing_before_the_page_is_loaded_stays_on_the_page(slow_servers, tab):
+    through, url = slow_servers
+    tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
+    tab.get_by_role("radio", name="NO₂").click()  # no forecast has come yet
+    through.set()
+    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    assert httpx.URL(tab.url).path == "/forecast"
 
 
 @pytest.mark.parametrize(("scheme", "half_band"), [("light", "#6fb0d6"), ("dark", "#2a7aa5")])

@@ -12,13 +12,13 @@ from streamlit.navigation.page import Page
 
 from hazecast.dashboard.client import Api, ApiDown, ApiProblem
 from hazecast.dashboard.frame import show_banners, show_credits, show_down, show_nothing, show_problem
-from hazecast.dashboard.language import read_language, spoken
+from hazecast.dashboard.language import Language, read_language, spoken
 from hazecast.dashboard.screens.data import show_data
 from hazecast.dashboard.screens.forecast import show_forecast
 from hazecast.dashboard.screens.now import show_now
 from hazecast.dashboard.screens.operations import show_operations
 from hazecast.dashboard.screens.trust import show_trust
-from hazecast.dashboard.visit import Visit, choose_language, choose_visit
+from hazecast.dashboard.visit import Visit, choose_language, choose_visit, language_asked_for
 
 DEFAULT_API_URL = "http://127.0.0.1:8000"
 ICON = Path(__file__).with_name("icon.svg")
@@ -35,27 +35,31 @@ connect = st.cache_resource(Api)
 
 def show(api: Api) -> None:
     """The choices and the page that the address names."""
+    words = language_asked_for()
+    # The pages before the choices: a choice made while no page is known yet would lead to the first of them.
+    chosen = st.navigation([_page(name, words, lambda: visit) for name in SCREENS], position="top")
     status, stations = api.status(), api.stations()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = choose_language()
-        visit = choose_visit(api, words, status=status, stations=stations) if stations else None
-    if visit is None:
+    choices = st.container(horizontal=True, vertical_alignment="bottom")
+    with choices:
+        choose_language()
+    if not stations:
         show_nothing(words.say("empty.stations"), words.say("empty.stations_remedy"))
         return
-    chosen = st.navigation([_page(name, visit) for name in SCREENS], position="top")
+    with choices:
+        visit = choose_visit(api, words, status=status, stations=stations)
     show_banners(visit)
     with st.spinner(words.say("page.loading")):
         chosen.run()
     show_credits(visit)
 
 
-def _page(name: str, visit: Visit) -> Page:
+def _page(name: str, words: Language, visit: Callable[[], Visit]) -> Page:
     icon, screen = SCREENS[name]
 
     def run() -> None:
-        screen(visit)
+        screen(visit())
 
-    return st.Page(run, title=visit.words.say(f"page.{name}"), icon=icon, url_path=name, default=name == "now")
+    return st.Page(run, title=words.say(f"page.{name}"), icon=icon, url_path=name, default=name == "now")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from hazecast.air.clock import parse_utc
 from hazecast.air.pollutants import PLAUSIBLE, Pollutant
-from hazecast.dashboard.choices import choose_from_list, choose_from_row
+from hazecast.dashboard.choices import asked_for, choose_from_list, choose_from_row
 from hazecast.dashboard.client import Api
 from hazecast.dashboard.language import LANGUAGES, Language, read_language, spoken
 
@@ -68,11 +68,19 @@ def station_labels(stations: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def choose_language() -> Language:
-    """The language chosen or in the address (`?lang=fi`), else the browser's."""
+def language_asked_for() -> Language:
+    """The language chosen or in the address (`?lang=fi`), else the browser's; known before its box is drawn."""
+    return read_language(asked_for("lang", _languages()))
+
+
+def choose_language() -> None:
+    """The box to choose the language from."""
+    choose_from_list("Language · Kieli · Språk", _languages(), name="lang", width=150)
+
+
+def _languages() -> dict[str, str]:
     preferred = spoken(st.context.locale)
-    ordered = {preferred: LANGUAGES[preferred], **LANGUAGES}
-    return read_language(choose_from_list("Language · Kieli · Språk", ordered, name="lang", width=150))
+    return {preferred: LANGUAGES[preferred], **LANGUAGES}
 
 
 def choose_station(words: Language, stations: list[dict[str, Any]]) -> dict[str, Any]:
