@@ -23,13 +23,14 @@ def show_table(visit: Visit, table: pl.DataFrame, *, name: str) -> None:
     """Rows to read under heads for people, and to take away as `name`.csv under the API's names."""
     words = visit.words
     heads = {column: words.phrases.get(f"head.{column}", column) for column in table.columns}
-    st.dataframe(table.rename(heads), hide_index=True, placeholder="")
     parts = ["hazecast", *(["simulated"] if visit.simulated else []), name]
     file_name = "_".join(parts).replace("/", "-") + ".csv"
-    # A download is no reason to run the page again: a run begun by the click can drop the file it asks for.
+    # Above the rows, which come later and would push it away from under the pointer. A download is no reason to run
+    # the page again: a run begun by the click can drop the file it asks for.
     st.download_button(
         words.say("table.download"), table.write_csv(), file_name, "text/csv", key=f"download_{name}", on_click="ignore"
     )
+    st.dataframe(table.rename(heads), hide_index=True, placeholder="")
 
 
 def _written(value: object) -> object:
