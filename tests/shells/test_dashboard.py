@@ -142,6 +142,7 @@ def test_without_the_api_the_page_says_what_it_tried(open_page, serve, filled_st
         page.button[0].click().run()
     assert not page.error
     assert page.title[0].value == "Dongsi"
+    assert "Rajapinta ei vastaa" in open_page(url, lang="fi").error[0].value
 
 
 def test_a_broken_store_is_a_problem_not_a_crash(open_page, serve, tmp_path):

@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 
 from hazecast.dashboard.client import Api, ApiDown, ApiProblem
 from hazecast.dashboard.frame import show_banners, show_credits, show_down, show_nothing, show_problem
-from hazecast.dashboard.language import Language, read_language, spoken
+from hazecast.dashboard.language import Language
 from hazecast.dashboard.screens.data import show_data
 from hazecast.dashboard.screens.forecast import show_forecast
 from hazecast.dashboard.screens.now import show_now
@@ -33,9 +33,8 @@ SCREENS: dict[str, tuple[str, Callable[[Visit], None]]] = {
 connect = st.cache_resource(Api)
 
 
-def show(api: Api) -> None:
+def show(api: Api, words: Language) -> None:
     """The choices and the page that the address names."""
-    words = language_asked_for()
     # The pages before the choices: a choice made while no page is known yet would lead to the first of them.
     chosen = st.navigation([_page(name, words, lambda: visit) for name in SCREENS], position="top")
     status, stations = api.status(), api.stations()
@@ -65,13 +64,13 @@ def _page(name: str, words: Language, visit: Callable[[], Visit]) -> Page:
 def main() -> None:
     """Show the page, or say why there is none."""
     st.set_page_config(page_title="Hazecast", page_icon=str(ICON), layout="wide")
-    url = os.environ.get("HAZECAST_API_URL", DEFAULT_API_URL)
+    url, words = os.environ.get("HAZECAST_API_URL", DEFAULT_API_URL), language_asked_for()
     try:
-        show(connect(url))
+        show(connect(url), words)
     except ApiDown as down:
-        show_down(read_language(spoken(st.context.locale)), url, str(down))
+        show_down(words, url, str(down))
     except ApiProblem as problem:
-        show_problem(read_language(spoken(st.context.locale)), problem)
+        show_problem(words, problem)
 
 
 if __name__ == "__main__":
