@@ -115,7 +115,7 @@ def slow_servers(api):
         def do_GET(self):
             if self.path.split("?")[0].endswith("/forecast"):
                 through.wait(PATIENCE_SECONDS)
-            answer = httpx.get(api[1] + self.path, trust_env=False)
+            answer = httpx.get(api[1] + self.path, timeout=PATIENCE_SECONDS, trust_env=False)
             self.send_response(answer.status_code)
             self.send_header("Content-Type", answer.headers["Content-Type"])
             self.end_headers()
