@@ -1,5 +1,7 @@
 """The forecaster: complete, ordered, honest about its status, and the same after a trip to disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from hazecast.air.tables import HORIZON_HOURS, QUANTILES
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
+from hazecast.models.forecaster import LIGHT
 from hazecast.scoring import score
 
 KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
@@ -80,6 +83,28 @@ def test_it_comes_back_from_disk_as_it_was(panel, forecaster, tmp_path):
     assert again.metadata == forecaster.metadata
     assert again.trained_until == forecaster.trained_until
     assert not list((tmp_path / "model").glob("*.pkl"))
+
+
+def test_a_station_that_reports_in_coarse_steps_gets_a_median_it_can_report(tmp_path):
+    """One station rounds to 10 µg/m³: its median does so too, and errs less; the others are left alone."""
+    coarse = (pl.col("station_id") == "centre") & (pl.col("pollutant") == "pm25")
+    reported = (pl.col("concentration_ugm3") / 10).round() * 10
+    rounded = observations().with_columns(
+        pl.when(coarse).then(reported).otherwise("concentration_ugm3").alias("concentration_ugm3")
+    )
+    panel = build_panel(rounded, weather(), stations())
+    fitted = fit(panel, pollutants=("pm25",), until=UNTIL, weather=FutureWeather.NONE, effort=LIGHT)
+    fitted.save(tmp_path / "model")
+    fitted = Forecaster.load(tmp_path / "model")
+    assert fitted.steps == {"pm25": {"centre": 10}}
+    issues = [at(60 + k) for k in range(11)]
+    found = fitted.predict(panel, issues)
+    smooth = replace(fitted, steps={}).predict(panel, issues)
+    assert (found.filter(coarse)["q50"] % 10 == 0).all()
+    assert (np.diff(found.select(QUANTILES).to_numpy(), axis=1) >= 0).all()
+    assert_frame_equal(found.filter(~coarse), smooth.filter(~coarse))
+    mae = [score(told.filter(coarse), rounded).filter(lead_block="all")["mae"].item() for told in (found, smooth)]
+    assert mae[0] < 0.95 * mae[1]
 
 
 def test_issues_do_not_influence_each_other(panel, forecaster):

@@ -10,6 +10,7 @@ from hazecast.models.block import SHAPE_LEVELS, fit_block
 from hazecast.models.path_net import Pace, fit_path_net, fit_scaling
 from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
 from hazecast.models.recurrent import backward, first_weights, forward
+from hazecast.models.reporting import coarse_step, report_median
 from hazecast.models.sampling import Lesson
 
 BLOCKS = 4
@@ -154,3 +155,28 @@ def test_trials_never_touch_the_training_time():
     assert trial_origins(issued, since=950).min() >= 950
     assert len(trial_origins(issued, since=2000)) == 0
     assert (trial_origins(issued, since=0) < 1024).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (100 * np.ones(300), 0),  # never anything else: no step to be seen
+        (np.repeat([100, 200, 300], 100), 100),
+        (np.append(np.repeat([100, 200, 300], 300), 137.5), 100),  # a slip
+        (np.append(np.repeat([100, 200, 300], 100), np.full(30, 137.5)), 0),
+        (1.88 * np.repeat([1, 2, 3, 5], 60), 1.88),  # whole ppb
+        (np.repeat(np.arange(100), 5), 0),  # whole µg/m³, but fine beside 50
+        (np.repeat([3, 4], 90), 0),  # too few to say
+        (np.random.default_rng(1).gamma(2, 2, 1000), 0),
+    ],
+)
+def test_the_step_a_station_reports_in(values, step):
+    assert coarse_step(np.asarray(values, np.float32)) == pytest.approx(step, rel=1e-3)
+
+
+def test_no_quantile_crosses_the_median_that_moved():
+    told = np.array([[[2.0, 2.3, 2.6, 2.7, 2.8, 3.3, 4.0]], [[2.0, 2.3, 2.6, 2.7, 2.8, 3.3, 4.0]], [[np.nan] * 7]])
+    report_median(told, np.array([1.0, 0.0, 1.0]))
+    assert told[0, 0].tolist() == [2.0, 2.3, 2.6, 3.0, 3.0, 3.3, 4.0]
+    assert told[1, 0].tolist() == [2.0, 2.3, 2.6, 2.7, 2.8, 3.3, 4.0]
+    assert np.isnan(told[2]).all()

@@ -34,6 +34,7 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
         "metadata": forecaster.metadata,
         "feature_names": forecaster.feature_names,
         "offsets": forecaster.offsets,
+        "steps": forecaster.steps,
     }
     (folder / _FACTS).write_text(json.dumps(facts, indent=1))
     for number, net in enumerate(forecaster.nets):
@@ -60,6 +61,7 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
         metadata=facts["metadata"],
         feature_names={p: tuple(names) for p, names in facts["feature_names"].items()},
         offsets=facts["offsets"],
+        steps=facts.get("steps", {}),  # models of earlier releases know of none
         nets=tuple(_read_net(part) for part in sorted(folder.glob("path_*.npz"))),
         blocks={p: tuple(_read_block(folder / f"{p}_{k}") for k in numbers) for p in facts["pollutants"]},
     )

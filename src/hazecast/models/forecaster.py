@@ -25,6 +25,7 @@ from hazecast.models.recalibration import (
     trial_origins,
     trial_stations,
 )
+from hazecast.models.reporting import report_median, reporting_steps
 from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets, outside
 from hazecast.models.threads import in_turn, side_by_side
 
@@ -69,6 +70,7 @@ class Forecaster:
         metadata: plain facts of the training (rows, seed).
         feature_names: per pollutant.
         offsets: offset of the log scale per pollutant [µg/m³].
+        steps: of the stations that report in coarse steps [µg/m³], per pollutant and station id.
         nets: some path nets per fold of time, each blind to its own; they walk all pollutants together.
         blocks: per pollutant, one model per lead block.
     """
@@ -79,6 +81,7 @@ class Forecaster:
     metadata: dict[str, int]
     feature_names: dict[str, tuple[str, ...]]
     offsets: dict[str, float]
+    steps: dict[str, dict[str, float]]
     nets: tuple[PathNet, ...]
     blocks: dict[str, tuple[BlockModel, ...]]
 
@@ -86,7 +89,8 @@ class Forecaster:
         """Forecast every station and pollutant that had been observed by then, lead 1…72, never a gap.
 
         The quantiles are first recalibrated on what the past two weeks would have been forecast and turned out to be,
-        as far as the model has not been trained on them.
+        as far as the model has not been trained on them. Where a station reports in coarse steps, the median is one of
+        them.
 
         Returns:
             One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h]; mean and q05 … q95 [µg/m³],
@@ -200,6 +204,7 @@ class Forecaster:
             values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
             if pollutant in told:
                 values = self._concentrations(pollutant, told[pollutant], adjustments[pollutant], issue)
+                report_median(values[..., : len(QUANTILES)], self._steps(view, pollutant))
             if seen.any():
                 frames.append(self._frame(view, pollutant, values[seen], seen))
         return frames
@@ -214,6 +219,10 @@ class Forecaster:
             values = np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0)
             parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
         return np.concatenate(parts).swapaxes(0, 1)
+
+    def _steps(self, view: View, pollutant: str) -> Floats:
+        steps = self.steps.get(pollutant, {})
+        return np.array([steps.get(view.panel.stations[station], 0.0) for station in view.station], np.float32)
 
     def _frame(self, view: View, pollutant: str, values: Floats, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
         station, issued = view.station[seen], view.issued[seen]
@@ -281,7 +290,8 @@ def fit(
         for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
             blocks[pollutant] = (*blocks[pollutant], fitted)
     metadata = {"n_cases": len(cases), "n_rows": n_rows, "seed": seed}
-    return Forecaster(told, until, weather, metadata, names, offsets, nets, blocks)
+    steps = reporting_steps(panel, panel.hour_of(until))
+    return Forecaster(told, until, weather, metadata, names, offsets, steps, nets, blocks)
 
 
 def _fit_nets(
