@@ -13,6 +13,7 @@ from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
 from hazecast.models.forecaster import LIGHT
+from hazecast.models.reporting import belief_by_level
 from hazecast.scoring import score
 
 KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
@@ -105,6 +106,14 @@ def test_a_station_that_reports_in_coarse_steps_gets_a_median_it_can_report(tmp_
     assert_frame_equal(found.filter(~coarse), smooth.filter(~coarse))
     mae = [score(told.filter(coarse), rounded).filter(lead_block="all")["mae"].item() for told in (found, smooth)]
     assert mae[0] < 0.95 * mae[1]
+
+
+def test_errors_by_level_are_believed_once_a_year_was_seen(panel):
+    few = belief_by_level(panel, panel.hour_of(UNTIL), {})
+    assert few == pytest.approx({"o3": (60 / 365) ** 2, "pm25": (60 / 365) ** 2}, rel=0.01)
+    assert belief_by_level(panel, panel.hour_of(UNTIL), {"pm25": dict.fromkeys(panel.stations[:4], 1.0)})["pm25"] == 0
+    long = build_panel(observations(400), weather(), stations())
+    assert belief_by_level(long, long.n_hours, {"o3": {"centre": 1.0}}) == {"o3": 1, "pm25": 1}
 
 
 def test_issues_do_not_influence_each_other(panel, forecaster):

@@ -6,7 +6,7 @@ import pytest
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import Path
 from hazecast.models import path_net
-from hazecast.models.block import SHAPE_LEVELS, fit_block
+from hazecast.models.block import SHAPE_LEVELS, ByLevel, fit_block
 from hazecast.models.path_net import Pace, fit_path_net, fit_scaling
 from hazecast.models.recalibration import DAYS, TRIAL_LEADS, Trials, adjust, trial_origins
 from hazecast.models.recurrent import backward, first_weights, forward
@@ -84,15 +84,54 @@ def test_a_block_knows_how_unsure_it_is():
     fold = np.arange(len(x)) // 1000 % 3
     said = np.zeros(len(x), np.float32)
     names = ("a", "b", "c", "d")
-    block = fit_block(Lesson(names, x[:15_000], y[:15_000], said[:15_000], fold[:15_000]), seed=0)
-    told = block.predict(x[15_000:], said[15_000:])
+    base = np.ones(len(x), np.float32)
+    block = fit_block(
+        Lesson(names, x[:15_000], base[:15_000], y[:15_000], said[:15_000], fold[:15_000]), seed=0, by_level=1
+    )
+    told = block.predict(x[15_000:], base[15_000:], said[15_000:] + 1)
     wide, narrow = told.spread[x[15_000:, 2] > 0.2].mean(), told.spread[x[15_000:, 2] < -0.2].mean()
     assert wide / narrow == pytest.approx(2, rel=0.25)
-    standard = (y[15_000:] - told.location) / told.spread
-    low, high = block.shape[np.searchsorted(SHAPE_LEVELS, [0.1, 0.9])]
+    standard = (y[15_000:] + 1 - told.location) / told.spread
+    low, high = block.shape(told.location)[:, np.searchsorted(SHAPE_LEVELS, [0.1, 0.9])].T
     assert np.mean((standard >= low) & (standard <= high)) == pytest.approx(0.8, abs=0.02)
     assert block.widest == pytest.approx(np.quantile(told.spread, 0.99), rel=0.1)
-    assert (block.predict(1000 * x, said).spread <= np.float32(block.widest)).all()
+    assert (block.predict(1000 * x, base, said).spread <= np.float32(block.widest)).all()
+
+
+def test_the_shape_of_the_error_follows_the_level():
+    """Errors with a long tail upwards where it is low and downwards where it is high: both tails are met."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(20_000, 2)).astype(np.float32)
+    high = x[:, 1] > 0
+    x[:, 0] += np.where(high, 5, -5)
+    skewed = rng.exponential(size=len(x)) - np.log(2)
+    y = (x[:, 0] + np.where(high, -skewed, skewed)).astype(np.float32)
+    fold = np.arange(len(x)) // 1000 % 3
+    zero = np.zeros(len(x), np.float32)
+    few, rest = slice(0, 15_000), slice(15_000, None)
+    lesson = Lesson(("a", "b"), x[few], zero[few], y[few], zero[few], fold[few])
+
+    def outside(by_level: float) -> np.ndarray:
+        """Shares below q10 and above q90 where the level is low and where it is high."""
+        block = fit_block(lesson, seed=0, by_level=by_level)
+        told = block.predict(x[rest], zero[rest], zero[rest])
+        q10, q90 = block.shape(told.location)[:, np.searchsorted(SHAPE_LEVELS, [0.1, 0.9])].T
+        standard = (y[rest] - told.location) / told.spread
+        levels = ~high[rest], high[rest]
+        return np.array([[(standard < q10)[level].mean(), (standard > q90)[level].mean()] for level in levels])
+
+    np.testing.assert_allclose(outside(1), 0.1, atol=0.03)
+    one_for_all = outside(0)
+    assert one_for_all[0, 1] < 0.06
+    assert one_for_all[1, 0] < 0.06
+
+
+def test_what_goes_with_the_level_is_constant_beyond_and_missing_where_it_is():
+    by_level = ByLevel(np.array([1, 2, 4], np.float32), np.array([[0, 1], [2, 1], [6, 1]], np.float32))
+    levels = np.array([[0, 1.5], [3, 9], [np.nan, 2]], np.float32)
+    np.testing.assert_allclose(by_level(levels)[..., 0], [[0, 1], [4, 6], [np.nan, 2]])
+    single = ByLevel(np.array([1], np.float32), np.array([5], np.float32))
+    np.testing.assert_allclose(single(np.array([0, 3], np.float32)), 5)
 
 
 def test_a_block_trusts_the_nets_as_far_as_they_earned_it():
@@ -102,7 +141,10 @@ def test_a_block_trusts_the_nets_as_far_as_they_earned_it():
     fold = np.arange(len(x)) // 500 % 3
 
     def trust(said: np.ndarray) -> float:
-        return fit_block(Lesson(("a", "b", "c", "d"), x, y, said.astype(np.float32), fold), seed=0).trust
+        base = np.zeros(len(x), np.float32)
+        return fit_block(
+            Lesson(("a", "b", "c", "d"), x, base, y, said.astype(np.float32), fold), seed=0, by_level=1
+        ).trust
 
     assert trust(x[:, 0]) == pytest.approx(5 / 6, abs=0.08)
     assert trust(rng.normal(size=len(x))) == pytest.approx(1 / 6)

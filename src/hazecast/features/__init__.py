@@ -5,8 +5,8 @@ from hazecast.features.panel import Panel, build_panel
 from hazecast.features.path import Path, build_path
 from hazecast.features.view import FutureWeather, View, look
 
-# Raise it whenever what a model is shown changes: a model trained on other inputs cannot forecast.
-INPUTS = 4
+# Raise it whenever what a model is shown, or what is kept of it, changes: a model of before cannot forecast.
+INPUTS = 5
 
 __all__ = [
     "INPUTS",

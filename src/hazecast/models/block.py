@@ -21,6 +21,7 @@ _BELIEVED = 0.99  # share of the training's spreads below `widest`
 _FURTHEST = 6.0  # in mean absolute errors; an instrument at its detection limit would else rule the mean
 _SHARES, _EVEN, _TOWARDS_EVEN = np.linspace(0, 1, 11), 0.5, 1 / 3
 _POINT_ROUNDS, _SPREAD_ROUNDS = 50, 25
+_MOST_CLASSES, _ROWS_PER_CLASS = 5, 1_000  # classes of level, each with a shape of its own
 _TREES = {
     "objective": "regression_l1",
     "learning_rate": 0.18,
@@ -38,10 +39,32 @@ _TREES = {
 
 @dataclass(frozen=True)
 class Distribution:
-    """Location and spread of the log level's departure from the base, per row."""
+    """Location (median) and spread of the log level, per row."""
 
     location: Floats
     spread: Floats
+
+
+@dataclass(frozen=True)
+class ByLevel:
+    """Something that changes with the level: given at some levels, on a straight line between, constant beyond.
+
+    Attributes:
+        levels: (class,) log levels, ascending.
+        values: (class, …) what is so there.
+    """
+
+    levels: Floats
+    values: Floats
+
+    def __call__(self, level: Floats) -> Floats:
+        """The values at each level: (*level.shape, …); NaN where the level is."""
+        place = np.interp(level, self.levels, np.arange(len(self.levels))).astype(np.float32)
+        below = np.nan_to_num(place).astype(np.int64)
+        above = np.minimum(below + 1, len(self.levels) - 1)
+        share = (place - below).reshape(*place.shape, *(1,) * (self.values.ndim - 1))
+        low, high = self.values[below], self.values[above]
+        return np.asarray(low + share * (high - low))
 
 
 @dataclass(frozen=True)
@@ -53,24 +76,27 @@ class BlockModel:
         trust: share of the path nets in the location, 0…1; the rest is the mean of the trees.
         spread: booster of the expected absolute departure.
         widest: the largest spread to believe; in air never seen before the booster may say anything.
-        shape: quantiles of the standardised departure at SHAPE_LEVELS, from rows the trees had not seen.
+        bias: median of the standardised error, from rows the trees had not seen.
+        shape: quantiles of the standardised error at SHAPE_LEVELS about that median, from the same rows. Clean air
+            can hardly become cleaner and foul air hardly fouler, so both depend on the level told.
     """
 
     trees: tuple[lgb.Booster, ...]
     trust: float
     spread: lgb.Booster
     widest: float
-    shape: Floats
+    bias: ByLevel
+    shape: ByLevel
 
-    def predict(self, features: Floats, walked: Floats) -> Distribution:
-        """Location and spread for each row of features; `walked` is what the path nets say of it."""
-        grown = np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
-        location = self.trust * walked + (1 - self.trust) * grown
-        spread = _positive(self.spread.predict(features, **ALONE))
-        return Distribution(location.astype(np.float32), np.minimum(spread, np.float32(self.widest)))
+    def predict(self, features: Floats, base: Floats, walked: Floats) -> Distribution:
+        """What is told of each row: the trees say a departure from `base`, the path nets the level `walked`."""
+        grown = base + np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
+        location = (self.trust * walked + (1 - self.trust) * grown).astype(np.float32)
+        spread = np.minimum(_positive(self.spread.predict(features, **ALONE)), np.float32(self.widest))
+        return Distribution(location + spread * self.bias(location), spread)
 
 
-def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
+def fit_block(lesson: Lesson, *, seed: int, by_level: float) -> BlockModel:
     """Fit by cross-fitting: every residual that shapes the uncertainty comes from a model that had not seen its fold.
 
     Trees and path nets err differently, so their mean errs less than either. How much to trust the nets is
@@ -80,6 +106,7 @@ def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     Args:
         lesson: rows of one pollutant and lead block.
         seed: of the trees.
+        by_level: how far to believe that errors go with the level, 0…1; 0: one bias and one shape for all.
     """
     features, departure, fold = lesson.features, lesson.departure, lesson.fold
     parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 800, 20, 300))}
@@ -98,9 +125,22 @@ def fit_block(lesson: Lesson, *, seed: int) -> BlockModel:
     spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
     told = _positive(spread.predict(features, **ALONE))
     widest = float(np.quantile(told, _BELIEVED))
-    standardised = np.clip(residual / np.minimum(told, np.float32(widest)), -_FURTHEST, _FURTHEST)
-    shape = np.quantile(standardised, SHAPE_LEVELS).astype(np.float32)
-    return BlockModel(tuple(trees), float(trust), spread, widest, shape)
+    told = np.minimum(told, np.float32(widest))
+    location = lesson.base + departure - residual
+    standardised = np.clip(residual / told, -_FURTHEST, _FURTHEST)
+    bias = _by_level(location, standardised, 0.5, by_level)
+    shape = _by_level(location + told * bias(location), standardised - bias(location), SHAPE_LEVELS, by_level)
+    return BlockModel(tuple(trees), float(trust), spread, widest, bias, shape)
+
+
+def _by_level(level: Floats, error: Floats, wanted: float | npt.NDArray[np.float64], believed: float) -> ByLevel:
+    """Quantiles of the error in classes of like level, as many rows in each, drawn towards those of all rows."""
+    n_classes = int(np.clip(len(level) // _ROWS_PER_CLASS, 1, _MOST_CLASSES))
+    classes = np.array_split(np.argsort(level, kind="stable"), n_classes)
+    levels, different = np.unique([np.median(level[rows]) for rows in classes], return_index=True)
+    own = np.array([np.quantile(error[rows], wanted) for rows in classes])[different]
+    values = believed * own + (1 - believed) * np.quantile(error, wanted)
+    return ByLevel(levels.astype(np.float32), values.astype(np.float32))
 
 
 def _error(truth: Floats, told: Floats) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.errors import ModelOutdated
 from hazecast.features import INPUTS, FutureWeather
-from hazecast.models.block import FOLDS, BlockModel
+from hazecast.models.block import FOLDS, BlockModel, ByLevel
 from hazecast.models.path_net import PathNet, Scaling
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
         metadata=facts["metadata"],
         feature_names={p: tuple(names) for p, names in facts["feature_names"].items()},
         offsets=facts["offsets"],
-        steps=facts.get("steps", {}),  # models of earlier releases know of none
+        steps=facts["steps"],
         nets=tuple(_read_net(part) for part in sorted(folder.glob("path_*.npz"))),
         blocks={p: tuple(_read_block(folder / f"{p}_{k}") for k in numbers) for p in facts["pollutants"]},
     )
@@ -84,7 +84,10 @@ def _read_net(file: Path) -> PathNet:
 
 
 def _write_block(block: BlockModel, stem: Path) -> None:
-    np.savez(stem.with_suffix(".npz"), allow_pickle=False, trust=block.trust, shape=block.shape, widest=block.widest)
+    arrays: Arrays = {}
+    for name, by_level in {"bias": block.bias, "shape": block.shape}.items():
+        arrays |= {f"{name}.levels": by_level.levels, f"{name}.values": by_level.values}
+    np.savez(stem.with_suffix(".npz"), allow_pickle=False, trust=block.trust, widest=block.widest, **arrays)
     for part, booster in zip(_boosters(stem), (*block.trees, block.spread), strict=True):
         booster.save_model(str(part))
 
@@ -93,7 +96,8 @@ def _read_block(stem: Path) -> BlockModel:
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
         arrays: Arrays = dict(stored)
     *trees, spread = (lgb.Booster(model_file=str(part)) for part in _boosters(stem))
-    return BlockModel(tuple(trees), float(arrays["trust"]), spread, float(arrays["widest"]), arrays["shape"])
+    bias, shape = (ByLevel(arrays[f"{name}.levels"], arrays[f"{name}.values"]) for name in ("bias", "shape"))
+    return BlockModel(tuple(trees), float(arrays["trust"]), spread, float(arrays["widest"]), bias, shape)
 
 
 def _boosters(stem: Path) -> list[Path]:

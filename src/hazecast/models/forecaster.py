@@ -25,7 +25,7 @@ from hazecast.models.recalibration import (
     trial_origins,
     trial_stations,
 )
-from hazecast.models.reporting import report_median, reporting_steps
+from hazecast.models.reporting import belief_by_level, report_median, reporting_steps
 from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets, outside
 from hazecast.models.threads import in_turn, side_by_side
 
@@ -161,11 +161,11 @@ class Forecaster:
 
         def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
-            said = walked[:, self.pollutants.index(pollutant)] - features.base
+            said = walked[:, self.pollutants.index(pollutant)]
             for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
-                parts.append(block.predict(features.values[mine], said[mine]))
-            location = features.base + np.concatenate([part.location for part in parts])
+                parts.append(block.predict(features.values[mine], features.base[mine], said[mine]))
+            location = np.concatenate([part.location for part in parts])
             spread = np.concatenate([part.spread for part in parts])
             shape = len(leads), len(view)
             return Distribution(location.reshape(shape), spread.reshape(shape))
@@ -181,7 +181,7 @@ class Forecaster:
         shape = len(issued), len(LEAD_BLOCKS)
         found = {p: Adjustment(np.zeros(shape, np.float32), np.ones(shape, np.float32)) for p in self.pollutants}
         for pollutant, trials in self._trials(panel, issued).items():
-            expected = np.array([np.abs(block.shape).mean() for block in self.blocks[pollutant]])
+            expected = np.array([np.abs(block.shape.values).mean() for block in self.blocks[pollutant]])
             found[pollutant] = adjust(trials, issued, expected=expected)
         return found
 
@@ -214,7 +214,8 @@ class Forecaster:
         parts = []
         for b, ((first, last), block) in enumerate(zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True)):
             leads = slice(first - 1, last)
-            shape = adjustment.shift[issue, b, None] + adjustment.stretch[issue, b, None] * block.shape
+            shift, stretch = adjustment.shift[issue, b, None], adjustment.stretch[issue, b, None]
+            shape = shift + stretch * block.shape(told.location[leads])
             levels = told.location[leads, :, None] + told.spread[leads, :, None] * shape
             values = np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0)
             parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
@@ -275,6 +276,8 @@ def fit(
     effort = effort or FULL
     cases = curriculum.cases(effort.cases)
     nets, walked = _fit_nets(curriculum, cases, told, n_nets=FOLDS * effort.nets_per_fold, seed=seed, progress=say)
+    steps = reporting_steps(panel, panel.hour_of(until))
+    by_level = belief_by_level(panel, panel.hour_of(until), steps)
     blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
     n_rows = 0
@@ -285,12 +288,11 @@ def fit(
         names |= {pollutant: lesson.names for pollutant, lesson in lessons.items()}
 
         def learn(pollutant: str, lessons: dict[str, Lesson] = lessons) -> BlockModel:
-            return fit_block(lessons.pop(pollutant), seed=seed)
+            return fit_block(lessons.pop(pollutant), seed=seed, by_level=by_level[pollutant])
 
         for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
             blocks[pollutant] = (*blocks[pollutant], fitted)
     metadata = {"n_cases": len(cases), "n_rows": n_rows, "seed": seed}
-    steps = reporting_steps(panel, panel.hour_of(until))
     return Forecaster(told, until, weather, metadata, names, offsets, steps, nets, blocks)
 
 

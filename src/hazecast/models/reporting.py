@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hazecast.air.tables import QUANTILE_LEVELS
 from hazecast.features import Panel
+from hazecast.features.view import DAY_HOURS
 
 Floats = npt.NDArray[np.float32]
 
@@ -16,6 +17,7 @@ _FEWEST_VALUES = 200
 _COMMON = 0.002  # share of the values; rarer ones are corrections and slips
 _MULTIPLES, _NEARLY_WHOLE = 0.98, 0.05
 _COARSE = 0.05  # of the station's median; a finer step changes no forecast
+_YEAR_DAYS = 365
 _MEDIAN = int(np.searchsorted(QUANTILE_LEVELS, 0.5))
 
 
@@ -34,6 +36,21 @@ def reporting_steps(panel: Panel, until: int) -> dict[str, dict[str, float]]:
             if step:
                 found.setdefault(pollutant, {})[station] = step
     return found
+
+
+def belief_by_level(panel: Panel, until: int, steps: dict[str, dict[str, float]]) -> dict[str, float]:
+    """How far to believe that errors go with the level, 0…1 per pollutant.
+
+    Hardly before a year has been seen, for a month of smoke is no rule; and not at all where most stations report in
+    coarse steps, for then they do so by rounding.
+    """
+    known = panel.trusted & (panel.known_from <= until)
+    days = known.any(axis=1).sum(axis=1) / DAY_HOURS
+    coarse = [
+        2 * len(steps.get(p, {})) > n for p, n in zip(panel.pollutants, known.any(axis=2).sum(axis=1), strict=True)
+    ]
+    believed = np.where(coarse, 0, np.minimum(days / _YEAR_DAYS, 1) ** 2)
+    return dict(zip(panel.pollutants, believed.tolist(), strict=True))
 
 
 def coarse_step(values: Floats) -> float:

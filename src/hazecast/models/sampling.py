@@ -46,6 +46,7 @@ class Lesson:
 
     names: tuple[str, ...]
     features: Floats
+    base: Floats
     departure: Floats
     walked: Floats
     fold: Ints
@@ -142,7 +143,8 @@ class Curriculum:
             use = ~np.isnan(departure)
             said = walked[rows.lead - 1, rows.case, k] - features.base
             fold = cases.fold[rows.case]
-            yield pollutant, Lesson(features.names, features.values[use], departure[use], said[use], fold[use])
+            columns = features.values, features.base, departure, said, fold
+            yield pollutant, Lesson(features.names, *(column[use] for column in columns))
 
     def _fold(self, hour: Ints) -> Ints:
         """Alternating stretches of time, 20 days each or shorter where the record is short."""
@@ -164,6 +166,7 @@ def _join(lessons: list[Lesson]) -> Lesson:
     return Lesson(
         lessons[0].names,
         np.concatenate([one.features for one in lessons]),
+        np.concatenate([one.base for one in lessons]),
         np.concatenate([one.departure for one in lessons]),
         np.concatenate([one.walked for one in lessons]),
         np.concatenate([one.fold for one in lessons]),
