@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from hazecast.air.tables import Forecasts
+from hazecast.models.block import BlockModel
 from hazecast.models.forecaster import LIGHT
 from hazecast.pipeline import Pipeline
 from hazecast.settings import Settings
@@ -38,10 +39,11 @@ def good(parts: Wiring) -> Candidate:
 def bad(good: Candidate) -> Candidate:
     """The same model, made worse on purpose: it speaks of the wrong lead times, and is too sure of itself."""
     model = good.forecaster
-    worse = {
-        pollutant: tuple(replace(block, shape=block.shape * 0.3) for block in reversed(blocks))
-        for pollutant, blocks in model.blocks.items()
-    }
+
+    def sure(block: BlockModel) -> BlockModel:
+        return replace(block, shape=replace(block.shape, values=0.3 * block.shape.values))
+
+    worse = {pollutant: tuple(sure(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()}
     return replace(good, forecaster=replace(model, blocks=worse))
 
 
