@@ -47,6 +47,12 @@ def unused_port() -> int:
     return free_port()
 
 
+@pytest.fixture
+def unused_ports() -> list[int]:
+    """One for every part of the stack; the neighbours of a free port may be taken."""
+    return [free_port() for _ in range(5)]
+
+
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An S3-protocol server in a process of its own; yields its address."""
