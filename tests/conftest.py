@@ -1,6 +1,5 @@
 """Fixtures for all tests: real servers on loopback, free ports, the shared data sets."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from ports import free_port
 from small_nets import shrink
 
 # A busy machine is no failure: how long an example takes says nothing about the code.
@@ -36,21 +36,9 @@ def log_to_no_closed_stream() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def unused_port() -> int:
     return free_port()
-
-
-@pytest.fixture
-def unused_ports() -> list[int]:
-    """One for every part of the stack; the neighbours of a free port may be taken."""
-    return [free_port() for _ in range(5)]
 
 
 @pytest.fixture(scope="session")

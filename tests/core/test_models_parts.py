@@ -86,9 +86,9 @@ def test_a_block_knows_how_unsure_it_is():
     names = ("a", "b", "c", "d")
     base = np.ones(len(x), np.float32)
     block = fit_block(
-        Lesson(names, x[:15_000], base[:15_000], y[:15_000], said[:15_000], fold[:15_000]), seed=0, by_level=1
+        Lesson(names, x[:15_000], base[:15_000], y[:15_000], said[:15_000], fold[:15_000]), seed=0, belief=1
     )
-    told = block.predict(x[15_000:], base[15_000:], said[15_000:] + 1)
+    told = block.predict(x[15_000:], base[15_000:], said[15_000:])
     wide, narrow = told.spread[x[15_000:, 2] > 0.2].mean(), told.spread[x[15_000:, 2] < -0.2].mean()
     assert wide / narrow == pytest.approx(2, rel=0.25)
     standard = (y[15_000:] + 1 - told.location) / told.spread
@@ -111,9 +111,9 @@ def test_the_shape_of_the_error_follows_the_level():
     few, rest = slice(0, 15_000), slice(15_000, None)
     lesson = Lesson(("a", "b"), x[few], zero[few], y[few], zero[few], fold[few])
 
-    def outside(by_level: float) -> np.ndarray:
+    def outside(belief: float) -> np.ndarray:
         """Shares below q10 and above q90 where the level is low and where it is high."""
-        block = fit_block(lesson, seed=0, by_level=by_level)
+        block = fit_block(lesson, seed=0, belief=belief)
         told = block.predict(x[rest], zero[rest], zero[rest])
         q10, q90 = block.shape(told.location)[:, np.searchsorted(SHAPE_LEVELS, [0.1, 0.9])].T
         standard = (y[rest] - told.location) / told.spread
@@ -143,7 +143,7 @@ def test_a_block_trusts_the_nets_as_far_as_they_earned_it():
     def trust(said: np.ndarray) -> float:
         base = np.zeros(len(x), np.float32)
         return fit_block(
-            Lesson(("a", "b", "c", "d"), x, base, y, said.astype(np.float32), fold), seed=0, by_level=1
+            Lesson(("a", "b", "c", "d"), x, base, y, said.astype(np.float32), fold), seed=0, belief=1
         ).trust
 
     assert trust(x[:, 0]) == pytest.approx(5 / 6, abs=0.08)

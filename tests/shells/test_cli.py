@@ -6,6 +6,7 @@ import pytest
 from terminal import hazecast_says, said
 
 from hazecast.cli.commands import app as commands
+from ports import free_port
 
 
 @pytest.fixture
@@ -48,11 +49,9 @@ def test_status_after_a_collection_shows_what_is_stored(hazecast, monkeypatch: p
     assert "champion none yet" in text
 
 
-def test_doctor_finds_nothing_wrong_on_a_good_machine(
-    hazecast, monkeypatch: pytest.MonkeyPatch, unused_ports: list[int]
-):
-    for name, port in zip(("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER"), unused_ports, strict=True):
-        monkeypatch.setenv(f"HAZECAST_{name}_PORT", str(port))
+def test_doctor_finds_nothing_wrong_on_a_good_machine(hazecast, monkeypatch: pytest.MonkeyPatch):
+    for name in ("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER"):
+        monkeypatch.setenv(f"HAZECAST_{name}_PORT", str(free_port()))
     result = hazecast("doctor", "--source", "simulated")
     assert "is writable" in said(result)
     assert "simulated offers 6 stations" in said(result)

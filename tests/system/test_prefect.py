@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from hazecast.air.tables import Forecasts, Runs
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.store import Store
+from ports import free_port
 
 pytestmark = pytest.mark.system
 
@@ -148,12 +148,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wide = rows.pivot("pollutant", index=["station_id", "observed_at"], values="concentration_ugm3")
     wide.write_parquet(folder / "observations.parquet")
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

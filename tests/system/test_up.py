@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from hazecast.sources.simulated import SimulatedSource
+from ports import free_port
 
 pytestmark = pytest.mark.system
 
@@ -22,12 +23,6 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 40
 BUSY = 503
 PORTS = ("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,10 @@ class Panel:
         value = np.where(there, self.concentration_ugm3[at], np.float32(np.nan))
         return value, np.where(there, self.known_from[at], NEVER).astype(np.int64)
 
+    def trusted_by(self, hour: int) -> Flags:
+        """(pollutant, station, hour): which concentrations may be trained on by then: trusted, and available."""
+        return np.asarray(self.trusted & (self.known_from <= hour))
+
     def times(self, hours: Ints) -> pl.Series:
         """The UTC times of panel hours."""
         first = np.datetime64(self.start.astimezone(UTC).replace(tzinfo=None), "us")

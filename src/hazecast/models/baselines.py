@@ -126,7 +126,7 @@ def _cells(panel: Panel, hours: Ints) -> Ints:
 def _cell_means(panel: Panel, cell: Ints, moment: int) -> Floats:
     """(pollutant, station, hour × month) means of what was known at `moment`."""
     shape = (len(panel.pollutants), len(panel.stations), 24 * 12)
-    at = np.nonzero((panel.known_from <= moment) & panel.trusted)
+    at = np.nonzero(panel.trusted_by(moment))
     place = np.ravel_multi_index((at[0], at[1], cell[at[2]]), shape)
     size = int(np.prod(shape))
     total = np.bincount(place, panel.concentration_ugm3[at], minlength=size)

@@ -62,9 +62,9 @@ class ByLevel:
         place = np.interp(level, self.levels, np.arange(len(self.levels))).astype(np.float32)
         below = np.nan_to_num(place).astype(np.int64)
         above = np.minimum(below + 1, len(self.levels) - 1)
-        share = (place - below).reshape(*place.shape, *(1,) * (self.values.ndim - 1))
+        share = (place - np.floor(place)).reshape(*place.shape, *(1,) * (self.values.ndim - 1))
         low, high = self.values[below], self.values[above]
-        return np.asarray(low + share * (high - low))
+        return np.asarray(low + share * (high - low), np.float32)
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class BlockModel:
     shape: ByLevel
 
     def predict(self, features: Floats, base: Floats, walked: Floats) -> Distribution:
-        """What is told of each row: the trees say a departure from `base`, the path nets the level `walked`."""
-        grown = base + np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
-        location = (self.trust * walked + (1 - self.trust) * grown).astype(np.float32)
+        """What is told of each row; `walked` is how far the path nets depart from `base`, as in a `Lesson`."""
+        grown = np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
+        location = (base + self.trust * walked + (1 - self.trust) * grown).astype(np.float32)
         spread = np.minimum(_positive(self.spread.predict(features, **ALONE)), np.float32(self.widest))
         return Distribution(location + spread * self.bias(location), spread)
 
 
-def fit_block(lesson: Lesson, *, seed: int, by_level: float) -> BlockModel:
+def fit_block(lesson: Lesson, *, seed: int, belief: float) -> BlockModel:
     """Fit by cross-fitting: every residual that shapes the uncertainty comes from a model that had not seen its fold.
 
     Trees and path nets err differently, so their mean errs less than either. How much to trust the nets is
@@ -106,7 +106,7 @@ def fit_block(lesson: Lesson, *, seed: int, by_level: float) -> BlockModel:
     Args:
         lesson: rows of one pollutant and lead block.
         seed: of the trees.
-        by_level: how far to believe that errors go with the level, 0…1; 0: one bias and one shape for all.
+        belief: how far to believe that errors go with the level, 0…1; 0: one bias and one shape for all.
     """
     features, departure, fold = lesson.features, lesson.departure, lesson.fold
     parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 800, 20, 300))}
@@ -128,18 +128,18 @@ def fit_block(lesson: Lesson, *, seed: int, by_level: float) -> BlockModel:
     told = np.minimum(told, np.float32(widest))
     location = lesson.base + departure - residual
     standardised = np.clip(residual / told, -_FURTHEST, _FURTHEST)
-    bias = _by_level(location, standardised, 0.5, by_level)
-    shape = _by_level(location + told * bias(location), standardised - bias(location), SHAPE_LEVELS, by_level)
+    bias = _by_level(location, standardised, 0.5, belief)
+    shape = _by_level(location + told * bias(location), standardised - bias(location), SHAPE_LEVELS, belief)
     return BlockModel(tuple(trees), float(trust), spread, widest, bias, shape)
 
 
-def _by_level(level: Floats, error: Floats, wanted: float | npt.NDArray[np.float64], believed: float) -> ByLevel:
+def _by_level(level: Floats, error: Floats, wanted: float | npt.NDArray[np.float64], belief: float) -> ByLevel:
     """Quantiles of the error in classes of like level, as many rows in each, drawn towards those of all rows."""
     n_classes = int(np.clip(len(level) // _ROWS_PER_CLASS, 1, _MOST_CLASSES))
     classes = np.array_split(np.argsort(level, kind="stable"), n_classes)
     levels, different = np.unique([np.median(level[rows]) for rows in classes], return_index=True)
     own = np.array([np.quantile(error[rows], wanted) for rows in classes])[different]
-    values = believed * own + (1 - believed) * np.quantile(error, wanted)
+    values = belief * own + (1 - belief) * np.quantile(error, wanted)
     return ByLevel(levels.astype(np.float32), values.astype(np.float32))
 
 

@@ -161,7 +161,7 @@ class Forecaster:
 
         def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
-            said = walked[:, self.pollutants.index(pollutant)]
+            said = walked[:, self.pollutants.index(pollutant)] - features.base
             for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
                 parts.append(block.predict(features.values[mine], features.base[mine], said[mine]))
@@ -277,7 +277,7 @@ def fit(
     cases = curriculum.cases(effort.cases)
     nets, walked = _fit_nets(curriculum, cases, told, n_nets=FOLDS * effort.nets_per_fold, seed=seed, progress=say)
     steps = reporting_steps(panel, panel.hour_of(until))
-    by_level = belief_by_level(panel, panel.hour_of(until), steps)
+    belief = belief_by_level(panel, panel.hour_of(until), steps)
     blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
     n_rows = 0
@@ -288,7 +288,7 @@ def fit(
         names |= {pollutant: lesson.names for pollutant, lesson in lessons.items()}
 
         def learn(pollutant: str, lessons: dict[str, Lesson] = lessons) -> BlockModel:
-            return fit_block(lessons.pop(pollutant), seed=seed, by_level=by_level[pollutant])
+            return fit_block(lessons.pop(pollutant), seed=seed, belief=belief[pollutant])
 
         for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
             blocks[pollutant] = (*blocks[pollutant], fitted)

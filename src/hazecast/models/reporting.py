@@ -29,9 +29,9 @@ def reporting_steps(panel: Panel, until: int) -> dict[str, dict[str, float]]:
         until: panel hour; what was not available by then is not looked at.
     """
     found: dict[str, dict[str, float]] = {}
+    known = panel.trusted_by(until)
     for k, pollutant in enumerate(panel.pollutants):
-        known = panel.trusted[k] & (panel.known_from[k] <= until)
-        for station, values, mine in zip(panel.stations, panel.concentration_ugm3[k], known, strict=True):
+        for station, values, mine in zip(panel.stations, panel.concentration_ugm3[k], known[k], strict=True):
             step = coarse_step(values[mine])
             if step:
                 found.setdefault(pollutant, {})[station] = step
@@ -44,7 +44,7 @@ def belief_by_level(panel: Panel, until: int, steps: dict[str, dict[str, float]]
     Hardly before a year has been seen, for a month of smoke is no rule; and not at all where most stations report in
     coarse steps, for then they do so by rounding.
     """
-    known = panel.trusted & (panel.known_from <= until)
+    known = panel.trusted_by(until)
     days = known.any(axis=1).sum(axis=1) / DAY_HOURS
     coarse = [
         2 * len(steps.get(p, {})) > n for p, n in zip(panel.pollutants, known.any(axis=2).sum(axis=1), strict=True)

@@ -176,9 +176,9 @@ def _join(lessons: list[Lesson]) -> Lesson:
 def log_offsets(panel: Panel, until: int) -> dict[str, float]:
     """A tenth of each pollutant's median, of ozone three of them: there the log scale bends, as do small values."""
     found = {}
+    known = panel.trusted_by(until)
     for k, pollutant in enumerate(panel.pollutants):
-        known = panel.trusted[k] & (panel.known_from[k] <= until)
-        values = panel.concentration_ugm3[k][known]
+        values = panel.concentration_ugm3[k][known[k]]
         if len(values):
             share = _OFFSET_SHARE_O3 if pollutant == "o3" else _OFFSET_SHARE
             found[pollutant] = max(float(np.median(values)) * share, 1e-3)
