@@ -13,6 +13,7 @@ from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
 from hazecast.models.forecaster import LIGHT
+from hazecast.models.records import records
 from hazecast.models.reporting import belief_by_level
 from hazecast.scoring import score
 
@@ -82,6 +83,7 @@ def test_it_comes_back_from_disk_as_it_was(panel, forecaster, tmp_path):
     again = Forecaster.load(tmp_path / "model")
     assert again.predict(panel, at(61, 6)).equals(forecaster.predict(panel, at(61, 6)))
     assert again.metadata == forecaster.metadata
+    assert again.records == forecaster.records
     assert again.trained_until == forecaster.trained_until
     assert not list((tmp_path / "model").glob("*.pkl"))
 
@@ -106,6 +108,25 @@ def test_a_station_that_reports_in_coarse_steps_gets_a_median_it_can_report(tmp_
     assert_frame_equal(found.filter(~coarse), smooth.filter(~coarse))
     mae = [score(told.filter(coarse), rounded).filter(lead_block="all")["mae"].item() for told in (found, smooth)]
     assert mae[0] < 0.95 * mae[1]
+
+
+def test_a_record_is_the_highest_of_two_weeks_or_more_that_was_trusted_and_known():
+    """A doubted peak and one that came after are none, and a few days of a new or gappy station are too few."""
+    now = at(50)
+    first, late = (pl.col("observed_at") == at(day) for day in (20, 50))
+    peaks = observations().with_columns(
+        pl.when(first | late).then(1e4).otherwise("concentration_ugm3").alias("concentration_ugm3"),
+        pl.when(first).then(pl.lit("suspicious")).otherwise("flag").alias("flag"),
+    )
+    found = records(panel := build_panel(peaks, weather(), stations()), panel.hour_of(now))
+    seen = peaks.filter(
+        pl.col("available_at") <= now, pl.col("flag") == "ok", ~pl.col("station_id").is_in(["new", "gappy"])
+    )
+    highest = seen.group_by("pollutant", "station_id").agg(pl.col("concentration_ugm3").max())
+    assert found == {
+        pollutant: {station: pytest.approx(most, rel=1e-6) for _, station, most in rows.sort("station_id").rows()}
+        for (pollutant,), rows in highest.group_by("pollutant")
+    }
 
 
 def test_errors_by_level_are_believed_once_a_year_was_seen(panel):

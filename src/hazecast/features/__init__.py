@@ -6,7 +6,7 @@ from hazecast.features.path import Path, build_path
 from hazecast.features.view import FutureWeather, View, look
 
 # Raise it whenever what a model is shown, or what is kept of it, changes: a model of before cannot forecast.
-INPUTS = 5
+INPUTS = 6
 
 __all__ = [
     "INPUTS",

@@ -1,6 +1,8 @@
 """The model of one pollutant and lead block: where the level will be, how sure that is, the shape of the doubt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -35,6 +37,7 @@ _TREES = {
     "force_col_wise": True,
     "verbosity": -1,
 } | ALONE
+_SPREAD_TREES = {"objective": "regression", "num_leaves": 8}  # how large an error will be is hard to learn
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ class BlockModel:
     Attributes:
         trees: one booster per fold, each blind to its own fold.
         trust: share of the path nets in the location, 0…1; the rest is the mean of the trees.
-        spread: booster of the expected absolute departure.
-        widest: the largest spread to believe; in air never seen before the booster may say anything.
+        spreads: boosters of the expected absolute error, likewise; the spread is their mean.
+        widest: the largest spread to believe; in air never seen before the boosters may say anything.
         bias: median of the standardised error, from rows the trees had not seen.
         shape: quantiles of the standardised error at SHAPE_LEVELS about that median, from the same rows. Clean air
             can hardly become cleaner and foul air hardly fouler, so both depend on the level told.
@@ -83,16 +86,16 @@ class BlockModel:
 
     trees: tuple[lgb.Booster, ...]
     trust: float
-    spread: lgb.Booster
+    spreads: tuple[lgb.Booster, ...]
     widest: float
     bias: ByLevel
     shape: ByLevel
 
     def predict(self, features: Floats, base: Floats, walked: Floats) -> Distribution:
         """What is told of each row; `walked` is how far the path nets depart from `base`, as in a `Lesson`."""
-        grown = np.mean([tree.predict(features, **ALONE) for tree in self.trees], axis=0)
+        grown, spread = (_mean_of(boosters, features) for boosters in (self.trees, self.spreads))
         location = (base + self.trust * walked + (1 - self.trust) * grown).astype(np.float32)
-        spread = np.minimum(_positive(self.spread.predict(features, **ALONE)), np.float32(self.widest))
+        spread = np.clip(spread, _SMALLEST_SPREAD, self.widest).astype(np.float32)
         return Distribution(location + spread * self.bias(location), spread)
 
 
@@ -108,29 +111,41 @@ def fit_block(lesson: Lesson, *, seed: int, belief: float) -> BlockModel:
         seed: of the trees.
         belief: how far to believe that errors go with the level, 0…1; 0: one bias and one shape for all.
     """
-    features, departure, fold = lesson.features, lesson.departure, lesson.fold
+    departure = lesson.departure
     parameters = _TREES | {"seed": seed, "min_data_in_leaf": int(np.clip(len(departure) // 800, 20, 300))}
-    rows = lgb.Dataset(features, departure, feature_name=list(lesson.names), params=parameters).construct()
-    trees, grown = [], np.zeros(len(departure), np.float32)
-    for k in range(FOLDS):
-        held = fold == k
-        seen = rows.subset(outside(held))
-        trees.append(lgb.train(parameters | {"seed": seed + k}, seen, num_boost_round=_POINT_ROUNDS))
-        if held.any():
-            grown[held] = trees[-1].predict(features[held], **ALONE)
+    coarser = _SPREAD_TREES | {"min_data_in_leaf": max(len(departure) // 100, 100)}
+    rows = lgb.Dataset(lesson.features, departure, feature_name=list(lesson.names), params=parameters).construct()
+    trees, grown = _cross_fit(rows, lesson, parameters, _POINT_ROUNDS)
     best = min(_SHARES, key=lambda share: _error(departure, share * lesson.walked + (1 - share) * grown))
     trust = best + _TOWARDS_EVEN * (_EVEN - best)
     residual = departure - trust * lesson.walked - (1 - trust) * grown
-    size = rows.set_label(np.abs(residual))
-    spread = lgb.train(parameters | {"objective": "regression"}, size, num_boost_round=_SPREAD_ROUNDS)
-    told = _positive(spread.predict(features, **ALONE))
-    widest = float(np.quantile(told, _BELIEVED))
-    told = np.minimum(told, np.float32(widest))
+    rows.set_label(np.abs(residual))
+    spreads, told = _cross_fit(rows, lesson, parameters | coarser, _SPREAD_ROUNDS)
+    widest = max(float(np.quantile(told, _BELIEVED)), _SMALLEST_SPREAD)
+    told = np.clip(told, _SMALLEST_SPREAD, widest)
     location = lesson.base + departure - residual
     standardised = np.clip(residual / told, -_FURTHEST, _FURTHEST)
     bias = _by_level(location, standardised, 0.5, belief)
     shape = _by_level(location + told * bias(location), standardised - bias(location), SHAPE_LEVELS, belief)
-    return BlockModel(tuple(trees), float(trust), spread, widest, bias, shape)
+    return BlockModel(trees, float(trust), spreads, widest, bias, shape)
+
+
+def _cross_fit(
+    rows: lgb.Dataset, lesson: Lesson, parameters: dict[str, Any], n_rounds: int
+) -> tuple[tuple[lgb.Booster, ...], Floats]:
+    """One booster per fold, blind to it, of the labels of `rows`; and what each says of the fold it had not seen."""
+    boosters, said = [], np.zeros(len(lesson.fold), np.float32)
+    for k in range(FOLDS):
+        held = lesson.fold == k
+        seen = rows.subset(outside(held))
+        boosters.append(lgb.train(parameters | {"seed": parameters["seed"] + k}, seen, num_boost_round=n_rounds))
+        if held.any():
+            said[held] = boosters[-1].predict(lesson.features[held], **ALONE)
+    return tuple(boosters), said
+
+
+def _mean_of(boosters: Sequence[lgb.Booster], features: Floats) -> npt.NDArray[np.float64]:
+    return np.asarray(np.mean([booster.predict(features, **ALONE) for booster in boosters], axis=0))
 
 
 def _by_level(level: Floats, error: Floats, wanted: float | npt.NDArray[np.float64], belief: float) -> ByLevel:
@@ -145,7 +160,3 @@ def _by_level(level: Floats, error: Floats, wanted: float | npt.NDArray[np.float
 
 def _error(truth: Floats, told: Floats) -> float:
     return float(np.abs(truth - told).mean())
-
-
-def _positive(spread: npt.NDArray[np.float64]) -> Floats:
-    return np.maximum(spread, _SMALLEST_SPREAD).astype(np.float32)

@@ -35,6 +35,7 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
         "feature_names": forecaster.feature_names,
         "offsets": forecaster.offsets,
         "steps": forecaster.steps,
+        "records": forecaster.records,
     }
     (folder / _FACTS).write_text(json.dumps(facts, indent=1))
     for number, net in enumerate(forecaster.nets):
@@ -62,6 +63,7 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
         feature_names={p: tuple(names) for p, names in facts["feature_names"].items()},
         offsets=facts["offsets"],
         steps=facts["steps"],
+        records=facts["records"],
         nets=tuple(_read_net(part) for part in sorted(folder.glob("path_*.npz"))),
         blocks={p: tuple(_read_block(folder / f"{p}_{k}") for k in numbers) for p in facts["pollutants"]},
     )
@@ -88,17 +90,18 @@ def _write_block(block: BlockModel, stem: Path) -> None:
     for name, by_level in {"bias": block.bias, "shape": block.shape}.items():
         arrays |= {f"{name}.levels": by_level.levels, f"{name}.values": by_level.values}
     np.savez(stem.with_suffix(".npz"), allow_pickle=False, trust=block.trust, widest=block.widest, **arrays)
-    for part, booster in zip(_boosters(stem), (*block.trees, block.spread), strict=True):
+    for part, booster in zip(_boosters(stem), (*block.trees, *block.spreads), strict=True):
         booster.save_model(str(part))
 
 
 def _read_block(stem: Path) -> BlockModel:
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
         arrays: Arrays = dict(stored)
-    *trees, spread = (lgb.Booster(model_file=str(part)) for part in _boosters(stem))
+    boosters = tuple(lgb.Booster(model_file=str(part)) for part in _boosters(stem))
+    trees, spreads = boosters[:FOLDS], boosters[FOLDS:]
     bias, shape = (ByLevel(arrays[f"{name}.levels"], arrays[f"{name}.values"]) for name in ("bias", "shape"))
-    return BlockModel(tuple(trees), float(arrays["trust"]), spread, float(arrays["widest"]), bias, shape)
+    return BlockModel(trees, float(arrays["trust"]), spreads, float(arrays["widest"]), bias, shape)
 
 
 def _boosters(stem: Path) -> list[Path]:
-    return [stem.with_name(f"{stem.name}_{part}.txt") for part in (*(f"tree{k}" for k in range(FOLDS)), "spread")]
+    return [stem.with_name(f"{stem.name}_{part}{k}.txt") for part in ("tree", "spread") for k in range(FOLDS)]

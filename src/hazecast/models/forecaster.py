@@ -25,6 +25,7 @@ from hazecast.models.recalibration import (
     trial_origins,
     trial_stations,
 )
+from hazecast.models.records import records, standing_records, temper
 from hazecast.models.reporting import belief_by_level, report_median, reporting_steps
 from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets, outside
 from hazecast.models.threads import in_turn, side_by_side
@@ -71,6 +72,7 @@ class Forecaster:
         feature_names: per pollutant.
         offsets: offset of the log scale per pollutant [µg/m³].
         steps: of the stations that report in coarse steps [µg/m³], per pollutant and station id.
+        records: the highest each station has had [µg/m³], likewise.
         nets: some path nets per fold of time, each blind to its own; they walk all pollutants together.
         blocks: per pollutant, one model per lead block.
     """
@@ -82,6 +84,7 @@ class Forecaster:
     feature_names: dict[str, tuple[str, ...]]
     offsets: dict[str, float]
     steps: dict[str, dict[str, float]]
+    records: dict[str, dict[str, float]]
     nets: tuple[PathNet, ...]
     blocks: dict[str, tuple[BlockModel, ...]]
 
@@ -203,13 +206,16 @@ class Forecaster:
             seen = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
             values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
             if pollutant in told:
-                values = self._concentrations(pollutant, told[pollutant], adjustments[pollutant], issue)
+                record = standing_records(self.records[pollutant], _ids(view), view.history_ugm3[k])
+                values = self._concentrations(pollutant, told[pollutant], adjustments[pollutant], issue, record)
                 report_median(values[..., : len(QUANTILES)], self._steps(view, pollutant))
             if seen.any():
                 frames.append(self._frame(view, pollutant, values[seen], seen))
         return frames
 
-    def _concentrations(self, pollutant: str, told: Distribution, adjustment: Adjustment, issue: Ints) -> Floats:
+    def _concentrations(
+        self, pollutant: str, told: Distribution, adjustment: Adjustment, issue: Ints, record: Floats
+    ) -> Floats:
         """(case, lead, q05 … q95 and mean) [µg/m³]; `issue` is each case's row of the adjustment."""
         parts = []
         for b, ((first, last), block) in enumerate(zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True)):
@@ -217,13 +223,13 @@ class Forecaster:
             shift, stretch = adjustment.shift[issue, b, None], adjustment.stretch[issue, b, None]
             shape = shift + stretch * block.shape(told.location[leads])
             levels = told.location[leads, :, None] + told.spread[leads, :, None] * shape
-            values = np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0)
+            values = temper(np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0), record)
             parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
         return np.concatenate(parts).swapaxes(0, 1)
 
     def _steps(self, view: View, pollutant: str) -> Floats:
         steps = self.steps.get(pollutant, {})
-        return np.array([steps.get(view.panel.stations[station], 0.0) for station in view.station], np.float32)
+        return np.array([steps.get(station, 0.0) for station in _ids(view)], np.float32)
 
     def _frame(self, view: View, pollutant: str, values: Floats, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
         station, issued = view.station[seen], view.issued[seen]
@@ -276,8 +282,8 @@ def fit(
     effort = effort or FULL
     cases = curriculum.cases(effort.cases)
     nets, walked = _fit_nets(curriculum, cases, told, n_nets=FOLDS * effort.nets_per_fold, seed=seed, progress=say)
-    steps = reporting_steps(panel, panel.hour_of(until))
-    belief = belief_by_level(panel, panel.hour_of(until), steps)
+    steps = reporting_steps(panel, curriculum.until)
+    belief = belief_by_level(panel, curriculum.until, steps)
     blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
     names: dict[str, tuple[str, ...]] = {}
     n_rows = 0
@@ -293,7 +299,12 @@ def fit(
         for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
             blocks[pollutant] = (*blocks[pollutant], fitted)
     metadata = {"n_cases": len(cases), "n_rows": n_rows, "seed": seed}
-    return Forecaster(told, until, weather, metadata, names, offsets, steps, nets, blocks)
+    highest = records(panel, curriculum.until)
+    return Forecaster(told, until, weather, metadata, names, offsets, steps, highest, nets, blocks)
+
+
+def _ids(view: View) -> list[str]:
+    return [view.panel.stations[station] for station in view.station]
 
 
 def _fit_nets(
