@@ -93,9 +93,9 @@ class BlockModel:
 
     def predict(self, features: Floats, base: Floats, walked: Floats) -> Distribution:
         """What is told of each row; `walked` is how far the path nets depart from `base`, as in a `Lesson`."""
-        grown, spread = (_mean_of(boosters, features) for boosters in (self.trees, self.spreads))
+        grown, size = (_mean_of(boosters, features) for boosters in (self.trees, self.spreads))
         location = (base + self.trust * walked + (1 - self.trust) * grown).astype(np.float32)
-        spread = np.clip(spread, _SMALLEST_SPREAD, self.widest).astype(np.float32)
+        spread = np.clip(size, _SMALLEST_SPREAD, self.widest).astype(np.float32)
         return Distribution(location + spread * self.bias(location), spread)
 
 

@@ -23,7 +23,7 @@ DEGRADED_AFTER_HOURS = 6.0
 
 def baseline_forecaster(now: datetime) -> Forecaster:
     """What speaks while no model has earned the alias: the climatology, status "baseline"."""
-    return Forecaster((), floor_hour(now), FutureWeather.NONE, {}, {}, {}, {}, (), {})
+    return Forecaster((), floor_hour(now), FutureWeather.NONE, {}, {}, {}, {}, {}, (), {})
 
 
 def forecast(
