@@ -37,13 +37,15 @@ def good(parts: Wiring) -> Candidate:
 
 @pytest.fixture(scope="module")
 def bad(good: Candidate) -> Candidate:
-    """The same model, made worse on purpose: it speaks of the wrong lead times, and is too sure of itself."""
+    """The same model, made worse on purpose: it speaks of the wrong lead times, too high, and too sure of itself."""
     model = good.forecaster
 
-    def sure(block: BlockModel) -> BlockModel:
-        return replace(block, shape=replace(block.shape, values=0.3 * block.shape.values))
+    def spoilt(block: BlockModel) -> BlockModel:
+        too_high = replace(block.bias, values=block.bias.values + 2)
+        too_sure = replace(block.shape, values=0.3 * block.shape.values)
+        return replace(block, bias=too_high, shape=too_sure)
 
-    worse = {pollutant: tuple(sure(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()}
+    worse = {pollutant: tuple(spoilt(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()}
     return replace(good, forecaster=replace(model, blocks=worse))
 
 
