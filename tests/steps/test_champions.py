@@ -45,7 +45,9 @@ def bad(good: Candidate) -> Candidate:
         too_sure = replace(block.shape, values=0.3 * block.shape.values)
         return replace(block, bias=too_high, shape=too_sure)
 
-    worse = {pollutant: tuple(spoilt(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()}
+    worse = {
+        pollutant: tuple(spoilt(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()
+    }
     return replace(good, forecaster=replace(model, blocks=worse))
 
 
