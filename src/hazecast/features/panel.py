@@ -1,5 +1,6 @@
 """The panel: everything ever observed or forecast about the stations, as dense hourly arrays with its availability."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -124,6 +125,17 @@ class Panel:
     def trusted_by(self, hour: int) -> Flags:
         """(pollutant, station, hour): which concentrations may be trained on by then: trusted, and available."""
         return np.asarray(self.trusted & (self.known_from <= hour))
+
+    def by_station(self, hour: int, fact: Callable[[Floats], float]) -> dict[str, dict[str, float]]:
+        """What `fact` says of the values that may be trained on by then, per pollutant and station id; none where 0."""
+        known = self.trusted_by(hour)
+        found: dict[str, dict[str, float]] = {}
+        for k, pollutant in enumerate(self.pollutants):
+            for station, values, mine in zip(self.stations, self.concentration_ugm3[k], known[k], strict=True):
+                said = fact(values[mine])
+                if said:
+                    found.setdefault(pollutant, {})[station] = said
+        return found
 
     def times(self, hours: Ints) -> pl.Series:
         """The UTC times of panel hours."""

@@ -206,7 +206,7 @@ class Forecaster:
             seen = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
             values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
             if pollutant in told:
-                record = standing_records(self.records[pollutant], _ids(view), view.history_ugm3[k])
+                record = standing_records(self.records.get(pollutant, {}), _ids(view), view.history_ugm3[k])
                 values = self._concentrations(pollutant, told[pollutant], adjustments[pollutant], issue, record)
                 report_median(values[..., : len(QUANTILES)], self._steps(view, pollutant))
             if seen.any():

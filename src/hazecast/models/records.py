@@ -22,13 +22,7 @@ def records(panel: Panel, until: int) -> dict[str, dict[str, float]]:
         panel: everything.
         until: panel hour; what was not available by then is not looked at.
     """
-    found: dict[str, dict[str, float]] = {}
-    known = panel.trusted_by(until)
-    for k, pollutant in enumerate(panel.pollutants):
-        long = known[k].sum(axis=1) >= _FEWEST_HOURS
-        highest = np.max(panel.concentration_ugm3[k], axis=1, where=known[k], initial=0)
-        found[pollutant] = {panel.stations[s]: float(highest[s]) for s in np.flatnonzero(long & (highest > 0))}
-    return found
+    return panel.by_station(until, _highest)
 
 
 def standing_records(trained: dict[str, float], stations: list[str], history: Floats) -> Floats:
@@ -56,3 +50,7 @@ def temper(values: Floats, record: Floats) -> Floats:
     limit = record[:, None]
     beyond = np.maximum(values / limit, 1)
     return np.asarray(np.minimum(values, limit) * beyond**_BELIEVED)
+
+
+def _highest(values: Floats) -> float:
+    return max(float(values.max()), 0.0) if len(values) >= _FEWEST_HOURS else 0.0

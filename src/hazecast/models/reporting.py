@@ -28,14 +28,7 @@ def reporting_steps(panel: Panel, until: int) -> dict[str, dict[str, float]]:
         panel: everything.
         until: panel hour; what was not available by then is not looked at.
     """
-    found: dict[str, dict[str, float]] = {}
-    known = panel.trusted_by(until)
-    for k, pollutant in enumerate(panel.pollutants):
-        for station, values, mine in zip(panel.stations, panel.concentration_ugm3[k], known[k], strict=True):
-            step = coarse_step(values[mine])
-            if step:
-                found.setdefault(pollutant, {})[station] = step
-    return found
+    return panel.by_station(until, coarse_step)
 
 
 def belief_by_level(panel: Panel, until: int, steps: dict[str, dict[str, float]]) -> dict[str, float]:
