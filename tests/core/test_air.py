@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hazecast.air.clock import floor_hour, hours_between, parse_utc
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import PLAUSIBLE, Pollutant
-from hazecast.air.tables import QUANTILES, Forecasts, Observations, Stations, Weather, conform, key_of, newest
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import Forecasts, Observations, Stations, Weather, conform, key_of, newest
 from hazecast.errors import ContractError
 
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.monitoring import ExceedanceRule, HealthRule, Incident, Rules, Signal, advance, health_signals
 from hazecast.monitoring import exceedance_signals as signals_of
 

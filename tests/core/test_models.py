@@ -8,7 +8,8 @@ import pytest
 from forecast_town import DAYS, HOUR, at, observations, stations, weather
 from polars.testing import assert_frame_equal
 
-from hazecast.air.tables import HORIZON_HOURS, QUANTILES
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit
 from hazecast.models.baselines import climatology, persistence, seasonal_naive

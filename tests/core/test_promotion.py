@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hazecast.air.tables import HORIZON_HOURS, QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.tables import HORIZON_HOURS
 from hazecast.errors import TooLittleHistory
 from hazecast.models.promotion import judge
 

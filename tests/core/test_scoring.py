@@ -14,7 +14,7 @@ from forecast_town import at, observations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.air.tables import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 from hazecast.scoring import crps, p_exceed, pair, score
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

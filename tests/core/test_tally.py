@@ -7,7 +7,8 @@ import pytest
 from forecast_town import UTC_TIME, at, observations
 from polars.testing import assert_frame_equal
 
-from hazecast.air.tables import QUANTILE_LEVELS, QUANTILES, Forecasts
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.tables import Forecasts
 from hazecast.scoring import model_quality, mqi, score, summarize, tally
 from hazecast.scoring.fairmode import UNCERTAINTY
 

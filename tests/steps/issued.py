@@ -8,7 +8,8 @@ import polars as pl
 
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import Pollutant
-from hazecast.air.tables import QUANTILE_LEVELS, QUANTILES, Forecasts, Observations, Scores, Stations, Weather
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.tables import Forecasts, Observations, Scores, Stations, Weather
 from hazecast.scoring import p_exceed, score
 from hazecast.sources.simulated import Fault, SimulatedSource
 from hazecast.store import Store

@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 import small_nets
-from hazecast.air.tables import QUANTILES, WEATHER_VARIABLES
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.cli import app
 from hazecast.features.view import HABIT_DAYS
 from hazecast.models import Forecaster

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from hazecast.air.tables import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 from hazecast.cli import app
 from hazecast.errors import TooLittleHistory
 from hazecast.features import FutureWeather, build_panel

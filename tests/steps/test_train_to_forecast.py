@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from hazecast.air.tables import DRIVERS, LEAD_BLOCKS, QUANTILES, Drivers, Forecasts, Observations, Scores
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import DRIVERS, LEAD_BLOCKS, Drivers, Forecasts, Observations, Scores
 from hazecast.errors import NoChampion, TooLittleHistory
 from hazecast.registry import Registry
 from hazecast.sources.files import FilesSource

@@ -14,12 +14,11 @@ from hazecast.air.columns import concentration as _concentration
 from hazecast.air.columns import one_of as _one_of
 from hazecast.air.columns import utc as _utc
 from hazecast.air.pollutants import POLLUTANTS
+from hazecast.air.spec import QUANTILES, ForecastSpec
 from hazecast.errors import ContractError
 
-HORIZON_HOURS = 72
-LEAD_BLOCKS: tuple[tuple[int, int], ...] = ((1, 6), (7, 24), (25, 48), (49, 72))
-QUANTILES: tuple[str, ...] = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
-QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
+HORIZON_HOURS = ForecastSpec().horizon_hours
+LEAD_BLOCKS = ForecastSpec().lead_blocks
 FLAGS: tuple[str, ...] = ("ok", "suspicious", "invalid")
 STATUSES: tuple[str, ...] = ("ok", "degraded", "stale", "baseline")
 DRIVERS: tuple[str, ...] = ("recent_levels", "neighbours", "weather_ahead")

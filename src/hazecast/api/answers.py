@@ -12,7 +12,8 @@ from hazecast.air.indices import Answer as IndexAnswer
 from hazecast.air.indices import Index
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
-from hazecast.air.tables import QUANTILES, STATUSES
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import STATUSES
 from hazecast.api.indexing import hour_index, index_name
 from hazecast.api.schemas import (
     Exceedance,

@@ -7,7 +7,7 @@ import polars as pl
 
 from hazecast.air.clock import as_iso
 from hazecast.air.pollutants import POLLUTANTS
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.api.answers import station_answer
 from hazecast.api.problems import NotAnswerable, NothingYet
 from hazecast.api.reader import Issues, Reader

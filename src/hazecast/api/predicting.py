@@ -11,7 +11,8 @@ import polars as pl
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
-from hazecast.air.tables import QUANTILES, Observations, Stations, Weather
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api import schemas
 from hazecast.api.models import Models
 from hazecast.api.problems import Busy, NotAnswerable

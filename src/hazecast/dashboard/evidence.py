@@ -3,7 +3,8 @@
 import altair as alt
 import polars as pl
 
-from hazecast.air.tables import LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.dashboard.axes import number_locale, sized
 from hazecast.dashboard.palette import palette
 from hazecast.dashboard.visit import Visit

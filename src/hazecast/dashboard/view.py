@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from hazecast.air.clock import floor_hour, parse_utc
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.dashboard.visit import Visit
 
 UTC_TIME = pl.Datetime("us", "UTC")

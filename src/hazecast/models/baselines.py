@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hazecast.air.tables import HORIZON_HOURS, QUANTILE_LEVELS
+from hazecast.air.spec import QUANTILE_LEVELS
+from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import Panel
 from hazecast.features.view import HISTORY_HOURS, look_back
 

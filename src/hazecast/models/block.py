@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.tables import QUANTILE_LEVELS
+from hazecast.air.spec import QUANTILE_LEVELS
 from hazecast.models.sampling import Lesson, outside
 from hazecast.models.threads import ALONE
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hazecast.air.tables import HORIZON_HOURS, LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.tables import HORIZON_HOURS, LEAD_BLOCKS
 from hazecast.features import FutureWeather, Panel, Rows, View, build_features, build_path, log_level, look
 from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from hazecast.air.limits import WHO
-from hazecast.air.tables import HORIZON_HOURS, QUANTILES
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import HORIZON_HOURS
 from hazecast.errors import TooLittleHistory
 from hazecast.scoring import diebold_mariano, p_exceed
 

@@ -7,7 +7,7 @@ only a few values ever come true, and the median of what will be reported is one
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.tables import QUANTILE_LEVELS
+from hazecast.air.spec import QUANTILE_LEVELS
 from hazecast.features import Panel
 from hazecast.features.view import DAY_HOURS
 

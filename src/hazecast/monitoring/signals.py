@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from hazecast.air.pollutants import PLAUSIBLE, Pollutant
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rule
 from hazecast.scoring import p_exceed
 

@@ -12,7 +12,7 @@ from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.models.forecaster import Forecaster
 
 FORECASTER = "forecaster"

@@ -12,7 +12,8 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from hazecast.air.clock import HOUR, parse_utc
-from hazecast.air.tables import QUANTILES, Observations, Stations, Weather, newest
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import Observations, Stations, Weather, newest
 from hazecast.features import build_panel
 from hazecast.models.forecaster import Forecaster
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.scoring.probability import crps, pinball
 
 PERSISTENCE_HOURS = 48

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.tables import QUANTILE_LEVELS
+from hazecast.air.spec import QUANTILE_LEVELS
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from hazecast.air.limits import LIMITS
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.scoring.pairs import COVERAGES, pair
 from hazecast.scoring.skill import lead_block
 

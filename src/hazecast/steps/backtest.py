@@ -13,7 +13,8 @@ import polars as pl
 
 import hazecast
 from hazecast.air.clock import HOUR
-from hazecast.air.tables import HORIZON_HOURS, QUANTILES
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import HORIZON_HOURS
 from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit

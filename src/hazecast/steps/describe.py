@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.models.promotion import Judgement
 from hazecast.registry import Training
 from hazecast.steps.plots import calibration_figures, skill_figures

@@ -7,7 +7,8 @@ import polars as pl
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import Pollutant
-from hazecast.air.tables import QUANTILES, Forecasts
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import Forecasts
 from hazecast.features import FutureWeather
 from hazecast.models.forecaster import Forecaster
 from hazecast.scoring import p_exceed

@@ -3,7 +3,7 @@
 import polars as pl
 from matplotlib.figure import Figure
 
-from hazecast.air.tables import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 
 # Okabe-Ito: distinguishable with any kind of colour vision.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000")

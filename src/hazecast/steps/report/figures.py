@@ -12,7 +12,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hazecast.air.tables import QUANTILE_LEVELS
+from hazecast.air.spec import QUANTILE_LEVELS
 from hazecast.steps.report.probabilities import ENOUGH_EVENTS, N_BINS
 from hazecast.steps.report.sections import label_of
 from hazecast.steps.report.verify import Verification

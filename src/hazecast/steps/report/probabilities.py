@@ -6,7 +6,8 @@ import polars as pl
 
 from hazecast.air.limits import LIMITS
 from hazecast.air.pollutants import Pollutant
-from hazecast.air.tables import LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES
+from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
+from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.scoring import p_exceed
 
 BLOCKS = pl.Enum([*(f"{first}-{last}" for first, last in LEAD_BLOCKS), "all"])

@@ -8,7 +8,7 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
-from hazecast.air.tables import QUANTILES
+from hazecast.air.spec import QUANTILES
 from hazecast.errors import TooLittleHistory
 from hazecast.scoring import pair, score
 from hazecast.steps.report.probabilities import BLOCKS, block_of, probabilities
