@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hazecast.air.indices import INDICES, Reading
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.pollutants import Pollutant
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def table() -> str:
 
 def _said(vector: Vector) -> str:
     return ", ".join(
-        f"{PLAUSIBLE[sub.pollutant].label} {sub.averaging} {sub.concentration:.9g} {sub.unit.label}"
+        f"{sub.pollutant.label} {sub.averaging} {sub.concentration:.9g} {sub.unit.label}"
         for sub in INDICES[vector.index].answer(vector.readings).sub_indices
     )
 

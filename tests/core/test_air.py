@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazecast.air.clock import floor_hour, hours_between, parse_utc
-from hazecast.air.limits import LIMITS
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.limits import limits_of
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Forecasts, Observations, Stations, Weather, conform, key_of, newest
 from hazecast.errors import ContractError
@@ -40,10 +40,9 @@ def test_offsets_are_converted():
 
 def test_every_pollutant_has_limits_and_plausible_ranges_in_order():
     for pollutant in Pollutant:
-        plausible = PLAUSIBLE[pollutant]
-        assert plausible.noise_floor_ugm3 < 0 < plausible.suspicious_above_ugm3 < plausible.invalid_above_ugm3
-        assert [limit.key for limit in LIMITS[pollutant]] == ["who", "eu"]
-        assert all(0 < limit.concentration_ugm3 < plausible.suspicious_above_ugm3 for limit in LIMITS[pollutant])
+        assert pollutant.noise_floor_ugm3 < 0 < pollutant.suspicious_above_ugm3 < pollutant.invalid_above_ugm3
+        assert [limit.key for limit in limits_of(pollutant)] == ["who", "eu"]
+        assert all(0 < limit.concentration_ugm3 < pollutant.suspicious_above_ugm3 for limit in limits_of(pollutant))
 
 
 def forecast_row(**changed: object) -> pl.DataFrame:

@@ -1,13 +1,15 @@
 """Law as data, and units."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.air.limits import LIMITS
+from hazecast.air.limits import LIMIT_KEYS, LIMITS, Limit, limit_values, limits_of
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.rules import RULES, Authority, Kind, Rule, Statistic
-from hazecast.air.units import MOLAR_MASS_GMOL, Unit, convert, ugm3_per
+from hazecast.air.units import Unit, convert, ugm3_per
 from hazecast.errors import ContractError
 
 HOURS = {1: Statistic.HOUR, 8: Statistic.MAX_8H, 24: Statistic.DAY}
@@ -21,7 +23,7 @@ def only(**asked: object) -> Rule:
 
 @pytest.mark.parametrize("pollutant", list(Pollutant))
 def test_what_is_forecast_is_what_the_law_says(pollutant: Pollutant):
-    who, eu = LIMITS[pollutant]
+    who, eu = limits_of(pollutant)
     written = {"authority": Authority.WHO_2021, "kind": Kind.GUIDELINE}
     assert only(pollutant=pollutant, statistic=HOURS[who.averaging_hours], **written).value == who.concentration_ugm3
     kind = Kind.TARGET if pollutant is Pollutant.O3 else Kind.LIMIT
@@ -78,7 +80,12 @@ def test_published_conversion_factors(pollutant: Pollutant, unit: Unit, at_0: fl
         assert ugm3_per(unit, pollutant, reference_c=reference_c) == pytest.approx(factor, rel=1e-4)
 
 
-@given(st.sampled_from(list(MOLAR_MASS_GMOL)), st.sampled_from(Unit), st.sampled_from(Unit), st.floats(0, 1e6))
+@given(
+    st.sampled_from([p for p in Pollutant if p.molar_mass_gmol]),
+    st.sampled_from(Unit),
+    st.sampled_from(Unit),
+    st.floats(0, 1e6),
+)
 def test_units_round_trip(pollutant: Pollutant, unit: Unit, other: Unit, value: float):
     there = convert(value, pollutant, unit=unit, to=other, reference_c=20.0)
     assert convert(there, pollutant, unit=other, to=unit, reference_c=20.0) == pytest.approx(value, rel=1e-12)
@@ -87,3 +94,20 @@ def test_units_round_trip(pollutant: Pollutant, unit: Unit, other: Unit, value: 
 def test_particles_are_never_converted():
     with pytest.raises(ContractError, match="molar mass"):
         convert(1.0, Pollutant.PM10, unit=Unit.UGM3, to=Unit.PPB, reference_c=20.0)
+
+
+def test_limits_are_rows_found_by_pollutant_and_by_key():
+    assert LIMIT_KEYS == ("who", "eu")
+    assert [limit.label for limit in limits_of("o3")] == ["WHO 2021 guideline, 8 h", "EU target, 8 h"]
+    assert limits_of("benzene") == ()
+    assert limit_values("eu")["no2"] == 200.0
+    rows = [(limit.key, limit.pollutant) for limit in LIMITS]
+    assert len(rows) == len(set(rows))
+
+
+def test_a_limit_in_a_mixing_ratio_is_compared_at_20_degrees():
+    ozone = Limit(
+        "us", Authority.US_NAAQS, "US NAAQS", Pollutant.O3, Statistic.MAX_8H, 0.070, date(2015, 12, 28), Unit.PPM
+    )
+    assert ozone.concentration_ugm3 == pytest.approx(139.67, abs=0.01)
+    assert ozone.averaging_hours == 8

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hazecast.air.limits import EU, WHO
-from hazecast.air.pollutants import Pollutant
+from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.tables import Forecasts, Observations, Quality, Scores, Stations
 from hazecast.store import Store
 
@@ -73,8 +72,7 @@ def _forecast_hour(station_id: str, pollutant: str, issued_at: datetime, lead: i
     spread = 0.18 + 0.004 * lead
     median = concentration(pollutant, valid_at) * (1 - 0.001 * lead)
     quantiles = {name: median * math.exp(step * spread) for name, step in STEPS.items()}
-    limits = {"p_exceed_who": WHO, "p_exceed_eu": EU}
-    above = {key: _above(median, spread, of[Pollutant(pollutant)].concentration_ugm3) for key, of in limits.items()}
+    above = {f"p_exceed_{key}": _above(median, spread, limit_values(key)[pollutant]) for key in LIMIT_KEYS}
     return {
         "station_id": station_id,
         "pollutant": pollutant,

@@ -8,7 +8,7 @@ import small_store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.air.limits import LIMITS
+from hazecast.air.limits import limits_of
 from hazecast.dashboard.axes import epoch_ms
 from hazecast.dashboard.canvas import stretch_canvas
 from hazecast.dashboard.chart import fan_chart
@@ -124,7 +124,7 @@ def test_far_limits_do_not_flatten_the_chart(client):
 
 
 def test_equal_limits_share_a_line(view):
-    same = [{"key": limit.key, "label": limit.label, "concentration_ugm3": 20.0} for limit in LIMITS["pm10"]]
+    same = [{"key": limit.key, "label": limit.label, "concentration_ugm3": 20.0} for limit in limits_of("pm10")]
     view.visit.forecast["limits"] = same
     drawn = json.dumps(fan_chart(span(view), dark=False).to_dict(), ensure_ascii=False)
     assert f"{same[0]['label']} and {same[1]['label']}: 20 µg/m³" in drawn

@@ -31,8 +31,7 @@ def test_advice_limits_and_bands_are_translated(code):
     for level in (*advice.LEVELS, advice.UNKNOWN):
         assert words.translated(level.everyone) != level.everyone
         assert words.translated(level.sensitive) != level.sensitive
-    for limits in LIMITS.values():
-        assert all(words.translated(limit.label) != limit.label for limit in limits)
+    assert all(words.translated(limit.label) != limit.label for limit in LIMITS)
     for name in ("fi-hsy", "eu-eaqi", "us-epa"):
         assert all(f"{name}/{band.name}" in words.translations for band in INDICES[name].bands)
 

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from hazecast.air.limits import LIMITS
-from hazecast.air.pollutants import Pollutant
+from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 from hazecast.air.tables import Forecasts, Observations, Scores, Stations, Weather
 from hazecast.scoring import p_exceed, score
@@ -55,7 +54,7 @@ def forecasts(
     rows = pl.concat(frames).sort("station_id", "pollutant", "issued_at", "valid_at")
     middle = rows["guess_ugm3"].to_numpy() * bias
     quantiles = middle[:, None] * np.exp(spread * STEPS)
-    chances = {f"p_exceed_{key}": _chance(rows, quantiles, number) for number, key in enumerate(("who", "eu"))}
+    chances = {f"p_exceed_{key}": _chance(rows, quantiles, key) for key in LIMIT_KEYS}
     return Forecasts.validate(
         rows.with_columns(
             mean=pl.Series(middle),
@@ -92,9 +91,8 @@ def _issue(truth: pl.DataFrame, issued_at: datetime, *, seed: int, error: float)
     )
 
 
-def _chance(rows: pl.DataFrame, quantiles: np.ndarray, number: int) -> pl.Series:
-    limits = {p.value: LIMITS[p][number].concentration_ugm3 for p in Pollutant}
-    limit = rows["pollutant"].replace_strict(limits, return_dtype=pl.Float64).to_numpy()
+def _chance(rows: pl.DataFrame, quantiles: np.ndarray, key: str) -> pl.Series:
+    limit = rows["pollutant"].replace_strict(dict(limit_values(key)), return_dtype=pl.Float64).to_numpy()
     return pl.Series(p_exceed(quantiles, limit), dtype=pl.Float64)
 
 

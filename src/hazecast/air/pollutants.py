@@ -1,41 +1,43 @@
-"""The six pollutants and what is plausible for each."""
+"""The pollutants: one row each, all concentrations [µg/m³]. A new pollutant is a new row.
 
-from dataclasses import dataclass
+A row is: value, label, molar mass [g/mol] (None for particles, which have no mixing ratio), the plausible range of
+hourly means, and whether the pollutant is photochemical. Instruments near zero report small negatives; below the noise
+floor they are wrong. Values above `suspicious_above_ugm3` are flagged; values above `invalid_above_ugm3` are not used.
+
+Sources: NIST molar masses, as in pyaerocom's molmasses. Ranges: pyaerocom variables.ini (PM 0-1000), NOAA qc_site_pm25
+(500); gases by common network practice.
+"""
+
 from enum import StrEnum
+from typing import Any
 
 
 class Pollutant(StrEnum):
     """What Hazecast forecasts; the values are the names used in every table and address."""
 
-    PM25 = "pm25"
-    PM10 = "pm10"
-    NO2 = "no2"
-    O3 = "o3"
-    SO2 = "so2"
-    CO = "co"
-
-
-@dataclass(frozen=True)
-class Plausible:
-    """Hourly means beyond these are doubted [µg/m³].
-
-    `noise_floor_ugm3`: instruments near zero report small negatives; below this they are wrong.
-    """
-
+    _value_: str
     label: str
+    molar_mass_gmol: float | None
     noise_floor_ugm3: float
     suspicious_above_ugm3: float
     invalid_above_ugm3: float
+    # Formed in the air within hours: models predict the level, not the departure from a naive forecast.
+    photochemical: bool
+
+    PM25 = "pm25", "PM2.5", None, -10.0, 500.0, 1_000.0, False
+    PM10 = "pm10", "PM10", None, -10.0, 1_000.0, 5_000.0, False
+    NO2 = "no2", "NO₂", 46.0055, -5.0, 500.0, 1_000.0, False
+    O3 = "o3", "O₃", 47.998, -5.0, 400.0, 600.0, True
+    SO2 = "so2", "SO₂", 64.064, -5.0, 1_000.0, 2_500.0, False
+    CO = "co", "CO", 28.010, -200.0, 30_000.0, 100_000.0, False
+
+    def __new__(cls, value: str, *row: Any) -> "Pollutant":
+        """A member from its row."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label, member.molar_mass_gmol, *plausible, member.photochemical = row
+        member.noise_floor_ugm3, member.suspicious_above_ugm3, member.invalid_above_ugm3 = plausible
+        return member
 
 
-# Sources: pyaerocom variables.ini (PM 0-1000), NOAA qc_site_pm25 (500); gases by common network practice.
-PLAUSIBLE: dict[Pollutant, Plausible] = {
-    Pollutant.PM25: Plausible("PM2.5", -10.0, 500.0, 1_000.0),
-    Pollutant.PM10: Plausible("PM10", -10.0, 1_000.0, 5_000.0),
-    Pollutant.NO2: Plausible("NO₂", -5.0, 500.0, 1_000.0),
-    Pollutant.O3: Plausible("O₃", -5.0, 400.0, 600.0),
-    Pollutant.SO2: Plausible("SO₂", -5.0, 1_000.0, 2_500.0),
-    Pollutant.CO: Plausible("CO", -200.0, 30_000.0, 100_000.0),
-}
-
-POLLUTANTS: tuple[str, ...] = tuple(p.value for p in Pollutant)
+POLLUTANTS: tuple[str, ...] = tuple(pollutant.value for pollutant in Pollutant)

@@ -69,7 +69,8 @@ class Rule:
 
 _EU_2030 = date(2030, 1, 1)
 _WHO, _EU, _EU_OLD, _US = Authority.WHO_2021, Authority.EU_2024, Authority.EU_2008, Authority.US_NAAQS
-_PM25, _PM10, _NO2, _O3, _SO2, _CO = Pollutant
+_PM25, _PM10, _NO2 = Pollutant.PM25, Pollutant.PM10, Pollutant.NO2
+_O3, _SO2, _CO = Pollutant.O3, Pollutant.SO2, Pollutant.CO
 _HOUR, _MAX_8H, _DAY, _YEAR, _SEASON = Statistic
 _GUIDELINE_DAYS = 99.0  # percentile of the year's days: three to four may be above
 

@@ -9,13 +9,6 @@ from numpy.typing import NDArray
 from hazecast.air.pollutants import Pollutant
 from hazecast.errors import ContractError
 
-# NIST molar masses [g/mol], as in pyaerocom's molmasses; particles have none.
-MOLAR_MASS_GMOL: dict[Pollutant, float] = {
-    Pollutant.NO2: 46.0055,
-    Pollutant.O3: 47.998,
-    Pollutant.SO2: 64.064,
-    Pollutant.CO: 28.010,
-}
 GAS_CONSTANT_JMOLK = 8.314462618
 PRESSURE_KPA = 101.325
 ZERO_C_K = 273.15
@@ -46,10 +39,10 @@ def ugm3_per(unit: Unit, pollutant: Pollutant, *, reference_c: float) -> float:
     """
     if unit in (Unit.UGM3, Unit.MGM3):
         return 1.0 if unit is Unit.UGM3 else 1_000.0
-    if pollutant not in MOLAR_MASS_GMOL:
+    if pollutant.molar_mass_gmol is None:
         raise ContractError(f"{pollutant} has no molar mass: give it in ugm3, not in {unit}")
     molar_volume_l = GAS_CONSTANT_JMOLK * (ZERO_C_K + reference_c) / PRESSURE_KPA
-    ugm3_per_ppb = MOLAR_MASS_GMOL[pollutant] / molar_volume_l
+    ugm3_per_ppb = pollutant.molar_mass_gmol / molar_volume_l
     return ugm3_per_ppb if unit is Unit.PPB else 1_000.0 * ugm3_per_ppb
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.indices import Answer as IndexAnswer
 from hazecast.air.indices import Index
-from hazecast.air.limits import LIMITS
+from hazecast.air.limits import limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import STATUSES
@@ -86,7 +86,7 @@ def forecast_answer(rows: pl.DataFrame, station: Station, shown: Shown) -> Forec
         source=first["source"],
         simulated=first["source"] == SIMULATED,
         attribution=station.attribution,
-        limits=[Limit.model_validate(limit, from_attributes=True) for limit in LIMITS[pollutant]],
+        limits=[Limit.model_validate(limit, from_attributes=True) for limit in limits_of(pollutant)],
         index=None if shown.index is None else index_name(shown.index),
         hours=[forecast_hour(row, shown) for row in rows.iter_rows(named=True)],
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.indices import Answer, Index
-from hazecast.air.pollutants import PLAUSIBLE, POLLUTANTS, Pollutant
+from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
 from hazecast.api.indexing import hour_index, level_of
 
@@ -87,7 +87,7 @@ def _pollutant_day(rows: pl.DataFrame, pollutant: str, means: dict[str, float]) 
 
 
 def _words(pollutant: str, found: schemas.Trend | None, mean: float, before: float | None, *, at: datetime) -> str:
-    name, highest = PLAUSIBLE[Pollutant(pollutant)].label, f"highest around {at:%H:%M}"
+    name, highest = Pollutant(pollutant).label, f"highest around {at:%H:%M}"
     if found == "rising" or found == "falling":
         verb = "rises" if found == "rising" else "falls"
         return f"{name} {verb} from {before:.0f} to {mean:.0f} µg/m³; {highest}"

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 import polars as pl
 
 from hazecast.air.clock import HOUR, floor_hour
-from hazecast.air.limits import LIMITS
+from hazecast.air.limits import limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Observations, Stations, Weather
@@ -91,7 +91,7 @@ def _predicted(pollutant: str, rows: pl.DataFrame) -> schemas.Predicted:
     mine = rows.filter(pl.col("pollutant") == pollutant).sort("valid_at")
     chances = {
         limit.key: p_exceed(mine.select(QUANTILES).to_numpy(), limit.concentration_ugm3)
-        for limit in LIMITS[Pollutant(pollutant)]
+        for limit in limits_of(pollutant)
     }
     hours = [
         schemas.ForecastHour(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hazecast.air.indices import INDICES, Answer, Index, Reading, find_index
-from hazecast.air.pollutants import PLAUSIBLE, POLLUTANTS, Pollutant
+from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.units import Unit
 from hazecast.errors import ContractError, HazecastError, NotKnown
 
@@ -136,5 +136,5 @@ def _sub_indices(answer: Answer) -> Table:
         mark = " ←" if sub.pollutant is answer.dominant_pollutant and sub.averaging == answer.averaging else ""
         amount = f"{sub.concentration:g} {sub.unit.label}"
         number = "–" if sub.value is None else str(sub.value)
-        table.add_row(PLAUSIBLE[sub.pollutant].label + mark, sub.averaging, amount, number, sub.band or "–")
+        table.add_row(sub.pollutant.label + mark, sub.averaging, amount, number, sub.band or "–")
     return table

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from hazecast.air.clock import parse_utc
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.pollutants import Pollutant
 from hazecast.dashboard.choices import asked_for, choose_from_list, choose_from_row
 from hazecast.dashboard.client import Api
 from hazecast.dashboard.language import LANGUAGES, Language, read_language, spoken
@@ -56,7 +56,7 @@ class Visit:
 
 def pollutant_label(pollutant: str) -> str:
     """Its name for people ("PM2.5")."""
-    return PLAUSIBLE[Pollutant(pollutant)].label
+    return Pollutant(pollutant).label
 
 
 def station_labels(stations: list[dict[str, Any]]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hazecast.air.limits import WHO
+from hazecast.air.limits import limit_values
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.errors import TooLittleHistory
@@ -119,8 +119,8 @@ def _naive(paired: pl.DataFrame, *by: str) -> pl.DataFrame:
 
 
 def _brier(paired: pl.DataFrame) -> float:
-    limits = {pollutant.value: limit.concentration_ugm3 for pollutant, limit in WHO.items()}
-    limit = paired["pollutant"].replace_strict(limits, return_dtype=pl.Float64).to_numpy()
+    paired = paired.filter(pl.col("pollutant").is_in(list(limit_values("who"))))
+    limit = paired["pollutant"].replace_strict(dict(limit_values("who")), return_dtype=pl.Float64).to_numpy()
     came_true = paired["observed_ugm3"].to_numpy() > limit
     return _mean((p_exceed(paired.select(QUANTILES).to_numpy(), limit) - came_true) ** 2)
 

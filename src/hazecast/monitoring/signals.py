@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rule
 from hazecast.scoring import p_exceed
@@ -111,7 +111,7 @@ def _exceedance(rule: ExceedanceRule, days: pl.DataFrame) -> Signal:
     worst = days.row(int(np.argmax(days["value"].to_numpy())), named=True)
     bad = days.filter(pl.col("value") >= rule.open_at)
     level: Level = "bad" if bad.height else "clear" if worst["value"] < rule.close_at else "between"
-    label = PLAUSIBLE[Pollutant(worst["pollutant"])].label
+    label = Pollutant(worst["pollutant"]).label
     summary = f"{rule.label}: {label} at {worst['name']}"
     if bad.height:
         summary += f", expected until {bad['day'][-1]:%Y-%m-%d}"

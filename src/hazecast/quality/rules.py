@@ -5,7 +5,7 @@
 
 import polars as pl
 
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.pollutants import Pollutant
 from hazecast.quality.neighbours import confirmed
 
 KEY = ("station_id", "pollutant", "observed_at")
@@ -93,7 +93,7 @@ def _at(step: int) -> pl.Expr:
 
 
 def _plausible(bound: str) -> pl.Expr:
-    bounds = {pollutant.value: getattr(plausible, bound) for pollutant, plausible in PLAUSIBLE.items()}
+    bounds = {pollutant.value: getattr(pollutant, bound) for pollutant in Pollutant}
     return pl.col("pollutant").replace_strict(bounds, return_dtype=pl.Float64)
 
 

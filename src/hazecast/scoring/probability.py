@@ -17,10 +17,10 @@ def p_exceed(quantiles: npt.ArrayLike, threshold_ugm3: npt.ArrayLike) -> Floats:
 
     Args:
         quantiles: (row, 7) ordered q05 … q95 [µg/m³].
-        threshold_ugm3: one value, or one per row [µg/m³].
+        threshold_ugm3: one value, or one per row [µg/m³]; NaN: no threshold.
 
     Returns:
-        (row,) probabilities 0…1, never rising with the threshold.
+        (row,) probabilities 0…1, never rising with the threshold; NaN without a threshold.
     """
     q = np.asarray(quantiles, np.float64)
     value = np.broadcast_to(np.asarray(threshold_ugm3, np.float64), q.shape[:1])

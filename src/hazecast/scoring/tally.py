@@ -2,12 +2,11 @@
 
 import polars as pl
 
-from hazecast.air.limits import LIMITS
+from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.spec import QUANTILES
 from hazecast.scoring.pairs import COVERAGES, pair
 from hazecast.scoring.skill import lead_block
 
-EVENTS = ("who", "eu")
 KEY = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
 # Adding in another order changes the last digits; the same hours must give the same row.
 SUM_DECIMALS = 6
@@ -47,7 +46,7 @@ def tally(
     issued = forecasts.with_columns(issued_on=pl.col("issued_at").dt.truncate("1d"), lead_block=lead_block())
     rows = _with_background(pair(issued, observations), background).with_columns(_addends())
     sums = [pl.col(name).sum() for name in (*_SUMS, *_COUNTS)]
-    limits = [_total(f"{event}_{part}") for event in EVENTS for part in _PARTS]
+    limits = [_total(f"{event}_{part}") for event in LIMIT_KEYS for part in _PARTS]
     scored = rows.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n"), *sums, *limits)
     groups = issued.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n_forecast"))
     found = groups.join(scored, on=KEY, how="left").with_columns(pl.col("n", *_SUMS, *_COUNTS).fill_null(0))
@@ -64,13 +63,13 @@ def summarize(tallies: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     Returns:
         One row per group: n_forecast, n; mae, rmse, bias, crps [µg/m³]; rmae, rmae_persistence, rmae_background (MAE
         over that of the seasonal naive, persistence and the background on the same hours); coverage_50/80/90 and
-        share_below_q05 … q95 (reliability: the share should be the level); for the limits who and eu: n_above_<limit>,
-        pod_, far_, csi_ (an hour is forecast above it when its probability is at least ½) and brier_<limit>.
+        share_below_q05 … q95 (reliability: the share should be the level); for each of LIMIT_KEYS: n_above_<key>,
+        pod_, far_, csi_ (an hour is forecast above it when its probability is at least ½) and brier_<key>.
 
     Source: contingency measures as NOAA EMC and WMO define them.
     """
     totals = tallies.group_by(by).agg(
-        pl.col("n_forecast", "n", *_SUMS, *_COUNTS).sum(), *(_total(f"{e}_{p}") for e in EVENTS for p in _PARTS)
+        pl.col("n_forecast", "n", *_SUMS, *_COUNTS).sum(), *(_total(f"{e}_{p}") for e in LIMIT_KEYS for p in _PARTS)
     )
     return totals.select(*by, "n_forecast", "n", *_measures()).sort(by)
 
@@ -92,14 +91,13 @@ def _addends() -> list[pl.Expr]:
         compared.cast(pl.Int64).alias("n_background"),
         *(pl.col(name).cast(pl.Int64).alias(name.replace("coverage", "inside")) for name in COVERAGES),
         *((observed < pl.col(quantile)).cast(pl.Int64).alias(f"below_{quantile}") for quantile in QUANTILES),
-        *(addend for event in EVENTS for addend in _event(event)),
+        *(addend for event in LIMIT_KEYS for addend in _event(event)),
     ]
 
 
 def _event(key: str) -> list[pl.Expr]:
     """Null where the pollutant has no such limit."""
-    values = {p.value: limit.concentration_ugm3 for p, limits in LIMITS.items() for limit in limits if limit.key == key}
-    limit = pl.col("pollutant").replace_strict(values, default=None, return_dtype=pl.Float64)
+    limit = pl.col("pollutant").replace_strict(limit_values(key), default=None, return_dtype=pl.Float64)
     observed, chance = pl.col("observed_ugm3") > limit, pl.col(f"p_exceed_{key}")
     forecast = chance >= _EXPECTED_AT
     return [
@@ -138,7 +136,7 @@ def _measures() -> list[pl.Expr]:
         _ratio("error_beside_background", "background_error").alias("rmae_background"),
         *(_ratio(name.replace("coverage", "inside"), "n").alias(name) for name in COVERAGES),
         *(_ratio(f"below_{quantile}", "n").alias(f"share_below_{quantile}") for quantile in QUANTILES),
-        *(measure for event in EVENTS for measure in _contingency(event, n)),
+        *(measure for event in LIMIT_KEYS for measure in _contingency(event, n)),
     ]
 
 

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.air.clock import HOUR, floor_hour
-from hazecast.air.limits import LIMITS
-from hazecast.air.pollutants import Pollutant
+from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Forecasts
 from hazecast.features import FutureWeather
@@ -91,8 +90,7 @@ def _newest(observations: pl.DataFrame) -> pl.DataFrame:
 def _exceedances(predicted: pl.DataFrame) -> dict[str, pl.Series]:
     quantiles = predicted.select(QUANTILES).to_numpy()
     found = {}
-    for number, key in enumerate(("who", "eu")):
-        limits = {p.value: LIMITS[p][number].concentration_ugm3 for p in Pollutant}
-        limit = predicted["pollutant"].replace_strict(limits, return_dtype=pl.Float64).to_numpy()
-        found[f"p_exceed_{key}"] = pl.Series(p_exceed(quantiles, limit), dtype=pl.Float64)
+    for key in LIMIT_KEYS:
+        limit = predicted["pollutant"].replace_strict(limit_values(key), default=None, return_dtype=pl.Float64)
+        found[f"p_exceed_{key}"] = pl.Series(p_exceed(quantiles, limit.to_numpy())).fill_nan(None)
     return found

@@ -21,7 +21,7 @@ from hazecast.air.indices.answer import (
     SubIndex,
 )
 from hazecast.air.indices.scales import Scale
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import EU_REFERENCE_C, Unit, convert
 from hazecast.errors import ContractError, NotKnown
 
@@ -117,14 +117,14 @@ class Index:
             reference_c: temperature [°C] the gases' µg/m³ are stated at.
         """
         coarse = [pollutant for pollutant in self.scales if pollutant in hours and pollutant not in self.hourly]
-        lacking = [f"{PLAUSIBLE[pollutant].label}: hourly means are too coarse" for pollutant in coarse]
+        lacking = [f"{pollutant.label}: hourly means are too coarse" for pollutant in coarse]
         readings = []
         for pollutant, windows in self.hourly.items():
             for averaging, window in windows.items() if pollutant in hours else ():
                 unit = self.scale(pollutant, averaging).unit
                 mean = window(convert(hours[pollutant], pollutant, unit=Unit.UGM3, to=unit, reference_c=reference_c))
                 if mean is None:
-                    lacking.append(f"{PLAUSIBLE[pollutant].label} {averaging}: too few hours")
+                    lacking.append(f"{pollutant.label} {averaging}: too few hours")
                 else:
                     readings.append(Reading(pollutant, averaging, max(0.0, mean)))
         return self._combined([self._sub_index(reading) for reading in readings], (*self.notes, *lacking))
@@ -166,7 +166,7 @@ class Index:
         ranked = [sub for sub in subs if sub.rank is not None]
         told = {sub.pollutant for sub in ranked}
         remarkable = [sub for sub in subs if sub.remark and (sub.rank is not None or sub.pollutant not in told)]
-        remarks = [f"{PLAUSIBLE[sub.pollutant].label} {sub.averaging}: {sub.remark}" for sub in remarkable]
+        remarks = [f"{sub.pollutant.label} {sub.averaging}: {sub.remark}" for sub in remarkable]
         lack = self._lack(told)
         alone = len({sub.pollutant for sub in subs}) == 1 and all(sub.band for sub in ranked)
         notes = (*notes, *remarks, *([lack] if lack else []))

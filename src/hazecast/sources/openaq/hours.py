@@ -6,7 +6,7 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
-from hazecast.air.units import EU_REFERENCE_C, MOLAR_MASS_GMOL, Unit, ugm3_per
+from hazecast.air.units import EU_REFERENCE_C, Unit, ugm3_per
 from hazecast.quality.rules import SENTINELS
 
 # Three quarters of the hour, as monitoring networks ask for.
@@ -20,7 +20,7 @@ def unit_of(pollutant: str, written: str) -> Unit | None:
     """The unit OpenAQ writes as `written`; None when `pollutant` cannot be given in it."""
     unit = _UNITS.get(written)
     mixing_ratio = unit in (Unit.PPB, Unit.PPM)
-    return None if mixing_ratio and Pollutant(pollutant) not in MOLAR_MASS_GMOL else unit
+    return None if mixing_ratio and Pollutant(pollutant).molar_mass_gmol is None else unit
 
 
 def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from hazecast.air.limits import LIMITS
+from hazecast.air.limits import limits_of
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 from hazecast.air.tables import LEAD_BLOCKS
@@ -52,7 +52,7 @@ def _calibration(rows: pl.DataFrame) -> pl.DataFrame:
 def _chances(rows: pl.DataFrame, past: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """One row per forecast hour and limit: p, the climatology's p, and what happened."""
     pollutant, quantiles = Pollutant(rows["pollutant"][0]), rows.select(QUANTILES).to_numpy()
-    for limit in LIMITS[pollutant]:
+    for limit in limits_of(pollutant):
         value = limit.concentration_ugm3
         yield _with_climatology(rows, past, value).select(
             "pollutant",

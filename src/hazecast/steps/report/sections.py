@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from hazecast.air.pollutants import PLAUSIBLE, Pollutant
+from hazecast.air.pollutants import Pollutant
 from hazecast.steps.report.probabilities import ENOUGH_EVENTS
 from hazecast.steps.report.verify import Verification
 
@@ -100,7 +100,7 @@ def sections(found: Verification) -> list[Section]:
 
 def label_of(pollutant: str) -> str:
     """A pollutant as people write it."""
-    return PLAUSIBLE[Pollutant(pollutant)].label
+    return Pollutant(pollutant).label
 
 
 def _printed(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
