@@ -14,7 +14,8 @@ from hazecast.air.verdicts import Alerts, Drift, Health, Retrains
 from hazecast.store import Store
 
 _RUNS_WITHIN = timedelta(days=7)
-# Gauges whose value is that of a check, and how its subject is labelled.
+_COLUMN_OF = {"station": "station_id"}
+# Gauges of the value of a check, with the labels of its subject.
 _CHECKED = (
     ("skill", "hazecast_rolling_rmae", "MAE over the seasonal naive's, last 14 days", ("pollutant", "lead_block")),
     ("coverage", "hazecast_rolling_coverage_80", "Share inside the 80 % interval", ("pollutant", "lead_block")),
@@ -57,11 +58,9 @@ class StoredMetrics:
     def _checked(
         self, health: pl.DataFrame, check: str, name: str, text: str, labels: tuple[str, ...]
     ) -> GaugeMetricFamily:
-        rows = health.filter(pl.col("check") == check, pl.col("value").is_not_null())
-        words = len(labels)
-        samples = [
-            (tuple(subject.split(" "))[:words], value) for subject, value in rows["subject", "value"].iter_rows()
-        ]
+        columns = [*(_COLUMN_OF.get(label, label) for label in labels), "value"]
+        rows = health.filter(pl.col("check") == check).select(columns).drop_nulls()
+        samples = [(identity, value) for *identity, value in rows.iter_rows()]
         return self._gauge(name, text, labels, samples)
 
     def _verdicts(self, health: pl.DataFrame) -> GaugeMetricFamily:

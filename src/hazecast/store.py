@@ -109,7 +109,9 @@ class Store:
     def _write(self, table: type[dy.Schema], delta: DeltaTable, fresh: pl.DataFrame, changed: pl.DataFrame) -> int:
         def write() -> None:
             if changed.is_empty():
-                write_deltalake(delta, fresh.to_arrow(), mode="append", commit_properties=_ONE_COMMIT)
+                write_deltalake(
+                    delta, fresh.to_arrow(), mode="append", schema_mode="merge", commit_properties=_ONE_COMMIT
+                )
             else:
                 _merge(delta, pl.concat([fresh, changed]), key_of(table))
 
@@ -145,17 +147,21 @@ class Store:
         return fresh, changed
 
     def _rows(self, table: type[dy.Schema], delta: DeltaTable, where: pl.Expr | None) -> pl.DataFrame:
+        schema = _schema_of(table)
+        missing = schema.keys() - {field.name for field in delta.schema().fields}
+        if required := sorted(name for name in missing if not table.columns()[name].nullable):
+            raise StoreError(
+                f"{self._name(table)} was written by an older version of Hazecast, without {', '.join(required)}; move "
+                "it away and run `hazecast collect`, or choose another HAZECAST_HOME"
+            )
+        # A table written before an optional column existed is read with nulls in it.
+        absent = [pl.lit(None, schema[name]).alias(name) for name in sorted(missing)]
+
         def collect() -> pl.DataFrame:
-            scan = pl.scan_delta(delta, storage_options=self._options or None)
+            scan = pl.scan_delta(delta, storage_options=self._options or None).with_columns(absent)
             return (scan if where is None else scan.filter(where)).collect()
 
         rows: pl.DataFrame = self._guard(table, collect)
-        schema = _schema_of(table)
-        if missing := ", ".join(schema.keys() - set(rows.columns)):
-            raise StoreError(
-                f"{self._name(table)} was written by an older version of Hazecast, without {missing}; move it away and "
-                "run `hazecast collect`, or choose another HAZECAST_HOME"
-            )
         return rows.select(schema.names()).cast(schema)
 
     def _open(self, table: type[dy.Schema], version: int | None = None) -> DeltaTable | None:
@@ -224,6 +230,7 @@ def _merge(delta: DeltaTable, rows: pl.DataFrame, key: list[str]) -> None:
             predicate=same_key,
             source_alias="fresh",
             target_alias="stored",
+            merge_schema=True,
             commit_properties=_ONE_COMMIT,
         )
         .when_matched_update_all()

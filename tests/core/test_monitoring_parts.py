@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hazecast.errors import ContractError
-from hazecast.monitoring import Finding, as_health, decide, drift, worst
+from hazecast.monitoring import Finding, Subject, as_health, decide, drift, worst
 from hazecast.monitoring.drift import drift_findings, ks, psi, reference_windows, wasserstein
 from hazecast.monitoring.equal_weather import WEATHER
 from hazecast.sources.simulated import SimulatedSource
@@ -138,17 +138,17 @@ def test_no_earlier_year_is_unknown():
     assert "same season of earlier years" in found["reason"]
 
 
-def finding(check: str, subject: str, verdict: str = "warning") -> Finding:
-    return Finding(check, subject, verdict, "because", value=1.2, expected=0.8)
+def finding(check: str, pollutant: str, block: str | None = None, verdict: str = "warning") -> Finding:
+    return Finding(check, Subject(None, pollutant, block), verdict, "because", value=1.2, expected=0.8)
 
 
 def test_error_comes_first_and_drift_only_where_forecasts_cannot_be_judged():
-    good = finding("skill", "no2 1-6", "ok")
+    good = finding("skill", "no2", "1-6", "ok")
     drifted = finding("drift", "no2")
     assert not decide([good, drifted], champion="1", trained_at=None, now=NOW).justified
-    blind = finding("skill", "no2 1-6", "unknown")
+    blind = finding("skill", "no2", "1-6", "unknown")
     assert decide([blind, drifted], champion="1", trained_at=None, now=NOW).justified
-    worse = [finding("skill", "pm25 1-6"), finding("skill", "pm25 7-24", "critical"), good, drifted]
+    worse = [finding("skill", "pm25", "1-6"), finding("skill", "pm25", "7-24", "critical"), good, drifted]
     decision = decide(worse, champion="1", trained_at=None, now=NOW)
     assert decision.reasons == ("pm25 has lost skill at 2 of 4 lead blocks, most at 7-24 h: because",)
     assert decision.evidence == {"skill pm25 1-6": 1.2, "skill pm25 7-24": 1.2, "drift no2": 1.2}
@@ -157,12 +157,12 @@ def test_error_comes_first_and_drift_only_where_forecasts_cannot_be_judged():
 @pytest.mark.parametrize(("days_ago", "justified"), [(0, False), (6.9, False), (7, True), (30, True)])
 def test_after_a_training_it_cools_down(days_ago: float, justified: bool):
     trained_at = NOW - timedelta(days=days_ago)
-    decision = decide([finding("skill", "pm25 1-6")], champion="1", trained_at=trained_at, now=NOW)
+    decision = decide([finding("skill", "pm25", "1-6")], champion="1", trained_at=trained_at, now=NOW)
     assert decision.justified is justified
 
 
 def test_broken_sensors_and_late_data_are_no_reason_to_train():
-    others = [finding(check, "x pm25") for check in ("silent", "stuck", "neighbours", "source", "pipeline")]
+    others = [finding(check, "pm25") for check in ("silent", "stuck", "neighbours", "source", "pipeline")]
     decision = decide(others, champion="1", trained_at=None, now=NOW)
     assert not decision.justified
     assert decision.evidence == {}
@@ -170,9 +170,22 @@ def test_broken_sensors_and_late_data_are_no_reason_to_train():
 
 def test_one_verdict_per_check_and_subject():
     with pytest.raises(ContractError, match="health"):
-        as_health([finding("stuck", "a pm25")] * 2, checked_at=NOW)
+        as_health([finding("stuck", "pm25")] * 2, checked_at=NOW)
     with pytest.raises(ContractError, match="health"):
-        as_health([finding("gut feeling", "a pm25")], checked_at=NOW)
+        as_health([finding("gut feeling", "pm25")], checked_at=NOW)
+
+
+def test_a_subject_is_columns_and_a_text_for_people():
+    sensor = Finding("stuck", Subject("Old Town", "pm25"), "ok", "because")
+    block = Finding("skill", Subject(pollutant="no2", lead_block="25-48"), "ok", "because")
+    step = Finding("pipeline", Subject(name="collect"), "ok", "because")
+    rows = as_health([sensor, block, step], checked_at=NOW).sort("check", descending=True)
+    assert rows["subject"].to_list() == ["Old Town pm25", "no2 25-48", "collect"]
+    assert rows.select("station_id", "pollutant", "lead_block").rows() == [
+        ("Old Town", "pm25", None),
+        (None, "no2", "25-48"),
+        (None, None, None),
+    ]
 
 
 def test_the_gravest_verdict_wins():

@@ -1,16 +1,19 @@
 """Metrics are read from the tables, parse as Prometheus text, and never invent a value."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import write_deltalake
 from prometheus_client.parser import text_string_to_metric_families
 
 from hazecast.air.tables import Forecasts
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains
 from hazecast.errors import SourceUnavailable, StoreError
 from hazecast.metrics import exposition
+from hazecast.monitoring import Finding, Subject, as_health
 from hazecast.steps.record import recorded
 from hazecast.store import Store
 
@@ -34,9 +37,9 @@ def samples(store: Store) -> dict[tuple, float]:
     return found
 
 
-def checked(store: Store, *rows: tuple, at: datetime = NOW) -> None:
-    frame = pl.DataFrame([(at, *row, "a reason") for row in rows], schema=Health.create_empty().schema, orient="row")
-    store.upsert(Health, frame)
+def checked(store: Store, *rows: tuple[str, Subject, str, float | None], at: datetime = NOW) -> None:
+    found = [Finding(check, subject, verdict, "a reason", value) for check, subject, verdict, value in rows]
+    store.upsert(Health, as_health(found, checked_at=at))
 
 
 def test_nothing_stored_is_no_sample(store: Store):
@@ -44,16 +47,17 @@ def test_nothing_stored_is_no_sample(store: Store):
 
 
 def test_verdicts_become_gauges_of_the_newest_look_only(store: Store):
-    checked(store, ("skill", "pm25 1-6", "ok", 0.1, 0.6), at=NOW - 6 * HOUR)
+    first, second = (Subject(pollutant="pm25", lead_block=block) for block in ("1-6", "7-24"))
+    checked(store, ("skill", first, "ok", 0.1), at=NOW - 6 * HOUR)
     checked(
         store,
-        ("skill", "pm25 1-6", "warning", 0.92, 0.6),
-        ("skill", "pm25 7-24", "unknown", None, None),
-        ("coverage", "pm25 1-6", "ok", 0.78, 0.8),
-        ("freshness", "harbour", "ok", 1.5, 13.0),
-        ("completeness", "harbour", "ok", 0.98, 0.75),
-        ("source", "source", "ok", 1.0, 30.0),
-        ("fallback", "forecast", "ok", 0.0, 0.2),
+        ("skill", first, "warning", 0.92),
+        ("skill", second, "unknown", None),
+        ("coverage", first, "ok", 0.78),
+        ("freshness", Subject("harbour"), "ok", 1.5),
+        ("completeness", Subject("harbour"), "ok", 0.98),
+        ("source", Subject(name="source"), "ok", 1.0),
+        ("fallback", Subject(name="forecast"), "ok", 0.0),
     )
     found = samples(store)
     assert found["rolling_rmae", "1-6", "pm25"] == 0.92
@@ -122,12 +126,34 @@ def test_the_age_of_the_forecast_counts_to_now(store: Store):
 
 
 def test_names_with_quotes_and_newlines_are_escaped(store: Store):
-    checked(store, ("freshness", 'the"odd\\one', "ok", 1.0, 2.0))
+    checked(store, ("freshness", Subject('the"odd\\one'), "ok", 1.0))
     assert samples(store)["observation_age_hours", 'the"odd\\one'] == 1.0
 
 
+def test_station_ids_with_blanks_are_separate_series(store: Store):
+    towns = ("Old Town", 1.0), ("Old Port", 30.0)
+    checked(store, *(("freshness", Subject(name), "ok", age) for name, age in towns))
+    found = samples(store)
+    assert [found["observation_age_hours", name] for name, _ in towns] == [1.0, 30.0]
+
+
+def test_verdicts_stored_before_the_identity_columns_give_no_labelled_sample(store: Store):
+    checked(store, ("freshness", Subject("harbour"), "ok", 1.0), ("source", Subject(name="source"), "ok", 2.0))
+    newer = ["station_id", "pollutant", "lead_block"]
+    old = store.read(Health).drop(newer)
+    shutil.rmtree(f"{store.root}/health")
+    write_deltalake(f"{store.root}/health", old.to_arrow())
+    found = samples(store)
+    assert found["source_age_hours",] == 2.0
+    assert ("observation_age_hours", "harbour") not in found
+    checked(store, ("freshness", Subject("harbour"), "ok", 3.0), at=NOW + HOUR)
+    checked(store, ("freshness", Subject("harbour"), "ok", 4.0), at=NOW + HOUR)
+    assert samples(store)["observation_age_hours", "harbour"] == 4.0
+    assert store.read(Health, pl.col("station_id").is_null()).height == old.height
+
+
 def test_a_broken_table_is_said_not_hidden(store: Store, tmp_path: Path):
-    checked(store, ("source", "source", "ok", 1.0, 30.0))
+    checked(store, ("source", Subject(name="source"), "ok", 1.0))
     for part in (tmp_path / "tables" / "health").glob("*.parquet"):
         part.write_bytes(b"not parquet")
     with pytest.raises(StoreError, match="health"):

@@ -61,10 +61,10 @@ def _drivers() -> pl.DataFrame:
 
 def _health() -> pl.DataFrame:
     rows = [
-        (NOW, "stuck", f"{HARBOUR} no2", "warning", 0.7, 0.5, "17 of its last 24 hours repeat one number"),
-        (NOW, "skill", "pm25 1-6", "ok", 0.6, 1.0, "relative error 0.60 over 14 days"),
-        (NOW, "skill", "pm25 25-48", "unknown", None, 1.0, "too few days to judge"),
-        (NOW, "forecast_age", "forecast", "ok", 3.5, 26.0, "3.5 h old"),
+        (NOW, "stuck", f"{HARBOUR} no2", "warning", 0.7, 0.5, "17 of 24 hours repeat one number", HARBOUR, "no2", None),
+        (NOW, "skill", "pm25 1-6", "ok", 0.6, 1.0, "relative error 0.60 over 14 days", None, "pm25", "1-6"),
+        (NOW, "skill", "pm25 25-48", "unknown", None, 1.0, "too few days to judge", None, "pm25", "25-48"),
+        (NOW, "forecast_age", "forecast", "ok", 3.5, 26.0, "3.5 h old", None, None, None),
     ]
     return pl.DataFrame(rows, schema=Health.create_empty().schema, orient="row")
 

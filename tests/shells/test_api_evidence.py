@@ -79,8 +79,8 @@ def test_the_newest_monitoring_is_told(make_client, tmp_path):
         table(
             Health,
             [
-                (old, "coverage", "pm25 1-6", "critical", 0.4, 0.8, "was bad"),
-                (new, "coverage", "pm25 1-6", "ok", 0.79, 0.8, "is good"),
+                (old, "coverage", "pm25 1-6", "critical", 0.4, 0.8, "was bad", None, "pm25", "1-6"),
+                (new, "coverage", "pm25 1-6", "ok", 0.79, 0.8, "is good", None, "pm25", "1-6"),
             ],
         ),
     )
@@ -88,6 +88,8 @@ def test_the_newest_monitoring_is_told(make_client, tmp_path):
     store.upsert(Retrains, table(Retrains, [(old, True, "a\nb", "{}"), (new, False, "", "{}")]))
     found = make_client(store).get("/api/v1/health-verdicts").json()
     assert [one["reason"] for one in found["verdicts"]] == ["is good"]
+    identity = ("station_id", "pollutant", "lead_block")
+    assert [tuple(one[name] for name in identity) for one in found["verdicts"]] == [(None, "pm25", "1-6")]
     assert [one["station_id"] for one in found["drift"]] == [HARBOUR]
     assert [(one["justified"], one["reasons"]) for one in found["retrains"]] == [(False, []), (True, ["a", "b"])]
 

@@ -14,7 +14,7 @@ from hazecast.air.tables import Forecasts, Stations
 from hazecast.air.verdicts import Alerts, Deliveries, Health
 from hazecast.alerts import AppriseChannel, Message, WebhookChannel, addresses_in, channels
 from hazecast.errors import DeliveryError, SettingsError
-from hazecast.monitoring import Rules
+from hazecast.monitoring import Finding, Rules, Subject, as_health
 from hazecast.steps.alert import alert
 from hazecast.steps.rules import read_rules
 from hazecast.store import Store
@@ -75,17 +75,10 @@ def operators(receiver: Receiver) -> AppriseChannel:
     return AppriseChannel(f"json://127.0.0.1:{receiver.port}/ops", audiences=("operators",))
 
 
-def verdict(store: Store, subject: str, word: str, *, now) -> None:
-    row = {
-        "checked_at": now,
-        "check": "silent",
-        "subject": subject,
-        "verdict": word,
-        "value": 20.0,
-        "expected": 12.0,
-        "reason": f"{subject} is {word}",
-    }
-    store.upsert(Health, pl.DataFrame([row], schema=Health.create_empty().schema))
+def verdict(store: Store, sensor: str, word: str, *, now) -> None:
+    subject = Subject(*sensor.rsplit(" ", 1))
+    found = Finding("silent", subject, word, f"{sensor} is {word}", value=20.0, expected=12.0)
+    store.upsert(Health, as_health([found], checked_at=now))
 
 
 def test_a_webhook_is_signed_so_that_the_receiver_can_tell(webhook, receiver):
@@ -171,6 +164,15 @@ def test_one_incident_is_told_once_however_often_it_is_looked_at(store: Store, o
     assert receiver.messages[-1]["title"] == "Hazecast: resolved: Data quality: silent, harbour pm25"
     assert len(receiver.messages) == 2
     assert store.read(Alerts)["state"].to_list() == ["resolved"]
+
+
+def test_stations_with_blanks_have_incidents_of_their_own(store: Store, operators, receiver):
+    found = [Finding("silent", Subject(name, "no2"), "warning", f"{name} is late") for name in ("Old Town", "Old Port")]
+    store.upsert(Health, as_health(found, checked_at=NOW))
+    alert(store, RULES, [operators], now=NOW)
+    assert sorted(store.read(Alerts)["subject"]) == ["silent: Old Port no2", "silent: Old Town no2"]
+    assert "silent, Old Port no2" in receiver.messages[0]["message"]
+    assert "silent, Old Town no2" in receiver.messages[0]["message"]
 
 
 def test_what_is_never_heard_of_again_ends_after_a_week(store: Store, webhook, receiver):

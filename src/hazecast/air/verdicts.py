@@ -103,10 +103,11 @@ class ModelQuality(dy.Schema):
 
 
 class Health(dy.Schema):
-    """One verdict of one monitoring run: a check of a subject ("pm25 25-48", a station, a step) and its reason.
+    """One verdict of one monitoring run: a check of a subject, and the reason.
 
-    `value` is what was measured, `expected` what it is held against; both in the unit that the check's reason names.
-    Unknown means that there is too little to judge by.
+    `subject` is the text for people ("pm25 25-48", a station, a step) and, with `check`, the key. The same identity
+    stands in `station_id`, `pollutant` and `lead_block`, each null where it does not apply. `value` was measured,
+    `expected` is its reference; both in the unit named in the reason. Unknown means too little data to judge.
     """
 
     checked_at = utc(primary_key=True)
@@ -116,6 +117,9 @@ class Health(dy.Schema):
     value = dy.Float64(nullable=True)
     expected = dy.Float64(nullable=True)
     reason = dy.String()
+    station_id = dy.String(nullable=True)
+    pollutant = dy.String(nullable=True)
+    lead_block = dy.String(nullable=True)
 
 
 class Drift(dy.Schema):

@@ -1,7 +1,7 @@
 """Monitoring: is the model still good, are the inputs what they were, does everything arrive? Verdicts with reasons."""
 
 from hazecast.monitoring.drift import drift, drift_findings, reference_windows
-from hazecast.monitoring.findings import Finding, as_health, worst
+from hazecast.monitoring.findings import Finding, Subject, as_health, worst
 from hazecast.monitoring.incidents import Incident, advance, forget
 from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
@@ -9,7 +9,7 @@ from hazecast.monitoring.pipeline import forecast_findings, run_findings
 from hazecast.monitoring.retrain import RetrainDecision, decide
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
 from hazecast.monitoring.sensors import sensor_findings
-from hazecast.monitoring.signals import Signal, exceedance_signals, health_signals
+from hazecast.monitoring.signals import Signal, exceedance_signals, health_signals, incident_subject
 
 __all__ = [
     "BASELINE_DAYS",
@@ -21,6 +21,7 @@ __all__ = [
     "RetrainDecision",
     "Rules",
     "Signal",
+    "Subject",
     "advance",
     "as_health",
     "decide",
@@ -30,6 +31,7 @@ __all__ = [
     "forecast_findings",
     "forget",
     "health_signals",
+    "incident_subject",
     "model_health",
     "neighbour_findings",
     "reference_windows",

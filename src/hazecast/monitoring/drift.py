@@ -10,7 +10,7 @@ import polars as pl
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.air.verdicts import Drift
 from hazecast.monitoring.equal_weather import WEATHER, Shift, explaining, shift_at_equal_weather
-from hazecast.monitoring.findings import Finding
+from hazecast.monitoring.findings import Finding, Subject
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,17 +70,18 @@ def drift_findings(drifts: pl.DataFrame, variables: Iterable[str]) -> list[Findi
     """Per pollutant: has it drifted at most of its stations? One station alone is a matter of its sensor."""
     findings = []
     for variable in variables:
+        subject = Subject(pollutant=variable)
         known = drifts.filter(pl.col("variable") == variable, pl.col("verdict") != "unknown")
         if known.is_empty():
             findings.append(
-                Finding("drift", variable, "unknown", "nothing observed in the same season of earlier years")
+                Finding("drift", subject, "unknown", "nothing observed in the same season of earlier years")
             )
             continue
         drifted = known.filter(pl.col("verdict") != "ok")
         share = drifted.height / known.height
         verdict = "warning" if share > _SHARE_OF_STATIONS else "ok"
         reason = f"{drifted.height} of {known.height} stations are unlike the same season before"
-        findings.append(Finding("drift", variable, verdict, reason, value=share, expected=_SHARE_OF_STATIONS))
+        findings.append(Finding("drift", subject, verdict, reason, value=share, expected=_SHARE_OF_STATIONS))
     return findings
 
 

@@ -1,4 +1,4 @@
-"""A finding: one check of one subject, its verdict and why."""
+"""A finding: the verdict of one check on one subject, with its reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,20 +11,41 @@ from hazecast.air.verdicts import VERDICTS, Health
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What a check examined. Fields that do not apply are None.
+
+    Attributes:
+        station_id: one station.
+        pollutant: one pollutant; with `station_id`, one sensor.
+        lead_block: hours ahead, "25-48".
+        name: of a subject that is none of these: a pipeline step, the source, the forecast.
+    """
+
+    station_id: str | None = None
+    pollutant: str | None = None
+    lead_block: str | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        """The subject for people, and the key of its verdict: "pm25 25-48"."""
+        return " ".join(part for part in (self.name, self.station_id, self.pollutant, self.lead_block) if part)
+
+
+@dataclass(frozen=True)
 class Finding:
-    """What one check says of one subject.
+    """The verdict of one check.
 
     Attributes:
         check: one of `air.verdicts.CHECKS`.
-        subject: what was looked at: "pm25 25-48", a station, "station pm25", a step.
-        verdict: ok, unknown (too little to judge by), warning or critical.
+        subject: what was examined.
+        verdict: ok, unknown (too little data to judge), warning or critical.
         reason: one line for people, with numbers and units.
-        value: what was measured.
-        expected: what it is held against.
+        value: the measured value.
+        expected: the value or threshold it is compared with.
     """
 
     check: str
-    subject: str
+    subject: Subject
     verdict: str
     reason: str
     value: float | None = None
@@ -32,7 +53,7 @@ class Finding:
 
     @property
     def is_bad(self) -> bool:
-        """Whether somebody should act."""
+        """Whether the verdict is a warning or critical."""
         return self.verdict in ("warning", "critical")
 
 
@@ -40,13 +61,19 @@ def as_health(findings: Iterable[Finding], *, checked_at: datetime) -> pl.DataFr
     """The findings as rows of `air.verdicts.Health`.
 
     Raises:
-        ContractError: two findings speak of the same check and subject.
+        ContractError: two findings have the same check and subject.
     """
     schema = {name: kind for name, kind in Health.create_empty().schema.items() if name != "checked_at"}
-    rows = pl.DataFrame([vars(finding) for finding in findings], schema=schema)
+    rows = pl.DataFrame([_as_row(finding) for finding in findings], schema=schema)
     return conform(Health, rows.with_columns(checked_at=pl.lit(checked_at).cast(pl.Datetime("us", "UTC"))))
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The gravest of some verdicts; "ok" of none."""
+    """The most severe of some verdicts; "ok" if there are none."""
     return max(verdicts, key=VERDICTS.index, default="ok")
+
+
+def _as_row(finding: Finding) -> dict[str, object]:
+    subject = finding.subject
+    identity = {"station_id": subject.station_id, "pollutant": subject.pollutant, "lead_block": subject.lead_block}
+    return {**vars(finding), "subject": str(subject), **identity}

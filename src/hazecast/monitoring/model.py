@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.errors import TooLittleHistory
-from hazecast.monitoring.findings import Finding
+from hazecast.monitoring.findings import Finding, Subject
 from hazecast.scoring import diebold_mariano
 
 # Skill shows in a fortnight; coverage swings with the weather for longer.
@@ -54,7 +54,7 @@ def model_health(verification: pl.DataFrame, reference: pl.DataFrame, *, now: da
         judged = [
             finding
             for (block,), rows in blocks.group_by("lead_block", maintain_order=True)
-            for finding in _judge(f"{pollutant} {block}", rows, _expected(reference, str(pollutant), str(block)), now)
+            for finding in _judge(Subject(pollutant=str(pollutant), lead_block=str(block)), rows, reference, now)
         ]
         findings.extend(finding for check in ("skill", "coverage") for finding in _in_company(judged, check))
     return findings
@@ -72,15 +72,17 @@ def _in_company(judged: list[Finding], check: str) -> Iterator[Finding]:
             yield finding
 
 
-def _expected(reference: pl.DataFrame, pollutant: str, block: str) -> _Expected:
-    rows = reference.filter(pl.col("pollutant") == pollutant, pl.col("lead_block") == block).sort("window_end").tail(1)
+def _expected(reference: pl.DataFrame, subject: Subject) -> _Expected:
+    same = (pl.col("pollutant") == subject.pollutant) & (pl.col("lead_block") == subject.lead_block)
+    rows = reference.filter(same).sort("window_end").tail(1)
     rmae, coverage = (rows[name].first() if rows.height else None for name in ("rmae", "coverage_80"))
     if not isinstance(rmae, float) or not isinstance(coverage, float):
         return _Expected(1.0, 0.8, "no validation of it is stored; the seasonal naive and 80 % are expected")
     return _Expected(rmae, coverage, "at its validation")
 
 
-def _judge(subject: str, days: pl.DataFrame, expected: _Expected, now: datetime) -> Iterator[Finding]:
+def _judge(subject: Subject, days: pl.DataFrame, reference: pl.DataFrame, now: datetime) -> Iterator[Finding]:
+    expected = _expected(reference, subject)
     fortnight = days.filter(pl.col("issued_on") >= now - timedelta(days=SKILL_DAYS + _HORIZON_DAYS))
     try:
         yield _skill(subject, fortnight, expected)
@@ -91,7 +93,7 @@ def _judge(subject: str, days: pl.DataFrame, expected: _Expected, now: datetime)
         yield Finding("coverage", subject, "unknown", reason)
 
 
-def _skill(subject: str, days: pl.DataFrame, expected: _Expected) -> Finding:
+def _skill(subject: Subject, days: pl.DataFrame, expected: _Expected) -> Finding:
     mine, naive = (days[name] / days["n"] for name in ("absolute_error", "seasonal_naive_error"))
     test = diebold_mariano(naive * expected.rmae, mine, horizon=_HORIZON_DAYS)
     rmae = float(days["absolute_error"].sum()) / max(float(days["seasonal_naive_error"].sum()), 1e-9)
@@ -110,7 +112,7 @@ def _tolerated(rmae: float) -> float:
     return min(rmae * _WORSE_BY, max(_NAIVE, rmae * _BEYOND_NAIVE))
 
 
-def _coverage(subject: str, days: pl.DataFrame, expected: _Expected) -> Finding:
+def _coverage(subject: Subject, days: pl.DataFrame, expected: _Expected) -> Finding:
     shares = days["inside_80"] / days["n"]
     coverage = float(days["inside_80"].sum()) / float(days["n"].sum())
     usual = shares * 0 + expected.coverage_80

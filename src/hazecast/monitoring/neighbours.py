@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 from math import exp, log
+from typing import Any
 
 import polars as pl
 
-from hazecast.monitoring.findings import Finding
+from hazecast.monitoring.findings import Finding, Subject
 
 BASELINE_DAYS = 90
 _WEEK_DAYS = 7
@@ -64,8 +65,8 @@ def _ratios(observations: pl.DataFrame) -> pl.DataFrame:
     return known.select(*_SERIES, "day", ratio=ratio).sort("day")
 
 
-def _judge(row: dict[str, float | str | None]) -> Finding:
-    subject = f"{row['station_id']} {row['pollutant']}"
+def _judge(row: dict[str, Any]) -> Finding:
+    subject = Subject(row["station_id"], row["pollutant"])
     ratio, usual, spread, n_days = (row[name] for name in ("ratio", "usual", "spread", "n_days"))
     if not isinstance(ratio, float) or not isinstance(usual, float) or not isinstance(spread, float):
         return Finding("neighbours", subject, "unknown", "too few days beside its neighbours")

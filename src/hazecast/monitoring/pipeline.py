@@ -6,8 +6,9 @@ import polars as pl
 
 from hazecast.air.clock import hours_between
 from hazecast.air.tables import newest
-from hazecast.monitoring.findings import Finding
+from hazecast.monitoring.findings import Finding, Subject
 
+_FORECAST = Subject(name="forecast")
 _RUNS_WITHIN = timedelta(hours=48)
 _FAILED_OFTEN = 3
 _FALLBACK_SHARE = 0.2
@@ -26,13 +27,13 @@ def forecast_findings(
     """
     issued_at = newest(latest["issued_at"])
     if issued_at is None:
-        return [Finding("forecast_age", "forecast", "critical", "no forecast was ever issued")]
+        return [Finding("forecast_age", _FORECAST, "critical", "no forecast was ever issued")]
     age_hours = hours_between(issued_at, now)
     verdict = (
         "ok" if age_hours <= stale_after_hours else "warning" if age_hours <= 2 * stale_after_hours else "critical"
     )
     reason = f"issued {issued_at:%Y-%m-%d %H:%M} UTC, {age_hours:.0f} h ago"
-    age = Finding("forecast_age", "forecast", verdict, reason, value=age_hours, expected=stale_after_hours)
+    age = Finding("forecast_age", _FORECAST, verdict, reason, value=age_hours, expected=stale_after_hours)
     return [age] if champion is None else [age, _fallback(latest)]
 
 
@@ -40,7 +41,7 @@ def _fallback(latest: pl.DataFrame) -> Finding:
     share = float((latest["status"] == "baseline").sum() / latest.height)
     verdict = "warning" if share > _FALLBACK_SHARE else "ok"
     reason = f"the climatology gave {share:.0%} of the newest forecast"
-    return Finding("fallback", "forecast", verdict, reason, value=share, expected=_FALLBACK_SHARE)
+    return Finding("fallback", _FORECAST, verdict, reason, value=share, expected=_FALLBACK_SHARE)
 
 
 def run_findings(runs: pl.DataFrame, *, now: datetime) -> list[Finding]:
@@ -59,5 +60,6 @@ def run_findings(runs: pl.DataFrame, *, now: datetime) -> list[Finding]:
         reason = (
             "latest run ended well" if n_failed == 0 else f"failed {n_failed} times in a row: {rows['summary'][-1]}"
         )
-        findings.append(Finding("pipeline", str(step), verdict, reason, value=float(n_failed), expected=0.0))
+        subject = Subject(name=str(step))
+        findings.append(Finding("pipeline", subject, verdict, reason, value=float(n_failed), expected=0.0))
     return findings

@@ -54,19 +54,19 @@ def _causes(findings: Sequence[Finding]) -> list[str]:
         *_by_blocks(findings, "skill", "has lost skill"),
         *_by_blocks(findings, "coverage", "misjudges its certainty"),
     ]
-    judged = {f.subject.split()[0] for f in findings if f.check == "skill" and f.verdict != "unknown"}
-    drifted = [f for f in findings if f.check == "drift" and f.is_bad and f.subject not in judged]
+    judged = {f.subject.pollutant for f in findings if f.check == "skill" and f.verdict != "unknown"}
+    drifted = [f for f in findings if f.check == "drift" and f.is_bad and f.subject.pollutant not in judged]
     return causes + [f"{f.subject} has drifted and its forecasts cannot be judged yet: {f.reason}" for f in drifted]
 
 
 def _by_blocks(findings: Sequence[Finding], check: str, words: str) -> list[str]:
     bad = sorted((f for f in findings if f.check == check and f.is_bad), key=_distance)
-    blocks: dict[str, list[Finding]] = {}
+    blocks: dict[str | None, list[Finding]] = {}
     for finding in bad:
-        blocks.setdefault(finding.subject.split()[0], []).append(finding)
+        blocks.setdefault(finding.subject.pollutant, []).append(finding)
     return [
         f"{pollutant} {words} at {len(found)} of {len(LEAD_BLOCKS)} lead blocks, most at "
-        f"{found[-1].subject.split()[1]} h: {found[-1].reason}"
+        f"{found[-1].subject.lead_block} h: {found[-1].reason}"
         for pollutant, found in blocks.items()
     ]
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.tables import newest
-from hazecast.monitoring.findings import Finding
+from hazecast.monitoring.findings import Finding, Subject
 
 SOURCE_SILENT_AFTER_HOURS = 30.0
 _SILENT_AFTER_HOURS, _GONE_AFTER_HOURS = 12.0, 72.0
@@ -15,6 +15,7 @@ _CLOSED_AFTER = timedelta(days=30)
 _COMPLETE_DAYS = 7
 _COMPLETE, _HALF = 0.75, 0.5
 _STUCK_HOURS, _STUCK_SHARE = 12, 0.5
+_SOURCE = Subject(name="source")
 _SERIES = ["station_id", "pollutant"]
 
 
@@ -33,7 +34,7 @@ def sensor_findings(
     recent = observations.filter(pl.col("observed_at") >= now - _CLOSED_AFTER)
     last_hour = newest(recent["observed_at"])
     if last_hour is None:
-        return [Finding("source", "source", "critical", "nothing was observed in the last 30 days")]
+        return [Finding("source", _SOURCE, "critical", "nothing was observed in the last 30 days")]
     source = _source(last_hour, now, silent_after_hours=source_silent_after_hours)
     lags = _lags(recent, last_hour)
     return [
@@ -49,7 +50,7 @@ def _source(last_hour: datetime, now: datetime, *, silent_after_hours: float) ->
     age_hours = hours_between(last_hour + HOUR, now)
     verdict = "critical" if age_hours > silent_after_hours else "ok"
     reason = f"the newest observation of all is {age_hours:.0f} h old ({last_hour:%Y-%m-%d %H:%M} UTC)"
-    return Finding("source", "source", verdict, reason, value=age_hours, expected=silent_after_hours)
+    return Finding("source", _SOURCE, verdict, reason, value=age_hours, expected=silent_after_hours)
 
 
 def _lags(recent: pl.DataFrame, last_hour: datetime) -> pl.DataFrame:
@@ -70,7 +71,8 @@ def _freshness(lags: pl.DataFrame, now: datetime, last_hour: datetime) -> list[F
         if verdict != "ok":
             reason += f"; the station is silent, {row['station_lag_hours']:.0f} h behind the others"
         allowed = hours_between(last_hour + HOUR, now) + _SILENT_AFTER_HOURS
-        findings.append(Finding("freshness", row["station_id"], verdict, reason, value=age_hours, expected=allowed))
+        subject = Subject(row["station_id"])
+        findings.append(Finding("freshness", subject, verdict, reason, value=age_hours, expected=allowed))
     return findings
 
 
@@ -79,7 +81,7 @@ def _silent(lags: pl.DataFrame) -> list[Finding]:
     return [
         Finding(
             "silent",
-            f"{row['station_id']} {row['pollutant']}",
+            Subject(row["station_id"], row["pollutant"]),
             _by_lag(row["lag_hours"]),
             f"newest hour {row['last']:%Y-%m-%d %H:%M} UTC, {row['lag_hours']:.0f} h behind its station",
             value=row["lag_hours"],
@@ -105,7 +107,7 @@ def _completeness(recent: pl.DataFrame, last_hour: datetime) -> list[Finding]:
         share = min((n_hours or 0) / (n_pollutants * 24 * _COMPLETE_DAYS), 1.0)
         verdict = "ok" if share >= _COMPLETE else "warning" if share >= _HALF else "critical"
         reason = f"{share:.0%} of the hours of the last {_COMPLETE_DAYS} days are there"
-        findings.append(Finding("completeness", station, verdict, reason, value=share, expected=_COMPLETE))
+        findings.append(Finding("completeness", Subject(station), verdict, reason, value=share, expected=_COMPLETE))
     return findings
 
 
@@ -122,6 +124,6 @@ def _stuck(recent: pl.DataFrame) -> list[Finding]:
         reason = f"{row['share']:.0%} of the last day repeats one number"
         if is_stuck:
             reason += f" (near {row['value']:.4g} µg/m³)"
-        subject, verdict = f"{row['station_id']} {row['pollutant']}", "warning" if is_stuck else "ok"
+        subject, verdict = Subject(row["station_id"], row["pollutant"]), "warning" if is_stuck else "ok"
         findings.append(Finding("stuck", subject, verdict, reason, value=row["share"], expected=_STUCK_SHARE))
     return findings

@@ -23,7 +23,7 @@ class Signal:
 
     Attributes:
         rule: the rule.
-        subject: what it is about: "pm25 25-48", a station, "station pm25".
+        subject: key of the incident: a check and its subject, or a station and pollutant; never taken apart.
         level: bad, clear, or between: nothing changes.
         severity: warning or critical.
         summary: what people are told; a change of it is worth an update.
@@ -48,7 +48,7 @@ def health_signals(rule: HealthRule, health: pl.DataFrame) -> list[Signal]:
     return [
         Signal(
             rule=rule,
-            subject=f"{row['check']}: {row['subject']}",
+            subject=incident_subject(row["check"], row["subject"]),
             level=_level(row["verdict"], rule),
             severity="critical" if row["verdict"] == "critical" else "warning",
             summary=f"{rule.label}: {row['check'].replace('_', ' ')}, {row['subject']}",
@@ -56,6 +56,11 @@ def health_signals(rule: HealthRule, health: pl.DataFrame) -> list[Signal]:
         )
         for row in health.filter(pl.col("check").is_in(rule.checks)).iter_rows(named=True)
     ]
+
+
+def incident_subject(check: str, subject: str) -> str:
+    """The key of the incidents about one verdict: its check and subject."""
+    return f"{check}: {subject}"
 
 
 def _level(verdict: str, rule: HealthRule) -> Level:

@@ -8,6 +8,7 @@ import polars as pl
 from hazecast.air.clock import hours_between
 from hazecast.air.tables import Forecasts, Observations, Runs
 from hazecast.air.verdicts import Alerts, Health, Retrains, Verification
+from hazecast.monitoring import incident_subject
 from hazecast.registry import Change
 from hazecast.replay.drive import Drive, ReplayWiring
 from hazecast.replay.ledger import Entry, ledger
@@ -121,21 +122,29 @@ def _first(signs: list[pl.DataFrame], since: datetime, until: datetime) -> Notic
 
 
 def _verdicts(parts: ReplayWiring, trouble: Trouble, since: datetime) -> pl.DataFrame:
-    health = parts.store.read(Health, pl.col("check").is_in(_CHECKS[trouble.kind])).sort("checked_at")
-    if trouble.station is not None:
-        health = health.filter(pl.col("subject").is_in([trouble.station, f"{trouble.station} {trouble.pollutant}"]))
+    health = _health(parts, trouble)
     bad = pl.col("verdict").is_in(_BAD)
     before = health.filter(pl.col("checked_at") < since).group_by("check", "subject").last().filter(bad)
     new = health.filter(bad).join(before, on=["check", "subject"], how="anti")
     return new.select(at="checked_at", words=pl.format("{} of {}: {}", "check", "subject", "reason"))
 
 
+def _health(parts: ReplayWiring, trouble: Trouble) -> pl.DataFrame:
+    """Verdicts of the checks that detect such a fault, on its station or sensor where it has one."""
+    mine = pl.col("check").is_in(_CHECKS[trouble.kind])
+    if trouble.station is not None:
+        sensor = pl.col("pollutant").is_null() | (pl.col("pollutant") == trouble.pollutant)
+        mine &= (pl.col("station_id") == trouble.station) & sensor
+    return parts.store.read(Health, mine).sort("checked_at")
+
+
 def _incidents(parts: ReplayWiring, trouble: Trouble) -> pl.DataFrame:
-    """Incidents of operators about such checks, and of the step that fails of it."""
-    where = "" if trouble.station is None else trouble.station
-    checks = [f"{check}: {where}" for check in _CHECKS[trouble.kind]]
-    subjects = [*checks, f"pipeline: {_FAILING_STEP.get(trouble.kind, 'none')}"]
-    mine = pl.any_horizontal(pl.col("subject").str.starts_with(subject) for subject in subjects)
+    """Operators' incidents about these checks, and about the step that fails because of it."""
+    verdicts = _health(parts, trouble).select("check", "subject").unique().iter_rows()
+    subjects = [incident_subject(check, subject) for check, subject in verdicts]
+    if trouble.kind in _FAILING_STEP:
+        subjects.append(incident_subject("pipeline", _FAILING_STEP[trouble.kind]))
+    mine = pl.col("subject").is_in(subjects)
     told = parts.store.read(Alerts, (pl.col("audience") == "operators") & pl.col("opened_at").is_not_null() & mine)
     return told.select(at="opened_at", words="summary")
 

@@ -97,7 +97,7 @@ def in_words(report: Report) -> str:
 
 
 def _doubted(sensors: Sequence[Finding]) -> pl.DataFrame:
-    series = [f.subject.rsplit(" ", 1) for f in sensors if f.is_bad and f.check in _DOUBTING]
+    series = [(f.subject.station_id, f.subject.pollutant) for f in sensors if f.is_bad and f.check in _DOUBTING]
     return pl.DataFrame(series, schema={"station_id": pl.String, "pollutant": pl.String}, orient="row")
 
 

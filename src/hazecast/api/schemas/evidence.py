@@ -86,10 +86,13 @@ class QualityReport(Answer):
 
 
 class Verdict(Answer):
-    """What monitoring says of one subject."""
+    """The verdict of one monitoring check on one subject."""
 
     check: str = Field(examples=["coverage"])
     subject: str = Field(examples=["pm25 25-48"])
+    station_id: str | None = Field(description="null: the check is not about one station")
+    pollutant: str | None = Field(description="null: the check is not about one pollutant")
+    lead_block: str | None = Field(description="Hours ahead; null: the check is not about lead times")
     verdict: str = Field(description="ok, unknown, warning or critical")
     value: float | None
     expected: float | None
