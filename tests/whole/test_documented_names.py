@@ -232,11 +232,10 @@ def _is_command(words: list[str]) -> bool:
 def _is_endpoint(address: str, endpoints: dict[str, set[str]]) -> bool:
     """Whether a path is one of the API's (with values for its parameters) and its query parameters exist."""
     path, _, query = address.rstrip(".:…*").partition("?")
-    if path == "/api/v1/":
-        return True
     parameters = {name.partition("=")[0] for name in query.split("&") if name}
-    return any(
-        re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", known), path) and parameters <= names
+    shape = re.sub(r"\\{\w*\\}", "[^/]+", re.escape(path))
+    return path == "/api/v1/" or any(
+        parameters <= names and (re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path) or re.fullmatch(shape, known))
         for known, names in endpoints.items()
     )
 
