@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hazecast.air.clock import parse_utc
+from hazecast.air.spec import ForecastSpec
 from hazecast.errors import SettingsError
 
 SourceName = Literal["auto", "simulated", "files"]
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     schedule_timezone: str = Field("UTC", description="IANA time zone of the schedules (training Sunday 02:00 …).")
     keep_runs_days: int = Field(90, ge=1, description="Runs older than this are deleted from the Prefect server [d].")
     stale_after_hours: float = Field(26.0, gt=0, description="Forecasts older than this are stale and not ready [h].")
+    horizon_hours: int | None = Field(
+        None, description="Longest lead of the forecasts [h]: 48, 72, 96 or 120. Empty: the place's own, else 72."
+    )
     history_days: int = Field(
         400, ge=40, description="Days of history collected by a first run on endless sources [d]."
     )
@@ -122,6 +126,16 @@ class Settings(BaseSettings):
     @classmethod
     def _now_has_a_zone(cls, value: object) -> object:
         return parse_utc(value) if isinstance(value, str) and value else value or None
+
+    @field_validator("horizon_hours", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("horizon_hours")
+    @classmethod
+    def _horizon_is_supported(cls, value: int | None) -> int | None:
+        return None if value is None else ForecastSpec(value).horizon_hours
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Settings":

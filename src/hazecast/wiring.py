@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazecast import __version__
+from hazecast.air.spec import ForecastSpec
 from hazecast.alerts import Channel, addresses_in, channels
 from hazecast.monitoring import Rules
 from hazecast.places import Place
@@ -46,6 +47,13 @@ class Wiring:
     def place(self) -> Place | None:
         """The live place that is chosen; None: simulated data or a dataset folder."""
         return chosen_place(self.settings)
+
+    @cached_property
+    def spec(self) -> ForecastSpec:
+        """The place's forecasts; the setting takes precedence over the place file."""
+        if self.settings.horizon_hours is not None:
+            return ForecastSpec(self.settings.horizon_hours)
+        return ForecastSpec(self.place.horizon_hours) if self.place else ForecastSpec()
 
     @cached_property
     def backgrounds(self) -> tuple[BackgroundModel, ...]:
@@ -150,6 +158,8 @@ def environment_of(parts: Wiring) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
+    if settings.horizon_hours is not None:
+        environment["HAZECAST_HORIZON_HOURS"] = str(settings.horizon_hours)
     if settings.data is not None:
         environment["HAZECAST_DATA"] = str(settings.data.resolve())
     if parts.replayed_now is not None:

@@ -72,6 +72,7 @@ def test_an_unknown_place_lists_those_there_are():
         ({"observations": {"source": "fmi", "box": {"west": 25, "south": 60, "east": 24, "north": 61}}}, "west"),
         ({"background": ["crystal_ball"]}, "background"),
         ({"colour": "blue"}, "colour"),
+        ({"horizon_hours": 60}, r"horizon_hours: .*choose one of 48, 72, 96, 120"),
         ({"place": "new-delhi"}, r"name the file new-delhi\.yaml"),
         ({"place": "../delhi"}, "small letters"),
     ],

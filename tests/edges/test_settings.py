@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from hazecast.air.spec import ForecastSpec
 from hazecast.errors import SettingsError
+from hazecast.places import SHIPPED
 from hazecast.settings import Settings, load_settings, variable_of
+from hazecast.wiring import Wiring
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 
@@ -50,6 +53,7 @@ def test_the_clock_can_be_replayed(monkeypatch: pytest.MonkeyPatch):
     [
         ("HAZECAST_NOW", "2016-06-01T00:00", r"HAZECAST_NOW.*no time zone"),
         ("HAZECAST_API_PORT", "99999", "HAZECAST_API_PORT"),
+        ("HAZECAST_HORIZON_HOURS", "60", r"HAZECAST_HORIZON_HOURS.*choose one of 48, 72, 96, 120"),
         ("HAZECAST_SOURCE", "files", "HAZECAST_DATA"),
         ("USE_S3", "true", "HAZECAST_S3_URI"),
     ],
@@ -83,3 +87,14 @@ def test_s3_settings_reach_the_store_but_no_secret_is_shown(monkeypatch: pytest.
     assert settings.storage_options["AWS_REGION"] == "eu-north-1"
     assert settings.storage_options["AWS_SECRET_ACCESS_KEY"] == "top-secret"
     assert "top-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "horizon_hours"), [({}, 96), ({"horizon_hours": 48}, 48), ({"horizon_hours": ""}, 96)]
+)
+def test_the_horizon_is_the_places_unless_it_is_set(setting: dict[str, object], horizon_hours: int, tmp_path: Path):
+    shipped = (SHIPPED / "delhi.yaml").read_text().replace("place: delhi", "place: mine")
+    (tmp_path / "mine.yaml").write_text(f"{shipped}horizon_hours: 96\n")
+    wiring = Wiring(Settings(home=tmp_path, config=tmp_path, place="mine", **setting))
+    assert wiring.spec == ForecastSpec(horizon_hours)
+    assert Wiring(Settings(home=tmp_path)).spec == ForecastSpec(72)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hazecast.air.indices import INDICES
 from hazecast.air.pollutants import Pollutant
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS, ForecastSpec
 
 BackgroundName = Literal["cams_europe", "cams_global", "silam"]
 
@@ -114,6 +115,12 @@ class Place(_Part):
     observations: Observing
     weather: WeatherChoice = WeatherChoice()
     background: tuple[BackgroundName, ...] = ()
+    horizon_hours: int = DEFAULT_HORIZON_HOURS
+
+    @field_validator("horizon_hours")
+    @classmethod
+    def _horizon_is_supported(cls, hours: int) -> int:
+        return ForecastSpec(hours).horizon_hours
 
     @field_validator("place")
     @classmethod
