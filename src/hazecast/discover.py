@@ -68,7 +68,7 @@ def index_of(timezone: str) -> str:
 def _observing(providers: Providers, area: Circle, name: str) -> tuple[Observing, tuple[str, ...]]:
     told = []
     networks: dict[str, Callable[[Providers, Circle], Measured]] = {"FMI": _fmi, "OpenAQ": _openaq}
-    if not FINLAND.holds("", area.latitude, area.longitude):
+    if not FINLAND.contains("", area.latitude, area.longitude):
         del networks["FMI"]
     for network, ask in networks.items():
         try:

@@ -23,18 +23,18 @@ def test_a_distance_is_the_same_there_and_back_and_at_most_half_round(one, other
     assert distance_km(one, other) == pytest.approx(distance_km(other, one), abs=1e-6)
 
 
-def test_a_box_holds_what_lies_between_its_edges():
+def test_a_box_contains_what_lies_between_its_edges():
     box = Box(west=24.5, south=60.1, east=25.3, north=60.4)
-    assert box.holds("any", 60.2, 24.9)
-    assert not box.holds("any", 24.9, 60.2)
-    assert not box.holds("any", 60.5, 24.9)
+    assert box.contains("any", 60.2, 24.9)
+    assert not box.contains("any", 24.9, 60.2)
+    assert not box.contains("any", 60.5, 24.9)
 
 
-def test_a_circle_holds_what_is_near_enough():
-    assert Circle(60.17, 24.94, 10).holds("any", 60.25, 24.94)
-    assert not Circle(60.17, 24.94, 5).holds("any", 60.25, 24.94)
+def test_a_circle_contains_what_is_near_enough():
+    assert Circle(60.17, 24.94, 10).contains("any", 60.25, 24.94)
+    assert not Circle(60.17, 24.94, 5).contains("any", 60.25, 24.94)
 
 
-def test_a_list_holds_what_it_names():
-    assert Listed(("7", "9")).holds("9", 0, 0)
-    assert not Listed(("7", "9")).holds("8", 0, 0)
+def test_a_list_contains_its_ids():
+    assert Listed(("7", "9")).contains("9", 0, 0)
+    assert not Listed(("7", "9")).contains("8", 0, 0)

@@ -51,7 +51,7 @@ def test_a_ppb_is_what_the_conversion_tables_say_at_20_degrees(pollutant: str, u
     assert hours["concentration_ugm3"].item() == pytest.approx(ugm3, abs=1e-4)
 
 
-def test_particles_have_no_mixing_ratio_and_nobody_measures_in_furlongs():
+def test_particles_have_no_mixing_ratio_and_furlongs_are_unknown():
     assert [unit_of("pm25", written) for written in ("ppm", "ppb", "furlongs")] == [None, None, None]
     assert all(unit_of(pollutant, "\u03bcg/m³") is unit_of(pollutant, "\u00b5g/m³") for pollutant in POLLUTANTS)
 

@@ -90,7 +90,7 @@ def test_values_beyond_the_plausible(value: float, pollutant: str, reason: str, 
         "four hours are an episode",
         "calm neighbour of a spike",
         "newest hour",
-        "beside a gap",
+        "next to a gap",
         "sentinels are no neighbours",
         "smoke comes and stays",
     ],
@@ -133,7 +133,7 @@ def test_a_gap_or_another_station_ends_a_flatline():
     assert flag(both, recent=None, now=NOW).rows["flag"].unique().to_list() == ["ok"]
 
 
-def test_pm25_above_pm10_casts_doubt_on_both():
+def test_pm25_above_pm10_flags_both():
     both = pl.concat([fetched([20.0, 27.0, 28.0], "pm25"), fetched([20.0, 20.0, 20.0], "pm10")])
     rows = flag(both, recent=None, now=NOW).rows
     odd = rows.filter(pl.col("flag_reasons") == "pm25_above_pm10")
@@ -141,7 +141,7 @@ def test_pm25_above_pm10_casts_doubt_on_both():
     assert sorted(odd["pollutant"].to_list()) == ["pm10", "pm25"]
 
 
-def test_a_sentinel_says_nothing_about_the_other_particle_size():
+def test_a_sentinel_is_not_compared_with_the_other_particle_size():
     both = pl.concat([fetched([20.0], "pm25"), fetched([-999.0], "pm10")])
     assert flag(both, recent=None, now=NOW).rows.sort("pollutant")["flag"].to_list() == ["invalid", "ok"]
 
@@ -171,7 +171,7 @@ def placed(**latitudes: float | None) -> pl.DataFrame:
         (placed(a=60.0, b=None), 300.0, "suspicious"),
         (placed(a=60.0), 300.0, "suspicious"),
     ],
-    ids=["45 km away, smoky too", "little smoke there", "56 km away", "nobody knows where", "no such station"],
+    ids=["45 km away, smoky too", "little smoke there", "56 km away", "no coordinates", "no such station"],
 )
 def test_a_neighbour_confirms_smoke(stations: pl.DataFrame, other_ugm3: float, flagged: str):
     both = pl.concat([fetched([480.0, 520.0, 525.0]), fetched([other_ugm3] * 2 + [other_ugm3 + 1], station="b")])
@@ -185,7 +185,7 @@ def test_what_breaks_several_rules_carries_all_reasons_and_the_worst_flag():
     assert (row["flag"], row["flag_reasons"]) == ("invalid", "impossible,conflict")
 
 
-def test_the_newest_hour_is_doubted_once_its_neighbour_arrives():
+def test_the_newest_hour_is_flagged_once_its_neighbour_arrives():
     stored = flag(fetched([10.0, 11.0, 120.0]), recent=None, now=NOW).rows
     assert stored["flag"].to_list() == ["ok"] * 3
     later = NOW + timedelta(hours=1)
@@ -235,12 +235,12 @@ def test_nothing_is_altered_lost_or_flagged_without_a_known_reason(values: list[
     batch = fetched(values)
     rows = flag(batch, recent=None, now=NOW).rows
     assert rows.select(batch.columns).sort("observed_at").equals(batch)
-    told = rows.with_columns(pl.col("flag_reasons").str.split(",")).explode("flag_reasons")
-    for earned, reason in told.select("flag", "flag_reasons").rows():
+    reasons = rows.with_columns(pl.col("flag_reasons").str.split(",")).explode("flag_reasons")
+    for earned, reason in reasons.select("flag", "flag_reasons").rows():
         assert reason == "" if earned == "ok" else RULES[reason] == "suspicious" or earned == "invalid"
 
 
-def test_an_empty_batch_is_judged_in_peace():
+def test_an_empty_batch_is_reported():
     empty = FetchedObservations.create_empty()
     stored = flag(fetched([10.0]), recent=None, now=NOW).rows
     result = flag(empty, recent=stored, now=NOW)
@@ -301,7 +301,7 @@ def test_times_of_a_report_are_utc_whatever_zone_they_are_given_in():
     ],
     ids=["spikes", "flatline", "wrong unit"],
 )
-def test_faults_of_the_simulated_network_are_found_and_its_healthy_air_is_not_doubted(fault, pollutant, reason):
+def test_faults_of_the_simulated_network_are_found_and_its_healthy_air_is_not_flagged(fault, pollutant, reason):
     window = {"since": START, "until": START + timedelta(days=10)}
     healthy = flag(SimulatedSource(seed=3).fetch_observations(**window), recent=None, now=NOW).rows
     assert (healthy["flag"] != "ok").mean() < 0.005
@@ -314,12 +314,12 @@ def test_faults_of_the_simulated_network_are_found_and_its_healthy_air_is_not_do
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real datasets beside the checkout (../shared/data)")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real datasets next to the checkout (../shared/data)")
 @pytest.mark.parametrize(
     ("dataset", "days", "most_suspicious"),
     [("beijing", 400, 0.05), ("valencia", 2000, 0.10), ("kathmandu", 4000, 0.02), ("us_wildfire", 2000, 0.02)],
 )
-def test_real_air_is_mostly_trusted(dataset: str, days: int, most_suspicious: float):
+def test_real_air_is_mostly_ok(dataset: str, days: int, most_suspicious: float):
     source = FilesSource(SHARED / dataset)
     _, until = source.fetch_span()
     rows = flag(source.fetch_observations(since=until - timedelta(days=days), until=until), recent=None, now=NOW).rows

@@ -40,7 +40,7 @@ def test_each_source_has_the_signature_of_the_protocol(source: type, method: str
 
 
 @pytest.mark.parametrize("source", source_classes(), ids=lambda source: source.__name__)
-def test_each_source_says_its_name_whether_it_is_simulated_and_nothing_else(source: type):
+def test_each_source_has_a_name_a_simulated_flag_and_no_other_public_attribute(source: type):
     public = {name for name in dir(source) if not name.startswith("_")}
     assert public == {"name", "simulated", *METHODS}
     assert isinstance(source.name, str)

@@ -1,6 +1,6 @@
-"""Each failure of each provider: what was stored and what the user saw, as docs/faults.md has it.
+"""Each failure of each provider: what was stored and what the user saw, as in docs/faults.md.
 
-`python tests/edges/test_faults.py` writes the document anew.
+`python tests/edges/test_faults.py` rewrites the document.
 """
 
 import sys
@@ -20,9 +20,9 @@ Every line was provoked: a server that behaves as the provider is documented to 
 this way, then two days were collected and checked (five days from the archive). Written by
 `python tests/edges/test_faults.py`; the test in it fails when a line is no longer true. `exit` is the exit code of
 `hazecast collect`, the rest its message without the queries of addresses. Requests are tried three times here, five by
-default, and pauses of up to two minutes are sat out. What was stored before stays in every case.
+default, and pauses of up to two minutes are waited for. What was stored before stays in every case.
 """
-HEAD = "| failure | requests | waited | stored | seen |\n|---|---|---|---|---|"
+HEAD = "| failure | requests | waited | stored | message |\n|---|---|---|---|---|"
 
 
 def section(provider: Provider, folder: Path) -> str:
@@ -35,11 +35,11 @@ def section(provider: Provider, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("provider", providers(), ids=lambda provider: provider.title)
-def test_the_document_tells_what_happens(provider: Provider, tmp_path: Path):
+def test_the_document_matches_the_behaviour(provider: Provider, tmp_path: Path):
     assert section(provider, tmp_path) in DOCUMENT.read_text()
 
 
-def test_the_document_tells_nothing_else():
+def test_the_document_has_no_other_section():
     headings = [line[3:] for line in DOCUMENT.read_text().splitlines() if line.startswith("## ")]
     assert headings == [provider.title for provider in providers()]
     assert DOCUMENT.read_text().startswith(BEGINNING)

@@ -95,7 +95,7 @@ def test_without_a_weather_file_there_is_no_weather(folder: Path):
     assert FilesSource(folder).fetch_weather(**ALWAYS).is_empty()
 
 
-def test_weather_is_known_after_its_hour_and_a_forecast_from_its_issue_unless_said_otherwise(folder: Path):
+def test_weather_is_known_after_its_hour_and_a_forecast_from_its_issue_unless_the_file_has_it(folder: Path):
     (folder / "weather.csv").write_text(
         "station_id,valid_at,issued_at,available_at,temperature_c\n"
         "b,2020-01-02T00:00Z,,,4\n"
@@ -231,7 +231,7 @@ def test_mistyped_parquet_columns_are_refused(folder: Path, columns: dict, messa
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real datasets beside the checkout (../shared/data)")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real datasets next to the checkout (../shared/data)")
 @pytest.mark.parametrize(
     ("dataset", "n_stations", "pollutants"),
     [

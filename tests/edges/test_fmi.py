@@ -1,4 +1,4 @@
-"""FMI as a source, against a server that speaks its WFS."""
+"""FMI as a source, against a WFS test server."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from servers.fmi import AIR_STATIONS, FmiServer, air_truth, at, collection, exce
 from hazecast.errors import SourceRefused, SourceUnavailable
 from hazecast.sources.area import Box, Circle, Listed
 from hazecast.sources.fmi import FmiSource
-from hazecast.sources.http import HttpClient, Patience
+from hazecast.sources.http import HttpClient, RetryPolicy
 
 HELSINKI = Box(west=24.5, south=60.1, east=25.3, north=60.4)
 NOW = at("2026-03-01T12:00")
@@ -28,7 +28,7 @@ def server() -> Iterator[FmiServer]:
 
 @pytest.fixture
 def source(server: FmiServer) -> Iterator[FmiSource]:
-    with HttpClient(patience=Patience(attempts=2, backoff_seconds=0.001)) as client:
+    with HttpClient(retry_policy=RetryPolicy(attempts=2, backoff_seconds=0.001)) as client:
         yield FmiSource(client, area=HELSINKI, base_url=server.base_url)
 
 
@@ -80,8 +80,8 @@ def test_an_hour_is_named_by_its_start(source: FmiSource, server: FmiServer):
     since, until = at("2026-02-28T20:00"), at("2026-03-01T03:00")
     observed = source.fetch_observations(since=since, until=until)
     assert rows_of(observed) == expected(since, until)
-    asked = server.asked[-1].params
-    assert (asked["starttime"], asked["endtime"]) == ("2026-02-28T21:00:00Z", "2026-03-01T03:00:00Z")
+    request = server.requests[-1].params
+    assert (request["starttime"], request["endtime"]) == ("2026-02-28T21:00:00Z", "2026-03-01T03:00:00Z")
 
 
 def test_months_come_week_by_week_without_a_gap_or_a_repeat(source: FmiSource, server: FmiServer):
@@ -89,7 +89,7 @@ def test_months_come_week_by_week_without_a_gap_or_a_repeat(source: FmiSource, s
     observed = source.fetch_observations(since=since, until=until)
     assert rows_of(observed) == expected(since, until)
     assert observed.select("station_id", "pollutant", "observed_at").is_unique().all()
-    assert len(server.asked) == 1 + 11
+    assert len(server.requests) == 1 + 11
 
 
 @pytest.mark.parametrize("day", ["2025-03-30", "2025-10-26"], ids=["spring", "autumn"])
@@ -140,7 +140,7 @@ def test_an_observation_is_known_after_its_hour_has_ended(source: FmiSource):
     assert delays == [timedelta(hours=1, minutes=40)]
 
 
-def test_only_the_pollutants_asked_for(server: FmiServer):
+def test_only_the_requested_pollutants(server: FmiServer):
     with HttpClient() as client:
         source = FmiSource(client, area=HELSINKI, pollutants=("o3",), base_url=server.base_url)
         observed = source.fetch_observations(since=NOW - HOUR, until=NOW)
@@ -158,7 +158,7 @@ def test_weather_is_that_of_the_nearest_station(source: FmiSource):
 
 
 def test_where_no_weather_station_is_near_there_is_no_weather(source: FmiSource, server: FmiServer):
-    server.breaks(Instead(collection([])), when=lambda asked: asked.params.get("networkid") == "121")
+    server.breaks(Instead(collection([])), when=lambda request: request.params.get("networkid") == "121")
     assert source.fetch_weather(since=NOW - HOUR, until=NOW).is_empty()
 
 
@@ -189,9 +189,9 @@ def test_an_exception_document_in_place_of_data_is_refused_in_its_words(source: 
         "a web page",
     ],
 )
-def test_a_broken_table_is_never_half_believed(source: FmiSource, server: FmiServer, change):
-    server.breaks(Altered(change), when=lambda asked: "coverage" in asked.params["storedquery_id"])
-    with pytest.raises(SourceUnavailable, match="fmi: broken answer"):
+def test_a_broken_table_is_never_partly_used(source: FmiSource, server: FmiServer, change):
+    server.breaks(Altered(change), when=lambda request: "coverage" in request.params["storedquery_id"])
+    with pytest.raises(SourceUnavailable, match="fmi: malformed response"):
         source.fetch_observations(since=NOW - 3 * HOUR, until=NOW)
 
 

@@ -11,17 +11,17 @@ from servers.open_meteo import LIMITS, OpenMeteoServer, air_at, broken_in_midstr
 
 from hazecast.air.tables import Weather
 from hazecast.errors import SourceRefused, SourceUnavailable
-from hazecast.sources.http import HttpClient, Patience
+from hazecast.sources.http import HttpClient, RetryPolicy
 from hazecast.sources.open_meteo import CamsForecast, OpenMeteo, OpenMeteoSource, OpenMeteoWeather
-from hazecast.sources.open_meteo.api import Question
+from hazecast.sources.open_meteo.api import Query
 from hazecast.sources.open_meteo.source import Spot
 
 NOW = datetime(2026, 3, 10, 11, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 POINTS = pl.DataFrame({"station_id": ["kallio", "tikkurila"], "latitude": [60.19, 60.29], "longitude": [24.95, 25.04]})
-QUICK = Patience(connect_seconds=5, read_seconds=10, answer_seconds=10, attempts=2, backoff_seconds=0.001)
-HASTY = Patience(connect_seconds=5, read_seconds=0.3, answer_seconds=10, attempts=2, backoff_seconds=0.001)
+QUICK = RetryPolicy(connect_seconds=5, read_seconds=10, total_seconds=10, attempts=2, backoff_seconds=0.001)
+SHORT_TIMEOUT = RetryPolicy(connect_seconds=5, read_seconds=0.3, total_seconds=10, attempts=2, backoff_seconds=0.001)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def server() -> Iterator[OpenMeteoServer]:
 
 @pytest.fixture
 def api(server: OpenMeteoServer) -> Iterator[OpenMeteo]:
-    with HttpClient(patience=QUICK) as client:
+    with HttpClient(retry_policy=QUICK) as client:
         yield OpenMeteo(client, url=server.url)
 
 
@@ -63,7 +63,7 @@ def test_a_past_run_uses_only_runs_that_had_started_by_its_issue(weather: OpenMe
     assert (rows["available_at"] - rows["issued_at"]).unique().to_list() == [9 * HOUR]
 
 
-def test_the_live_run_is_the_newest_and_says_when_it_came(weather: OpenMeteoWeather):
+def test_the_live_run_is_the_newest_with_its_availability(weather: OpenMeteoWeather):
     rows = of(weather.at(POINTS, since=NOW - 3 * DAY, until=NOW), "live")
     newest = NOW.replace(hour=0)
     assert rows["issued_at"].unique().to_list() == [newest]
@@ -106,31 +106,31 @@ def test_nothing_is_lost_or_doubled_between_windows(weather: OpenMeteoWeather):
     assert not parts.select(key).is_duplicated().any()
 
 
-def test_a_request_says_what_it_wants(weather: OpenMeteoWeather, server: OpenMeteoServer):
+def test_the_request_parameters(weather: OpenMeteoWeather, server: OpenMeteoServer):
     weather.at(POINTS, since=NOW - 20 * DAY, until=NOW - 19 * DAY)
-    asked = next(asked for asked in server.asked if "hourly" in asked.params)
-    assert asked.params["models"] == "ecmwf_ifs025"
-    assert asked.params["timezone"] == "GMT"
-    assert asked.params["wind_speed_unit"] == "ms"
-    assert asked.params["cell_selection"] == "nearest"
-    assert "temperature_2m_previous_day4" in asked.params["hourly"]
-    assert asked.headers["user-agent"].startswith("hazecast/")
+    request = next(request for request in server.requests if "hourly" in request.params)
+    assert request.params["models"] == "ecmwf_ifs025"
+    assert request.params["timezone"] == "GMT"
+    assert request.params["wind_speed_unit"] == "ms"
+    assert request.params["cell_selection"] == "nearest"
+    assert "temperature_2m_previous_day4" in request.params["hourly"]
+    assert request.headers["user-agent"].startswith("hazecast/")
 
 
 def test_a_station_without_coordinates_has_no_weather(weather: OpenMeteoWeather, server: OpenMeteoServer):
     nowhere = POINTS.with_columns(latitude=pl.lit(None, pl.Float64))
     assert weather.at(nowhere, since=NOW - 3 * DAY, until=NOW).equals(Weather.create_empty())
-    assert server.asked == []
+    assert server.requests == []
 
 
-def test_what_nobody_kept_is_not_asked_for(weather: OpenMeteoWeather, server: OpenMeteoServer):
+def test_runs_without_an_archive_are_not_requested(weather: OpenMeteoWeather, server: OpenMeteoServer):
     assert weather.at(POINTS, since=datetime(2015, 1, 1, tzinfo=UTC), until=datetime(2015, 2, 1, tzinfo=UTC)).is_empty()
-    assert server.asked == []
+    assert server.requests == []
     across = weather.at(POINTS, since=datetime(2015, 1, 1, tzinfo=UTC), until=datetime(2024, 1, 2, tzinfo=UTC))
     assert across["valid_at"].min() == datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def test_more_points_than_fit_are_asked_in_turn(weather: OpenMeteoWeather, server: OpenMeteoServer):
+def test_many_points_are_requested_in_batches(weather: OpenMeteoWeather, server: OpenMeteoServer):
     many = pl.DataFrame(
         {
             "station_id": [f"s{n}" for n in range(27)],
@@ -140,7 +140,9 @@ def test_more_points_than_fit_are_asked_in_turn(weather: OpenMeteoWeather, serve
     )
     rows = weather.at(many, since=NOW - 20 * DAY, until=NOW - 20 * DAY + HOUR)
     assert rows["station_id"].n_unique() == 27
-    assert [asked.params["latitude"].count(",") + 1 for asked in server.asked if "latitude" in asked.params] == [25, 2]
+    assert [
+        request.params["latitude"].count(",") + 1 for request in server.requests if "latitude" in request.params
+    ] == [25, 2]
 
 
 def test_a_background_run_starts_at_its_issue_and_ends_with_its_domain(api: OpenMeteo):
@@ -163,19 +165,19 @@ def test_an_hour_is_the_mean_of_its_two_ends(api: OpenMeteo):
         assert found[ours] == pytest.approx(sum(ends) / 2)
 
 
-def test_each_domain_is_asked_for_by_name(api: OpenMeteo, server: OpenMeteoServer):
+def test_each_domain_is_requested_by_name(api: OpenMeteo, server: OpenMeteoServer):
     CamsForecast(api, "cams_global").fetch_background(POINTS, now=NOW)
-    assert [asked.params["domains"] for asked in server.asked if "domains" in asked.params] == ["cams_global"]
+    assert [request.params["domains"] for request in server.requests if "domains" in request.params] == ["cams_global"]
 
 
 def test_a_replayed_clock_knows_no_background(api: OpenMeteo):
     assert CamsForecast(api, "cams_global").fetch_background(POINTS, now=NOW - 30 * DAY).is_empty()
 
 
-def test_the_european_model_is_not_asked_about_delhi(api: OpenMeteo, server: OpenMeteoServer):
+def test_the_european_model_is_not_requested_for_delhi(api: OpenMeteo, server: OpenMeteoServer):
     delhi = pl.DataFrame({"station_id": ["delhi"], "latitude": [28.6], "longitude": [77.2]})
     assert CamsForecast(api, "cams_europe").fetch_background(delhi, now=NOW).is_empty()
-    assert server.asked == []
+    assert server.requests == []
 
 
 @pytest.fixture
@@ -184,7 +186,7 @@ def stand_in(api: OpenMeteo) -> OpenMeteoSource:
     return OpenMeteoSource(api, spots=spots, timezone="Asia/Shanghai", pollutants=["pm25", "o3"])
 
 
-def test_model_data_in_place_of_observations_say_so(stand_in: OpenMeteoSource):
+def test_model_data_in_place_of_observations_are_labelled(stand_in: OpenMeteoSource):
     rows = stand_in.fetch_observations(since=NOW - 3 * DAY, until=NOW)
     assert set(rows["source"]) == {"cams_model"} == set(stand_in.fetch_stations()["source"])
     assert "Model data, not measured" in stand_in.fetch_stations()["attribution"][0]
@@ -207,11 +209,15 @@ FAILURES = {
         "503 The service is overloaded",
     ),
     "broken in mid-stream": (broken_in_midstream(), SourceUnavailable, "streaming data: timeoutReached"),
-    "cut off": (Cut(), SourceUnavailable, "no answer"),
-    "reset": (Reset(), SourceUnavailable, "no answer"),
-    "too slow": (Late(0.8), SourceUnavailable, "no answer"),
+    "cut off": (Cut(), SourceUnavailable, "no response"),
+    "reset": (Reset(), SourceUnavailable, "no response"),
+    "too slow": (Late(0.8), SourceUnavailable, "no response"),
     "unequal arrays": (unequal(), SourceUnavailable, "arrays of unequal length"),
-    "an error with HTTP 200": (Instead(refused("Timeout", status=200)), SourceUnavailable, "broken answer: Timeout"),
+    "an error with HTTP 200": (
+        Instead(refused("Timeout", status=200)),
+        SourceUnavailable,
+        "malformed response: Timeout",
+    ),
     "other units": (
         Altered(lambda body: body.replace("μg/m³".encode(), b"ppb")),
         SourceRefused,
@@ -221,13 +227,13 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_is_told_and_nothing_is_made_up(failure: str, server: OpenMeteoServer):
-    fault, error, told = FAILURES[failure]
-    server.breaks(fault, when=lambda asked: asked.path == "/v1/air-quality")
-    patience = HASTY if failure == "too slow" else QUICK
-    with HttpClient(patience=patience, clock=lambda: NOW) as client:
+def test_a_failure_raises_and_nothing_is_filled_in(failure: str, server: OpenMeteoServer):
+    fault, error, message = FAILURES[failure]
+    server.breaks(fault, when=lambda request: request.path == "/v1/air-quality")
+    retry_policy = SHORT_TIMEOUT if failure == "too slow" else QUICK
+    with HttpClient(retry_policy=retry_policy, clock=lambda: NOW) as client:
         cams = CamsForecast(OpenMeteo(client, url=server.url), "cams_global")
-        with pytest.raises(error, match=rf"(?s)Open-Meteo.*{told}"):
+        with pytest.raises(error, match=rf"(?s)Open-Meteo.*{message}"):
             cams.fetch_background(POINTS, now=NOW)
 
 
@@ -235,11 +241,11 @@ def test_a_failure_is_told_and_nothing_is_made_up(failure: str, server: OpenMete
     "failure", [name for name, (_, error, _) in FAILURES.items() if error is SourceUnavailable and "429" not in name]
 )
 def test_a_passing_failure_is_overcome(failure: str, server: OpenMeteoServer):
-    server.breaks(FAILURES[failure][0], times=1, when=lambda asked: asked.path == "/v1/air-quality")
-    with HttpClient(patience=HASTY if failure == "too slow" else QUICK) as client:
+    server.breaks(FAILURES[failure][0], times=1, when=lambda request: request.path == "/v1/air-quality")
+    with HttpClient(retry_policy=SHORT_TIMEOUT if failure == "too slow" else QUICK) as client:
         cams = CamsForecast(OpenMeteo(client, url=server.url), "cams_global")
         assert cams.fetch_background(POINTS, now=NOW).height == 2 * 6 * 120
-    assert sum(asked.path == "/v1/air-quality" for asked in server.asked) == 2
+    assert sum(request.path == "/v1/air-quality" for request in server.requests) == 2
 
 
 @pytest.mark.parametrize(("window", "seconds"), [("minute", 30.0), ("crowd", 5.0)])
@@ -252,7 +258,7 @@ def test_a_short_limit_is_waited_out(window: str, seconds: float, server: OpenMe
         now[0] += timedelta(seconds=pause)
 
     server.breaks(Instead(limited(window)), times=1)
-    with HttpClient(patience=QUICK, clock=lambda: now[0], sleep=sleep) as client:
+    with HttpClient(retry_policy=QUICK, clock=lambda: now[0], sleep=sleep) as client:
         assert (
             not CamsForecast(OpenMeteo(client, url=server.url), "cams_global")
             .fetch_background(POINTS, now=NOW)
@@ -266,7 +272,7 @@ def test_nulls_are_missing(server: OpenMeteoServer, api: OpenMeteo):
     with_null = partial(bytes.replace)
     server.breaks(
         Altered(lambda body: with_null(body, b'"pm2_5": [0.6, 1.6,', b'"pm2_5": [0.6, null,')),
-        when=lambda asked: asked.path == "/v1/air-quality",
+        when=lambda request: request.path == "/v1/air-quality",
     )
     rows = CamsForecast(api, "cams_global").fetch_background(POINTS, now=NOW)
     hurt = rows.filter(pl.col("station_id") == "kallio", pl.col("pollutant") == "pm25")
@@ -279,16 +285,16 @@ def test_an_unknown_model_is_refused_with_the_reason(api: OpenMeteo):
         OpenMeteoWeather(api, "seamless_nonsense").at(POINTS, since=NOW - 3 * DAY, until=NOW)
 
 
-def test_a_customer_asks_the_customers_hosts_and_the_key_is_not_shown():
-    with HttpClient(patience=QUICK) as client:
+def test_customers_use_the_customer_hosts_and_the_key_is_not_shown():
+    with HttpClient(retry_policy=QUICK) as client:
         api = OpenMeteo(client, url="http://127.0.0.1:9/{api}", api_key="top-secret")
         with pytest.raises(SourceUnavailable, match="customer-api") as caught:
             api.newest_run("api", "ecmwf_ifs025")
     assert "top-secret" not in str(caught.value)
 
 
-def test_the_free_service_is_asked_within_its_limits():
-    with HttpClient(patience=QUICK) as client:
+def test_the_free_service_has_rate_limits():
+    with HttpClient(retry_policy=QUICK) as client:
         budgets = [OpenMeteo(client)._service().budgets, OpenMeteo(client, url="http://own:8080")._service().budgets]
     assert [(budget.weight, budget.seconds) for budget in budgets[0]] == [(600, 60), (5_000, 3_600), (10_000, 86_400)]
     assert budgets[1] == ()
@@ -299,7 +305,7 @@ def test_the_free_service_is_asked_within_its_limits():
 )
 def test_a_request_costs_what_the_service_counts(variables: int, days: int, weight: float):
     names = {f"v{number}": "m" for number in range(variables)}
-    question = Question("api", "/v1/forecast", names, NOW.date(), NOW.date() + (days - 1) * DAY, {})
+    question = Query("api", "/v1/forecast", names, NOW.date(), NOW.date() + (days - 1) * DAY, {})
     assert question.weight_per_point == pytest.approx(weight)
 
 

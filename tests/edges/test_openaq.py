@@ -1,11 +1,11 @@
-"""OpenAQ as a source: stations, keys, pages and limits, against a server that speaks its API v3."""
+"""OpenAQ as a source: stations, keys, pages and limits, against an API v3 test server."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from openaq_asked import HOUR, NOW, client_at, expected, rows_of, source_at
+from openaq_requests import HOUR, NOW, client_at, expected, rows_of, source_at
 from servers.base import Altered, Instead, Reply
 from servers.clock import Clock
 from servers.openaq import OpenAQServer
@@ -68,16 +68,16 @@ def test_a_station_that_lies_nowhere_is_left_out(server, client, coordinates: by
         source_at(server, client, KATHMANDU).fetch_stations()
 
 
-def test_a_box_is_asked_for_west_first(server, client):
+def test_a_box_is_requested_west_first(server, client):
     stations = source_at(server, client, Box(west=-119, south=33, east=-117, north=35)).fetch_stations()
     assert stations["station_id"].to_list() == ["openaq-7936"]
-    assert server.asked[0].params["bbox"] == "-119,33,-117,35"
+    assert server.requests[0].params["bbox"] == "-119,33,-117,35"
 
 
-def test_a_circle_is_asked_for_latitude_first_in_metres(server, client):
+def test_a_circle_is_requested_latitude_first_in_metres(server, client):
     source_at(server, client, LOS_ANGELES).fetch_stations()
-    assert server.asked[0].params["coordinates"] == "34.0664,-118.2268"
-    assert server.asked[0].params["radius"] == "20000"
+    assert server.requests[0].params["coordinates"] == "34.0664,-118.2268"
+    assert server.requests[0].params["radius"] == "20000"
 
 
 def test_a_station_silent_for_years_comes_only_when_listed(server, client):
@@ -85,15 +85,15 @@ def test_a_station_silent_for_years_comes_only_when_listed(server, client):
     assert source_at(server, client, Listed(("236",))).fetch_stations()["station_id"].to_list() == ["openaq-236"]
 
 
-def test_where_nobody_measures_is_refused(server, client):
+def test_an_area_without_stations_is_refused(server, client):
     with pytest.raises(SourceRefused, match=r"no reference station that measures pm25.* in Circle"):
         source_at(server, client, Circle(0, 0, 10)).fetch_stations()
 
 
-def test_without_a_key_nothing_is_asked(server, client):
+def test_without_a_key_nothing_is_requested(server, client):
     with pytest.raises(SourceRefused, match="needs a key; set HAZECAST_OPENAQ_API_KEY"):
         source_at(server, client, DELHI, api_key="").fetch_stations()
-    assert not server.asked
+    assert not server.requests
 
 
 def test_a_wrong_key_is_refused_with_the_remedy_and_never_shown(server, client):
@@ -102,15 +102,15 @@ def test_a_wrong_key_is_refused_with_the_remedy_and_never_shown(server, client):
     assert "wr0ng" not in str(raised.value)
 
 
-def test_pages_are_followed_to_the_end_though_nobody_says_how_many(server, clock):
+def test_pages_are_followed_to_the_end_without_a_total_count(server, clock):
     since, until = NOW.replace(minute=0) - 100 * HOUR, NOW.replace(minute=0) - HOUR
     minutely = Station(11, "X", 1.0, 1.0, "UTC", (Sensor(110, "pm25", "µg/m³", 9.0),), step=2)
     server.stations = (minutely,)
     with HttpClient(clock=clock, sleep=clock.sleep) as client:
         observed = source_at(server, client, minutely).fetch_observations(since=since, until=until)
     assert rows_of(observed) == pytest.approx(expected(minutely, since, until), rel=1e-4)
-    asked = [asked.params["page"] for asked in server.asked if "measurements" in asked.path]
-    assert asked == ["1", "2", "3", "4"]
+    pages = [request.params["page"] for request in server.requests if "measurements" in request.path]
+    assert pages == ["1", "2", "3", "4"]
 
 
 def test_a_full_last_page_is_followed_by_an_empty_one(server, client):
@@ -118,16 +118,18 @@ def test_a_full_last_page_is_followed_by_an_empty_one(server, client):
     sensors = (Sensor(1, "pm25", "µg/m³", 9.0),)
     server.stations = tuple(Station(n, f"S{n}", 1.0, 1.0, "UTC", sensors) for n in range(2000))
     assert source_at(server, client, Circle(1.0, 1.0, 5)).fetch_stations().height == 2000
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
-def test_stations_that_ended_before_are_not_asked(server, client):
+def test_stations_that_ended_before_are_not_requested(server, client):
     source = source_at(server, client, Listed((str(CLOSED.location_id), str(DELHI.location_id))), pollutants=("pm25",))
     source.fetch_observations(since=NOW - 3 * HOUR, until=NOW)
-    assert [asked.path for asked in server.asked if "sensors" in asked.path] == ["/v3/sensors/12234787/measurements"]
+    assert [request.path for request in server.requests if "sensors" in request.path] == [
+        "/v3/sensors/12234787/measurements"
+    ]
 
 
-def test_a_spent_key_waits_as_long_as_the_service_says(server, client, clock: Clock):
+def test_an_exhausted_key_waits_until_its_reset(server, client, clock: Clock):
     spent = Reply.of_json({"detail": "Too many requests"}, status=429, headers={"x-ratelimit-reset": "37"})
     server.breaks(Instead(spent), times=1)
     assert source_at(server, client, DELHI).fetch_stations().height == 1
@@ -154,9 +156,9 @@ def test_a_query_that_is_wrong_is_refused_in_the_words_of_the_service(server, cl
     "body",
     [b'{"meta": {}}', b'{"results": 7}', b'{"results": [{"id": 1}]}', b"[]", b'{"results": [null]}', b'{"results": ['],
 )
-def test_an_answer_of_another_shape_is_not_believed(server, client, body: bytes):
+def test_a_response_of_another_shape_is_refused(server, client, body: bytes):
     server.breaks(Altered(lambda _: body))
-    with pytest.raises(SourceUnavailable, match="openaq: broken answer"):
+    with pytest.raises(SourceUnavailable, match="openaq: malformed response"):
         source_at(server, client, DELHI).fetch_stations()
 
 
@@ -169,10 +171,10 @@ def test_an_answer_of_another_shape_is_not_believed(server, client, body: bytes)
     ],
     ids=["cut", "a web page", "other columns"],
 )
-def test_a_broken_day_of_the_archive_is_not_half_believed(server, client, change):
-    server.breaks(Altered(change), when=lambda asked: asked.path.startswith("/records"))
+def test_a_broken_day_of_the_archive_is_not_partly_used(server, client, change):
+    server.breaks(Altered(change), when=lambda request: request.path.startswith("/records"))
     since = datetime(2026, 1, 5, tzinfo=UTC)
-    with pytest.raises(SourceUnavailable, match="openaq-archive: broken answer: not a day of the archive"):
+    with pytest.raises(SourceUnavailable, match="openaq-archive: malformed response: not a day of the archive"):
         source_at(server, client, KATHMANDU).fetch_observations(since=since, until=since + HOUR)
 
 
@@ -183,8 +185,8 @@ def test_an_unchanged_day_of_the_archive_is_not_sent_again(server, tmp_path: Pat
         first, second = (source.fetch_observations(since=since, until=since + 5 * HOUR) for _ in range(2))
     assert first.height == 10
     assert first.equals(second)
-    days = [asked for asked in server.asked if asked.path.startswith("/records")]
-    assert [("if-none-match" in asked.headers) for asked in days] == [False, True]
+    days = [request for request in server.requests if request.path.startswith("/records")]
+    assert [("if-none-match" in request.headers) for request in days] == [False, True]
 
 
 def test_it_has_no_weather(server, client):

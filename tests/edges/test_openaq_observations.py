@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from openaq_asked import HOUR, NOW, client_at, expected, rows_of, source_at
+from openaq_requests import HOUR, NOW, client_at, expected, rows_of, source_at
 from servers.clock import Clock
 from servers.openaq import OpenAQServer
 from servers.openaq_stations import DELHI, KATHMANDU, LOS_ANGELES, LOW_COST, Sensor, Station, raw_truth
@@ -52,7 +52,9 @@ def test_old_hours_from_the_archive_are_the_same_as_from_the_api(client, station
     def fetched(now: datetime) -> tuple[pl.DataFrame, set[str]]:
         with OpenAQServer(now=now) as server, HttpClient(clock=lambda: now) as client:
             observed = source_at(server, client, station).fetch_observations(since=since, until=until)
-            return observed, {asked.path.split("/")[1] for asked in server.asked if "locations" not in asked.path}
+            return observed, {
+                request.path.split("/")[1] for request in server.requests if "locations" not in request.path
+            }
 
     live, live_paths = fetched(until + 2 * HOUR)
     old, old_paths = fetched(until + timedelta(days=60))
@@ -85,7 +87,7 @@ def test_daily_means_in_the_archive_are_not_taken_for_hours(server, client):
     server.stations = (daily,)
     since = datetime(2026, 1, 5, tzinfo=UTC)
     observed = source_at(server, client, daily).fetch_observations(since=since, until=since + timedelta(days=20))
-    assert sum(asked.path.startswith("/records") for asked in server.asked) == 21
+    assert sum(request.path.startswith("/records") for request in server.requests) == 21
     assert observed.is_empty()
 
 
@@ -152,7 +154,7 @@ def test_of_two_instruments_for_one_pollutant_the_newer_counts(server, client):
     assert observed["concentration_ugm3"].to_list() == [pytest.approx(raw_truth(twins[1], hour) * 1995.3, rel=1e-4)]
 
 
-def test_a_unit_that_means_nothing_is_left_out_and_said(server, client, caplog):
+def test_a_unit_that_means_nothing_is_left_out_and_logged(server, client, caplog):
     sensors = (Sensor(10, "pm25", "ppm", 50.0), Sensor(20, "o3", "furlongs", 1.0), Sensor(30, "no2", "ppb", 12.0))
     server.stations = (Station(5, "Odd", 1.0, 1.0, "UTC", sensors),)
     hour = datetime(2026, 3, 1, 5, tzinfo=UTC)

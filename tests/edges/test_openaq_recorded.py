@@ -24,16 +24,16 @@ def needs_the_recordings():
 
 
 class Replay(ContractServer):
-    """Serves recorded lists, whatever window is asked for."""
+    """Serves recorded lists, whatever window is requested."""
 
     def __init__(self, locations: str, measurements: dict[int, str]) -> None:
         super().__init__()
-        self.route("/v3/locations(/[0-9]+)?", lambda asked: recorded(locations))
+        self.route("/v3/locations(/[0-9]+)?", lambda request: recorded(locations))
         self.route(
             "/v3/sensors/[0-9]+/measurements",
-            lambda asked: recorded(measurements.get(int(asked.path.split("/")[3]), "")),
+            lambda request: recorded(measurements.get(int(request.path.split("/")[3]), "")),
         )
-        self.route("/records/.*", lambda asked: NOWHERE)
+        self.route("/records/.*", lambda request: NOWHERE)
 
 
 def recorded(name: str) -> Reply:

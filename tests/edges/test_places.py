@@ -1,4 +1,4 @@
-"""Places: the shipped ones are whole, a malformed one says what to change, a written one reads back."""
+"""Places: the shipped ones are whole, a malformed one names the key and the remedy, a written one reads back."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from hazecast.places import SHIPPED, find_place, list_places, read_place, write_
 WHOLE = yaml.safe_load((SHIPPED / "delhi.yaml").read_text())
 
 
-def write(folder: Path, said: object, name: str = "delhi") -> Path:
+def write(folder: Path, content: object, name: str = "delhi") -> Path:
     path = folder / f"{name}.yaml"
-    path.write_text(said if isinstance(said, str) else yaml.safe_dump(said))
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     return path
 
 
@@ -27,7 +27,7 @@ def test_five_places_are_shipped():
     ]
 
 
-def test_where_no_station_is_the_title_says_so():
+def test_places_of_model_data_are_labelled_in_the_title():
     modelled = [place for place in list_places([SHIPPED]) if place.observations.source == "open_meteo"]
     assert [place.title for place in modelled] == ["Beijing, China (model data)"]
 

@@ -9,14 +9,14 @@ from servers.base import Cut, Instead, Late, Reply, Reset
 from servers.silam import SilamServer, exception, level, with_nan
 
 from hazecast.errors import SourceRefused, SourceUnavailable
-from hazecast.sources.http import HttpClient, Patience
+from hazecast.sources.http import HttpClient, RetryPolicy
 from hazecast.sources.silam import SilamForecast
 
 NOW = datetime(2026, 3, 10, 11, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 POINTS = pl.DataFrame({"station_id": ["fmi-100662", "delhi"], "latitude": [60.19, 28.6], "longitude": [24.95, 77.2]})
-QUICK = Patience(connect_seconds=5, read_seconds=5, answer_seconds=10, attempts=2, backoff_seconds=0.001)
-HASTY = Patience(connect_seconds=5, read_seconds=0.3, answer_seconds=10, attempts=2, backoff_seconds=0.001)
+QUICK = RetryPolicy(connect_seconds=5, read_seconds=5, total_seconds=10, attempts=2, backoff_seconds=0.001)
+SHORT_TIMEOUT = RetryPolicy(connect_seconds=5, read_seconds=0.3, total_seconds=10, attempts=2, backoff_seconds=0.001)
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def server() -> Iterator[SilamServer]:
         yield running
 
 
-def fetch(server: SilamServer, *, now: datetime = NOW, patience: Patience = QUICK) -> pl.DataFrame:
-    with HttpClient(patience=patience) as client:
+def fetch(server: SilamServer, *, now: datetime = NOW, retry_policy: RetryPolicy = QUICK) -> pl.DataFrame:
+    with HttpClient(retry_policy=retry_policy) as client:
         return SilamForecast(client, url=server.base_url).fetch_background(POINTS, now=now)
 
 
@@ -41,7 +41,7 @@ def test_the_run_is_kept_by_its_issue_for_stations_in_europe(server: SilamServer
         NOW.replace(hour=0, minute=0) + 95 * HOUR,
     )
     assert set(rows["pollutant"]) == {"pm25", "pm10", "no2", "o3", "so2"}
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_an_hour_is_the_mean_of_its_two_ends(server: SilamServer):
@@ -68,19 +68,19 @@ FAILURES = {
     "exception with 200": (Instead(exception("No data", status=200)), SourceRefused, "SILAM: No data"),
     "503": (Instead(Reply.of_text("busy", status=503)), SourceUnavailable, "HTTP 503 busy"),
     "not XML": (Instead(Reply.of_text("<html>")), SourceUnavailable, "not XML"),
-    "a web page": (Instead(Reply.of_text("<html/>")), SourceUnavailable, "no WFS answer but html"),
-    "cut off": (Cut(), SourceUnavailable, "no answer"),
-    "reset": (Reset(), SourceUnavailable, "no answer"),
-    "too slow": (Late(0.8), SourceUnavailable, "no answer"),
+    "a web page": (Instead(Reply.of_text("<html/>")), SourceUnavailable, "no WFS response but html"),
+    "cut off": (Cut(), SourceUnavailable, "no response"),
+    "reset": (Reset(), SourceUnavailable, "no response"),
+    "too slow": (Late(0.8), SourceUnavailable, "no response"),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_is_told(failure: str, server: SilamServer):
-    fault, error, told = FAILURES[failure]
+def test_a_failure_raises(failure: str, server: SilamServer):
+    fault, error, message = FAILURES[failure]
     server.breaks(fault)
-    with pytest.raises(error, match=told):
-        fetch(server, patience=HASTY if failure == "too slow" else QUICK)
+    with pytest.raises(error, match=message):
+        fetch(server, retry_policy=SHORT_TIMEOUT if failure == "too slow" else QUICK)
 
 
 def test_an_empty_collection_is_nothing(server: SilamServer):

@@ -24,10 +24,10 @@ class Town(SimulatedSource):
 
     def __init__(self, *, silent_until: datetime = MONDAY, fails_at: datetime | None = None) -> None:
         super().__init__(n_stations=1)
-        self.silent_until, self.fails_at, self.weather_is_out, self.asked = silent_until, fails_at, False, []
+        self.silent_until, self.fails_at, self.weather_is_out, self.requests = silent_until, fails_at, False, []
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        self.asked.append((since, until))
+        self.requests.append((since, until))
         if self.fails_at and since >= self.fails_at:
             raise SourceUnavailable("the town hall burns")
         rows = super().fetch_observations(since=since, until=until)
@@ -61,7 +61,7 @@ def test_what_is_stored_is_not_fetched_again(store: Store):
     assert fill(town, store) == "3 of 3 stretches of four weeks stored"
     assert store.read(Backfilled)["n_observations"].to_list() == [6 * 672] * 3
     fill(town, store)
-    assert len(town.asked) == 3
+    assert len(town.requests) == 3
 
 
 def test_after_a_failure_it_resumes_and_ends_with_the_same_rows(store: Store, tmp_path):
@@ -70,17 +70,17 @@ def test_after_a_failure_it_resumes_and_ends_with_the_same_rows(store: Store, tm
     assert store.read(Backfilled).height == 1
     town = Town()
     fill(town, store)
-    assert town.asked[0][0] == MONDAY + STRETCH
+    assert town.requests[0][0] == MONDAY + STRETCH
     whole = Store(str(tmp_path / "whole"))
     fill(Town(), whole)
     for table in (Observations, Weather):
         assert stored(store, table).equals(stored(whole, table))
 
 
-def test_a_stretch_without_observations_is_passed_over_and_told_of(store: Store):
-    told = fill(Town(silent_until=MONDAY + STRETCH), store)
-    assert told.startswith("2 of 3 stretches of four weeks stored; passed over: ")
-    assert "nothing was observed" in told
+def test_a_stretch_without_observations_is_skipped_and_reported(store: Store):
+    summary = fill(Town(silent_until=MONDAY + STRETCH), store)
+    assert summary.startswith("2 of 3 stretches of four weeks stored; passed over: ")
+    assert "nothing was observed" in summary
     assert store.newest(Observations, "observed_at") == MONDAY + 3 * STRETCH - timedelta(hours=1)
 
 
@@ -149,8 +149,8 @@ class Physics:
 def test_the_background_is_archived_by_issue_and_a_dead_model_costs_nothing(store: Store):
     check(collect(Town(), store, now=NOW, history_days=10), store, now=NOW)
     models = [Physics("cams_global", MONDAY, -1.0), Physics("silam", MONDAY, 5.0)]
-    told = archive_background(models, store, now=NOW)
-    assert told == "cams_global not kept: cams_global is out of reach; silam 1 hours"
+    summary = archive_background(models, store, now=NOW)
+    assert summary == "cams_global not kept: cams_global is out of reach; silam 1 hours"
     archive_background([Physics("silam", MONDAY, 9.0), Physics("silam", MONDAY + STRETCH, 7.0)], store, now=NOW)
     assert store.read(Background).sort("issued_at")["concentration_ugm3"].to_list() == [5.0, 7.0]
 

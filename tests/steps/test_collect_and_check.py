@@ -56,7 +56,7 @@ def test_revised_hours_are_taken_in_for_three_days(tmp_path: Path, store: Store)
     assert revised["concentration_ugm3"].to_list() == [41.5] * 10
 
 
-def test_an_endless_source_gives_the_asked_history_with_weather_forecasts(store: Store):
+def test_an_endless_source_gives_the_requested_history_with_weather_forecasts(store: Store):
     take_in(SimulatedSource(n_stations=1), store, END)
     assert store.read(Observations)["observed_at"].min() == END - timedelta(days=10)
     assert store.read(Weather)["issued_at"].is_not_null().any()

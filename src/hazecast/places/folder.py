@@ -1,4 +1,4 @@
-"""Place files: where they lie, how they are read and written."""
+"""Place files: search path, reading and writing."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,7 +54,7 @@ def read_place(path: Path) -> Place:
         place = Place.model_validate(_parse(path))
     except ValidationError as err:
         problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'file'}: {_reason(p['msg'])}" for p in err.errors())
-        raise SettingsError(f"{path}: {problems} (docs/places.md shows what a place file says)") from err
+        raise SettingsError(f"{path}: {problems} (docs/places.md documents place files)") from err
     if place.place != path.stem:
         raise SettingsError(f"{path}: calls itself {place.place!r}; name the file {place.place}.yaml")
     return place
@@ -66,10 +66,10 @@ def write_place(place: Place, path: Path) -> None:
     Raises:
         SettingsError: the file is there already, or cannot be written.
     """
-    said = place.model_dump(mode="json", exclude_defaults=False, exclude_none=True)
+    content = place.model_dump(mode="json", exclude_defaults=False, exclude_none=True)
     try:
         with path.open("x") as file:
-            yaml.safe_dump(said, file, sort_keys=False, allow_unicode=True)
+            yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
     except FileExistsError as err:
         raise SettingsError(f"{path} is there already; choose another --out or remove it") from err
     except OSError as err:
@@ -85,7 +85,7 @@ def _parse(path: Path) -> Any:
 
 
 def _is_place(parsed: Any) -> bool:
-    """Other files may lie beside the places."""
+    """Other files may lie in the same folder."""
     return isinstance(parsed, dict) and "place" in parsed
 
 

@@ -1,4 +1,4 @@
-"""What a place file may say."""
+"""Schema of a place file."""
 
 import re
 from functools import cache

@@ -1,4 +1,4 @@
-"""Doubt observations without deleting them: every row keeps its raw value and gains a flag with its reasons."""
+"""Quality control: every row keeps its raw value and gains a flag with its reasons."""
 
 from hazecast.quality.check import Flagged, flag, report, verdict
 from hazecast.quality.rules import CONTEXT_HOURS, RULES

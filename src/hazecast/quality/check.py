@@ -1,4 +1,4 @@
-"""Flag a batch, report what was found, and say whether it may be stored."""
+"""Flag a batch, report the findings, and decide whether it may be stored."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ class Flagged:
 
     Args:
         rows: Observations; every fetched key once, the newest where it came several times.
-        revised: Observations; stored rows that the new ones give a further reason to doubt, to be stored again.
+        revised: Observations; stored rows that gain a further reason from the new ones, to be stored again.
         series: one row per (station_id, pollutant) seen now or recently, with `n_duplicate` repeats collapsed.
     """
 
@@ -36,7 +36,7 @@ def flag(
         fetched: FetchedObservations, repeats and sentinels included.
         recent: Observations around it, reaching `CONTEXT_HOURS` back; None or empty where nothing is stored.
         now: becomes `ingested_at`.
-        stations: Stations; neighbours confirm high values. None: nobody does.
+        stations: Stations; neighbours confirm high values; None: no confirmation.
 
     Raises:
         ContractError: either frame breaks its contract.
@@ -94,13 +94,13 @@ def verdict(report: pl.DataFrame) -> str | None:
     """
     n_observed, n_invalid = int(report["n_observed"].sum()), int(report["n_invalid"].sum())
     if n_observed == 0:
-        return "nothing was observed; look whether the source still delivers"
+        return "nothing was observed; check whether the source still delivers"
     if n_invalid / n_observed <= _UNUSABLE_SHARE:
         return None
     worst = report.sort("n_invalid", descending=True).row(0, named=True)
     return (
         f"{n_invalid} of {n_observed} observations are invalid, most of them {worst['pollutant']} at "
-        f"{worst['station_id']} ({worst['reasons']}); look whether the source changed its units or format"
+        f"{worst['station_id']} ({worst['reasons']}); check whether the source changed its units or format"
     )
 
 
@@ -108,8 +108,8 @@ def _reasons(rows: pl.DataFrame) -> pl.DataFrame:
     """Per series how often each rule was broken, as text: "flatline 12, spike 1"."""
     broken = rows.filter(pl.col("flag") != "ok").with_columns(pl.col("flag_reasons").str.split(","))
     counted = broken.explode("flag_reasons").group_by(*SERIES, "flag_reasons").len().sort("flag_reasons")
-    told = pl.format("{} {}", "flag_reasons", "len").str.join(", ")
-    return counted.group_by(SERIES).agg(reasons=told)
+    counts = pl.format("{} {}", "flag_reasons", "len").str.join(", ")
+    return counted.group_by(SERIES).agg(reasons=counts)
 
 
 def _collapse(fetched: pl.DataFrame) -> pl.DataFrame:

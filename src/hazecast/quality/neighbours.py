@@ -1,4 +1,4 @@
-"""What the stations around say: smoke and dust are real, and reach more than one of them."""
+"""Confirmation by neighbouring stations: smoke and dust are real, and reach more than one station."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""The rules by which an observation is doubted.
+"""The rules by which an observation is flagged.
 
 `invalid` means that the number is not a measurement, `suspicious` that it may be one but needs a second look.
 """
@@ -44,7 +44,7 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         rows: one row per (station_id, pollutant, observed_at) with concentration_ugm3 [µg/m³] and flag_reasons.
-        stations: where they stand; a high value that a neighbour confirms is not doubted.
+        stations: their coordinates; a high value that a neighbour confirms is not flagged.
     """
     timeline = _timeline(rows)
     bound = _plausible("suspicious_above_ugm3")
@@ -59,10 +59,10 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
         "pm25_above_pm10": _pm25_exceeds_pm10(timeline),
     }
     had = {rule: pl.col("flag_reasons").str.contains(rule, literal=True) for rule in RULES}
-    held = timeline.with_columns(**{rule: had[rule] | broken.get(rule, pl.lit(value=False)) for rule in RULES})
+    checked = timeline.with_columns(**{rule: had[rule] | broken.get(rule, pl.lit(value=False)) for rule in RULES})
     earned = {word: pl.any_horizontal(rule for rule in RULES if RULES[rule] == word) for word in set(RULES.values())}
     reasons = [pl.when(rule).then(pl.lit(rule)) for rule in RULES]
-    return held.with_columns(
+    return checked.with_columns(
         flag=pl.when(earned["invalid"])
         .then(pl.lit("invalid"))
         .when(earned["suspicious"])

@@ -14,14 +14,14 @@ class Source(Protocol):
 
     Raises (all methods):
         SourceUnavailable: not reachable now.
-        SourceRefused: malformed or forbidden; the message says what to change.
+        SourceRefused: malformed or forbidden; the message names the remedy.
     """
 
     name: str
     simulated: bool
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
-        """First hour and end of the last hour it can offer; None: as far as anybody asks, up to now."""
+        """First hour and end of the last hour it can offer; None: any requested span up to now."""
         ...
 
     def fetch_stations(self) -> pl.DataFrame:
@@ -38,21 +38,21 @@ class Source(Protocol):
 
 
 class BackgroundModel(Protocol):
-    """A physics model that forecasts air quality itself; archived beside our forecasts and compared with them.
+    """A physics model that forecasts air quality itself; archived next to our forecasts and compared with them.
 
     Raises:
         SourceUnavailable: not reachable now.
-        SourceRefused: malformed or forbidden; the message says what to change.
+        SourceRefused: malformed or forbidden; the message names the remedy.
     """
 
     @property
     def name(self) -> str:
-        """What `source` says in its rows."""
+        """Value of `source` in its rows."""
         ...
 
     @property
     def attribution(self) -> str:
-        """Whom to credit, and the licence."""
+        """The credit line, with the licence."""
         ...
 
     def fetch_background(self, stations: pl.DataFrame, *, now: datetime) -> pl.DataFrame:

@@ -14,7 +14,7 @@ class Box:
     east: float
     north: float
 
-    def holds(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
+    def contains(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
         """Whether the station lies inside."""
         return self.south <= latitude <= self.north and self.west <= longitude <= self.east
 
@@ -27,7 +27,7 @@ class Circle:
     longitude: float
     radius_km: float
 
-    def holds(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
+    def contains(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
         """Whether the station lies inside."""
         return distance_km((self.latitude, self.longitude), (latitude, longitude)) <= self.radius_km
 
@@ -38,7 +38,7 @@ class Listed:
 
     station_ids: tuple[str, ...]
 
-    def holds(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
+    def contains(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
         """Whether the station is listed."""
         return station_id in self.station_ids
 

@@ -16,12 +16,12 @@ class PlaceSource:
     """What the network of a place observes, with the weather its stations are forecast.
 
     Where the network observes weather itself, that is the observed weather; the model's analysis fills in for stations
-    and hours without. Its stations are asked for once.
+    and hours without. Its stations are fetched once.
 
     Args:
-        network: who observes; the joined source bears its name.
-        weather: who forecasts the weather.
-        credits: of whatever else is shown beside; they stand in each station's attribution with that of the weather.
+        network: source of the observations; the joined source has its name.
+        weather: source of the weather.
+        credits: further credit lines, appended to each station's attribution after that of the weather.
     """
 
     name = "place"
@@ -32,11 +32,11 @@ class PlaceSource:
         self._network, self._weather, self._credits = network, weather, (ATTRIBUTION, *credits)
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
-        """As the network says."""
+        """Span of the network."""
         return self._network.fetch_span()
 
     def fetch_stations(self) -> pl.DataFrame:
-        """The network's stations, credited with the weather and the background shown beside them."""
+        """The network's stations, credited with the weather and the background models."""
         return self._stations
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
@@ -52,5 +52,5 @@ class PlaceSource:
 
     @cached_property
     def _stations(self) -> pl.DataFrame:
-        words = [pl.col("attribution"), *map(pl.lit, self._credits)]
-        return self._network.fetch_stations().with_columns(attribution=pl.concat_str(words, separator=". "))
+        parts = [pl.col("attribution"), *map(pl.lit, self._credits)]
+        return self._network.fetch_stations().with_columns(attribution=pl.concat_str(parts, separator=". "))

@@ -12,7 +12,7 @@ import polars as pl
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.tables import Background, conform
 from hazecast.errors import SourceRefused
-from hazecast.sources.http import Answer, BrokenAnswer, Budget, HttpClient, Request, Service
+from hazecast.sources.http import Budget, HttpClient, MalformedResponse, Request, Response, Service
 
 URL = "https://opendata.fmi.fi/wfs"
 QUERY = "fmi::forecast::silam::airquality::surface::point::timevaluepair"
@@ -42,7 +42,7 @@ class SilamForecast:
     """The newest SILAM run at stations in Europe, five pollutants, instants averaged to hours.
 
     Args:
-        client: how to ask.
+        client: the HTTP client.
         url: the WFS.
     """
 
@@ -54,11 +54,11 @@ class SilamForecast:
     def fetch_background(self, stations: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
         """Background rows of the newest run; empty where no station lies in Europe.
 
-        The service does not say when a run came out, so it counts as known at `now`, when it is fetched.
+        The service does not publish when a run became available, so `available_at` is `now`, the time of the request.
 
         Raises:
             SourceUnavailable: not reachable now.
-            SourceRefused: the service does not take the question.
+            SourceRefused: the service refuses the query.
         """
         inside = [pl.col(axis).is_between(*bounds) for axis, bounds in _EUROPE.items()]
         points = stations.drop_nulls(["latitude", "longitude"]).filter(inside)
@@ -87,7 +87,7 @@ class SilamForecast:
 
 
 def _hourly(instants: pl.DataFrame) -> pl.DataFrame:
-    """Means of the hours whose two ends are both there."""
+    """Means of the hours with a value at both ends."""
     ordered = instants.sort("pollutant", "at")
     series = ["pollutant", "issued_at"]
     mean = (pl.col("value") + pl.col("value").shift(-1).over(series)) / 2
@@ -96,16 +96,16 @@ def _hourly(instants: pl.DataFrame) -> pl.DataFrame:
     return whole.rename({"at": "valid_at"}).drop_nulls("concentration_ugm3")
 
 
-def _read(answer: Answer) -> pl.DataFrame:
+def _read(response: Response) -> pl.DataFrame:
     """One row per parameter and time; a value that is NaN is absent."""
     try:
-        root = ElementTree.fromstring(answer.body)
+        root = ElementTree.fromstring(response.body)
     except ElementTree.ParseError as err:
-        raise BrokenAnswer(f"not XML: {err}") from err
+        raise MalformedResponse(f"not XML: {err}") from err
     if root.tag.endswith(_EXCEPTION):
-        raise SourceRefused(f"FMI SILAM: {_complaint(root)}; look whether FMI changed its stored query {QUERY}")
+        raise SourceRefused(f"FMI SILAM: {_complaint(root)}; check whether FMI changed its stored query {QUERY}")
     if not root.tag.endswith(_COLLECTION):
-        raise BrokenAnswer(f"no WFS answer but {root.tag}")
+        raise MalformedResponse(f"no WFS response but {root.tag}")
     rows = [row for series in root.iterfind(".//{*}PointTimeSeriesObservation") for row in _read_series(series)]
     schema = {"pollutant": pl.String(), "issued_at": _TIME, "at": _TIME, "value": pl.Float64()}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
@@ -113,11 +113,11 @@ def _read(answer: Answer) -> pl.DataFrame:
 
 
 def _read_series(series: ElementTree.Element) -> list[tuple[str, datetime, datetime, float]]:
-    asked = series.find("om:observedProperty", _SPACES)
+    observed_property = series.find("om:observedProperty", _SPACES)
     issued = series.findtext("om:resultTime/gml:TimeInstant/gml:timePosition", namespaces=_SPACES)
-    if asked is None or issued is None:
-        raise BrokenAnswer("a series says neither parameter nor issue")
-    href = asked.get(_HREF, "")
+    if observed_property is None or issued is None:
+        raise MalformedResponse("a series without parameter or issue time")
+    href = observed_property.get(_HREF, "")
     pollutant = next((ours for theirs, ours in PARAMETERS.items() if f"param={theirs}" in href), None)
     if pollutant is None:
         return []
@@ -127,7 +127,7 @@ def _read_series(series: ElementTree.Element) -> list[tuple[str, datetime, datet
         issued_at = datetime.fromisoformat(issued)
         return [(pollutant, issued_at, datetime.fromisoformat(at), float(value)) for at, value in pairs]
     except ValueError as err:
-        raise BrokenAnswer(f"neither time nor number: {err}") from err
+        raise MalformedResponse(f"neither time nor number: {err}") from err
 
 
 def _complaint(root: ElementTree.Element) -> str:
@@ -135,12 +135,12 @@ def _complaint(root: ElementTree.Element) -> str:
     return texts[0] if texts else "an exception without a text"
 
 
-def _reason(answer: Answer) -> str:
+def _reason(response: Response) -> str:
     """WFS answers errors as an exception document, also with HTTP 400."""
     try:
-        return _complaint(ElementTree.fromstring(answer.body))
+        return _complaint(ElementTree.fromstring(response.body))
     except ElementTree.ParseError:
-        return answer.beginning
+        return response.beginning
 
 
 def _service() -> Service:

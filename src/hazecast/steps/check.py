@@ -1,4 +1,4 @@
-"""Check: flag what is doubtful, report it, and store the batch unless it is worthless."""
+"""Check: flag suspect observations, report them, and store the batch unless it is unusable."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from hazecast.store import Store
 
 @dataclass(frozen=True)
 class Checked:
-    """Outcome of a check: the Quality report and the version of the observations table that holds the batch."""
+    """Outcome of a check: the Quality report and the version of the observations table with the batch."""
 
     report: pl.DataFrame
     observations_version: int
@@ -39,7 +39,7 @@ def check(batch: Batch, store: Store, *, now: datetime, progress: Progress = sil
         raise QualityError(f"the batch of {batch.since:%Y-%m-%d} to {batch.until:%Y-%m-%d} was not stored: {reason}")
     progress("storing", 0.4)
     store.upsert(Stations, batch.stations)
-    # The past may be analysed anew; a forecast stays what it was when it was issued.
+    # The past may be analysed again; a forecast stays what it was when it was issued.
     store.upsert(Weather, batch.weather.filter(pl.col("issued_at").is_null()))
     store.append(Weather, batch.weather.filter(pl.col("issued_at").is_not_null()))
     version = store.upsert(Observations, pl.concat([flagged.rows, flagged.revised]))
@@ -49,7 +49,7 @@ def check(batch: Batch, store: Store, *, now: datetime, progress: Progress = sil
 
 def _in_words(report: pl.DataFrame) -> str:
     n_observed = max(int(report["n_observed"].sum()), 1)
-    doubtful = report["n_suspicious"].sum() / n_observed
+    suspicious = report["n_suspicious"].sum() / n_observed
     invalid = report["n_invalid"].sum() / n_observed
     present = n_observed / max(int(report["n_expected"].sum()), 1)
-    return f"{present:.1%} of hours present, {doubtful:.2%} suspicious, {invalid:.2%} invalid"
+    return f"{present:.1%} of hours present, {suspicious:.2%} suspicious, {invalid:.2%} invalid"

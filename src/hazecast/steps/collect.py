@@ -16,15 +16,15 @@ from hazecast.store import Store
 REVISED_HOURS = 72
 # Weather that has not come for so long will not come.
 _LONGEST_CATCH_UP = timedelta(days=30)
-# Nobody measures these, so they never share tables with what is measured.
-_INVENTED = ({"simulated"}, {"cams_model"})
+# Not measured, so never in one table with measured data.
+_NOT_MEASURED = ({"simulated"}, {"cams_model"})
 
 
 @dataclass(frozen=True)
 class Batch:
     """What one collection fetched for the hours in [since, until): Stations, FetchedObservations, Weather.
 
-    `complaints` says what could not be had; the rest is whole.
+    `complaints` lists what could not be fetched; the rest is complete.
     """
 
     stations: pl.DataFrame
@@ -66,7 +66,7 @@ def fetch_observed(
         SourceError: the source did not deliver, or its data do not belong into this store.
         ContractError: the source broke its contract.
     """
-    progress(f"asking {source.name} for stations", 0.0)
+    progress(f"fetching stations of {source.name}", 0.0)
     stations = conform(Stations, source.fetch_stations())
     _refuse_to_mix(store, stations)
     progress(f"observations {since:%Y-%m-%d} to {until:%Y-%m-%d %H:%M} UTC", 0.1)
@@ -116,8 +116,8 @@ def _in_words(batch: Batch) -> str:
 def _refuse_to_mix(store: Store, stations: pl.DataFrame) -> None:
     """Simulated, modelled and measured data never share tables."""
     stored, arriving = set(store.read(Stations)["source"]), set(stations["source"])
-    if stored and any((stored == invented) != (arriving == invented) for invented in _INVENTED):
+    if stored and any((stored == synthetic) != (arriving == synthetic) for synthetic in _NOT_MEASURED):
         raise SourceError(
-            f"{store.root} holds data of {', '.join(sorted(stored))}, not of {', '.join(sorted(arriving))}; simulated, "
-            "modelled and measured data never mix: choose another HAZECAST_PLACE or HAZECAST_HOME"
+            f"{store.root} contains data of {', '.join(sorted(stored))}, not of {', '.join(sorted(arriving))}; "
+            "simulated, modelled and measured data never mix: choose another HAZECAST_PLACE or HAZECAST_HOME"
         )

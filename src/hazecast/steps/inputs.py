@@ -1,4 +1,4 @@
-"""What the model sees: the stored tables as a panel."""
+"""Model inputs: the stored tables as a panel."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +46,7 @@ def read_inputs(store: Store, *, since: datetime | None = None) -> Inputs:
 
 
 def _weather_ahead(observations: pl.DataFrame, weather: pl.DataFrame) -> FutureWeather:
-    """FORECAST where runs were issued on most observed days; what a model rarely saw it must not be shown."""
+    """FORECAST where runs were issued on most observed days: rare inputs cannot be learned from."""
     issued = weather.drop_nulls("issued_at")["issued_at"].dt.date().unique()
     days = observations["observed_at"].dt.date().unique()
     share = days.is_in(issued.implode()).sum() / len(days)

@@ -5,13 +5,13 @@ class Weather(ContractServer):
         super().__init__()
         self.route("/v1/forecast", self.forecast)
 
-    def forecast(self, asked: Asked) -> Reply:
-        return Reply.of_json({"latitude": float(asked.params["latitude"])})
+    def forecast(self, request: ReceivedRequest) -> Reply:
+        return Reply.of_json({"latitude": float(request.params["latitude"])})
 
 with Weather() as server:
     server.breaks(Instead(Reply.of_json({"error": True}, status=503)), times=2)
     ...                          # two 503, then it works again
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 """
 
 import gzip
@@ -30,7 +30,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """One request as it arrived; `params` holds the last value of a parameter, `every` all of them."""
 
     path: str
@@ -129,7 +129,7 @@ class Dripping:
 
 @dataclass(frozen=True)
 class Reset:
-    """The connection is reset before a word is said."""
+    """The connection is reset before the status line."""
 
     def strike(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -153,15 +153,15 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply, *, sent: int | None = No
 class _Planned:
     fault: Fault
     left: float
-    when: Callable[[Asked], bool]
+    when: Callable[[ReceivedRequest], bool]
 
 
 class ContractServer:
-    """A service as documented; subclasses add routes. `asked` lists every request that arrived."""
+    """A service as documented; subclasses add routes. `requests` lists every request that arrived."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self._routes: list[tuple[re.Pattern[str], Callable[[Asked], Reply]]] = []
+        self.requests: list[ReceivedRequest] = []
+        self._routes: list[tuple[re.Pattern[str], Callable[[ReceivedRequest], Reply]]] = []
         self._planned: list[_Planned] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -171,14 +171,18 @@ class ContractServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def route(self, path: str, answer: Callable[[Asked], Reply]) -> None:
-        """Answer requests whose whole path matches the regular expression `path`."""
+    def route(self, path: str, answer: Callable[[ReceivedRequest], Reply]) -> None:
+        """Serve requests whose whole path matches the regular expression `path`."""
         self._routes.append((re.compile(path), answer))
 
     def breaks(
-        self, fault: Fault, *, times: float = float("inf"), when: Callable[[Asked], bool] = lambda asked: True
+        self,
+        fault: Fault,
+        *,
+        times: float = float("inf"),
+        when: Callable[[ReceivedRequest], bool] = lambda request: True,
     ) -> None:
-        """Let the next `times` requests for which `when` holds go wrong; faults strike in the order they are given."""
+        """Let the next `times` requests that match `when` fail; faults strike in the order they are given."""
         self._planned.append(_Planned(fault, times, when))
 
     def __enter__(self) -> Self:
@@ -191,17 +195,17 @@ class ContractServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _reply(self, asked: Asked) -> Reply:
+    def _reply(self, request: ReceivedRequest) -> Reply:
         for path, answer in self._routes:
-            if path.fullmatch(asked.path):
-                return answer(asked)
+            if path.fullmatch(request.path):
+                return answer(request)
         return Reply.of_json({"detail": "Not Found"}, status=404)
 
-    def _fault(self, asked: Asked) -> Fault | None:
+    def _fault(self, request: ReceivedRequest) -> Fault | None:
         with self._lock:
-            self.asked.append(asked)
+            self.requests.append(request)
             for planned in self._planned:
-                if planned.left >= 1 and planned.when(asked):
+                if planned.left >= 1 and planned.when(request):
                     planned.left -= 1
                     return planned.fault
         return None
@@ -213,15 +217,17 @@ class ContractServer:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 every = parse_qs(parts.query, keep_blank_values=True)
-                asked = Asked(parts.path, every, {name.lower(): value for name, value in self.headers.items()})
-                fault = server._fault(asked)
+                request = ReceivedRequest(
+                    parts.path, every, {name.lower(): value for name, value in self.headers.items()}
+                )
+                fault = server._fault(request)
                 try:
-                    reply = server._reply(asked)
+                    reply = server._reply(request)
                     fault.strike(self, reply) if fault else send(self, reply)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True  # the client has given up on a slow answer
 
             def log_message(self, format: str, *arguments: object) -> None:
-                """Tests look at `asked` instead."""
+                """Tests read `requests` instead."""
 
         return Handler

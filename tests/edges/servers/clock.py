@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 
 class Clock:
-    """Moves only when somebody sleeps; `slept` lists how long [s]."""
+    """Moves only on sleep; `slept` lists how long [s]."""
 
     def __init__(self, now: datetime) -> None:
         self.start = self.now = now

@@ -1,6 +1,6 @@
-"""What happens when a provider fails: every failure is provoked for real and told as a row of docs/faults.md.
+"""Provider failures: every failure is provoked for real and becomes a row of docs/faults.md.
 
-A provider registers itself with a module `servers/faults_<name>.py` that holds a `PROVIDER`.
+A provider registers itself with a module `servers/faults_<name>.py` with a `PROVIDER`.
 """
 
 import re
@@ -14,18 +14,18 @@ from pkgutil import iter_modules
 from hazecast.air.tables import Background, Observations, Weather
 from hazecast.errors import HazecastError
 from hazecast.sources import Source
-from hazecast.sources.http import HttpClient, Patience
+from hazecast.sources.http import HttpClient, RetryPolicy
 from hazecast.steps.check import check
 from hazecast.steps.collect import collect
 from hazecast.store import Store
-from servers.base import Asked, ContractServer, Cut, Instead, Late, Reply, Reset
+from servers.base import ContractServer, Cut, Instead, Late, ReceivedRequest, Reply, Reset
 from servers.clock import Clock
 
-PATIENCE = Patience(connect_seconds=30, read_seconds=30, answer_seconds=60, attempts=3, backoff_seconds=0.001)
-# Only where a late answer is what is provoked: a busy machine is late by itself.
-HASTE = replace(PATIENCE, read_seconds=0.5)
+DEFAULT_POLICY = RetryPolicy(connect_seconds=30, read_seconds=30, total_seconds=60, attempts=3, backoff_seconds=0.001)
+# Only where a late response is provoked: a busy machine is late by itself.
+SHORT_TIMEOUT = replace(DEFAULT_POLICY, read_seconds=0.5)
 TOO_LATE = Late(0.8)
-IN_TIME = "no answer in time"
+IN_TIME = "no response in time"
 Break = Callable[[ContractServer], None]
 
 
@@ -35,18 +35,18 @@ class Provider:
 
     Args:
         title: the section's heading.
-        now: the present.
+        now: the current time.
         server: starts the service as it was at `now`.
         address: what takes the place of the loopback address in messages.
-        ask: collects from the server into the store, as `hazecast collect` does, and says what it complains of.
-        failures: how to break the server, by the words of the table.
+        fetch: collects from the server into the store, as `hazecast collect` does, and returns its complaints.
+        failures: how to break the server, by their name in the table.
     """
 
     title: str
     now: datetime
     server: Callable[[datetime], ContractServer]
     address: str
-    ask: Callable[[ContractServer, HttpClient, Store], tuple[str, ...]]
+    fetch: Callable[[ContractServer, HttpClient, Store], tuple[str, ...]]
     failures: Mapping[str, Break]
 
 
@@ -68,18 +68,18 @@ def providers() -> list[Provider]:
 def outcome(provider: Provider, failure: str, folder: Path) -> Outcome:
     """What collecting from the broken provider stored, and what its user saw."""
     clock, store = Clock(provider.now), Store(str(folder))
-    patience = HASTE if failure.startswith(IN_TIME) else PATIENCE
-    client = HttpClient(patience=patience, clock=clock, sleep=clock.sleep)
+    retry_policy = SHORT_TIMEOUT if failure.startswith(IN_TIME) else DEFAULT_POLICY
+    client = HttpClient(retry_policy=retry_policy, clock=clock, sleep=clock.sleep)
     with provider.server(provider.now) as server, client:
         provider.failures[failure](server)
         try:
-            complaints = provider.ask(server, client, store)
+            complaints = provider.fetch(server, client, store)
             seen = "; ".join(["exit 0", *complaints])
         except HazecastError as err:
             seen = f"exit 1, {type(err).__name__}: {err}"
         waited = round((clock.now - clock.start).total_seconds())
         shown = re.sub(r"\?[^ ]*\)", "?…)", seen.replace(server.url, provider.address))
-        return Outcome(len(server.asked), waited, stored(store), shown)
+        return Outcome(len(server.requests), waited, stored(store), shown)
 
 
 def stored(store: Store) -> str:
@@ -99,12 +99,12 @@ def collected(source: Source, store: Store, *, now: datetime) -> tuple[str, ...]
     return batch.complaints
 
 
-def anything(asked: Asked) -> bool:
+def anything(request: ReceivedRequest) -> bool:
     return True
 
 
-def common(when: Callable[[Asked], bool] = anything) -> dict[str, Break]:
-    """What can happen to every service; `when` says which requests are struck."""
+def common(when: Callable[[ReceivedRequest], bool] = anything) -> dict[str, Break]:
+    """What can happen to every service; `when` selects the affected requests."""
     busy = Reply.of_text("busy", status=503)
     return {
         "nothing": lambda server: None,

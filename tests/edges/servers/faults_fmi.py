@@ -6,7 +6,7 @@ from hazecast.sources.area import Box
 from hazecast.sources.fmi import FmiSource
 from hazecast.sources.http import HttpClient
 from hazecast.store import Store
-from servers.base import Altered, Asked, ContractServer, Instead, Reply
+from servers.base import Altered, ContractServer, Instead, ReceivedRequest, Reply
 from servers.faults import Break, Provider, collected, common
 from servers.fmi import FmiServer, at, collection, exception
 
@@ -16,16 +16,16 @@ HOUR = timedelta(hours=1)
 VALUES_END = b"</gml:doubleOrNilReasonTupleList>"
 
 
-def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+def fetch(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
     return collected(FmiSource(client, area=HELSINKI, base_url=f"{server.url}/wfs"), store, now=NOW)
 
 
-def air(asked: Asked) -> bool:
-    return asked.params["storedquery_id"].startswith("urban::")
+def air(request: ReceivedRequest) -> bool:
+    return request.params["storedquery_id"].startswith("urban::")
 
 
-def weather(asked: Asked) -> bool:
-    return asked.params["storedquery_id"].startswith("fmi::observations::weather")
+def weather(request: ReceivedRequest) -> bool:
+    return request.params["storedquery_id"].startswith("fmi::observations::weather")
 
 
 def altered(old: bytes, new: bytes) -> Break:
@@ -52,7 +52,7 @@ PROVIDER = Provider(
     now=NOW,
     server=lambda now: FmiServer(now=now),
     address="https://opendata.fmi.fi",
-    ask=ask,
+    fetch=fetch,
     failures={
         **common(air),
         "HTTP 400 with an exception document": instead(exception("OperationProcessingFailed", *TOO_LONG)),

@@ -11,7 +11,7 @@ from hazecast.sources.open_meteo import OpenMeteo, OpenMeteoWeather
 from hazecast.sources.place import PlaceSource
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.store import Store
-from servers.base import Altered, Asked, ContractServer, Instead, Reply
+from servers.base import Altered, ContractServer, Instead, ReceivedRequest, Reply
 from servers.faults import Break, Provider, collected, common
 from servers.open_meteo import OpenMeteoServer, broken_in_midstream, limited, refused, unequal
 
@@ -28,17 +28,17 @@ class Town(SimulatedSource):
         return Weather.create_empty()
 
 
-def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+def fetch(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
     weather = OpenMeteoWeather(OpenMeteo(client, url=server.url))
     return collected(PlaceSource(Town(), weather), store, now=NOW)
 
 
-def hourly(asked: Asked) -> bool:
-    return "start_date" in asked.params
+def hourly(request: ReceivedRequest) -> bool:
+    return "start_date" in request.params
 
 
-def meta(asked: Asked) -> bool:
-    return asked.path.endswith("meta.json")
+def meta(request: ReceivedRequest) -> bool:
+    return request.path.endswith("meta.json")
 
 
 def instead(reply: Reply, **how: float) -> Break:
@@ -78,7 +78,7 @@ SPECIFIC: dict[str, Break] = {
     "arrays of unequal length": lambda server: server.breaks(unequal(), when=hourly),
     "empty lists": lambda server: server.breaks(Altered(emptied), when=hourly),
     "NaN among the values": lambda server: server.breaks(Altered(with_nan), when=hourly),
-    "the newest run is not told": lambda server: server.breaks(Instead(Reply.of_json({})), when=meta),
+    "the newest run is not listed": lambda server: server.breaks(Instead(Reply.of_json({})), when=meta),
 }
 
 PROVIDER = Provider(
@@ -86,7 +86,7 @@ PROVIDER = Provider(
     now=NOW,
     server=OpenMeteoServer,
     address="https://previous-runs-api.open-meteo.com",
-    ask=ask,
+    fetch=fetch,
     failures={
         **common(hourly),
         **SPECIFIC,

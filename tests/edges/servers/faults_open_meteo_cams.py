@@ -10,7 +10,7 @@ from servers.faults_open_meteo import NOW, SPECIFIC, Town, altered, first_is_nul
 from servers.open_meteo import OpenMeteoServer
 
 
-def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+def fetch(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
     complaints = collected(Town(), store, now=NOW)
     cams = CamsForecast(OpenMeteo(client, url=server.url), "cams_global")
     return (*complaints, archive_background([cams], store, now=NOW))
@@ -21,7 +21,7 @@ PROVIDER = Provider(
     now=NOW,
     server=OpenMeteoServer,
     address="https://air-quality-api.open-meteo.com",
-    ask=ask,
+    fetch=fetch,
     failures={
         **common(hourly),
         **SPECIFIC,

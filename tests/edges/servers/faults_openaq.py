@@ -9,7 +9,7 @@ from hazecast.sources.area import Circle
 from hazecast.sources.http import HttpClient
 from hazecast.sources.openaq import OpenAQSource
 from hazecast.store import Store
-from servers.base import Altered, Asked, ContractServer, Instead, Reply
+from servers.base import Altered, ContractServer, Instead, ReceivedRequest, Reply
 from servers.faults import Break, Provider, collected, common
 from servers.openaq import KEY, OpenAQServer, wrong
 from servers.openaq_stations import KATHMANDU
@@ -24,12 +24,12 @@ def source_at(server: ContractServer, client: HttpClient) -> OpenAQSource:
     return OpenAQSource(client, api_key=KEY, area=area, base_url=f"{server.url}/v3", archive_url=server.url)
 
 
-def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+def fetch(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
     return collected(source_at(server, client), store, now=NOW)
 
 
-def measurements(asked: Asked) -> bool:
-    return asked.path.endswith("/measurements")
+def measurements(request: ReceivedRequest) -> bool:
+    return request.path.endswith("/measurements")
 
 
 def instead(reply: Reply) -> Break:
@@ -49,7 +49,7 @@ def altered(change: Callable[[bytes], bytes]) -> Break:
     return lambda server: server.breaks(Altered(change), when=measurements)
 
 
-def said(detail: str, *, status: int, **headers: str) -> Reply:
+def error(detail: str, *, status: int, **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply.of_json({"detail": detail}, status=status, headers=named)
 
@@ -88,19 +88,19 @@ PROVIDER = Provider(
     now=NOW,
     server=lambda now: OpenAQServer(now=now),
     address="https://api.openaq.org",
-    ask=ask,
+    fetch=fetch,
     failures={
         **common(measurements),
-        "HTTP 401, wrong key": instead(said("Invalid credentials", status=401)),
-        "HTTP 403, key blocked": instead(said("Forbidden", status=403)),
-        "HTTP 404": instead(said("Not Found", status=404)),
-        "HTTP 408, always": instead(said(TIMED_OUT, status=408)),
-        "HTTP 410, an API that is gone": instead(said("Version 2 has been retired", status=410)),
+        "HTTP 401, wrong key": instead(error("Invalid credentials", status=401)),
+        "HTTP 403, key blocked": instead(error("Forbidden", status=403)),
+        "HTTP 404": instead(error("Not Found", status=404)),
+        "HTTP 408, always": instead(error(TIMED_OUT, status=408)),
+        "HTTP 410, an API that is gone": instead(error("Version 2 has been retired", status=410)),
         "HTTP 422 with a list of errors": instead(wrong("datetime_from", "invalid datetime format")),
         "HTTP 429, x-ratelimit-reset 37 s, once": lambda server: server.breaks(
-            Instead(said("Too many requests", status=429, x_ratelimit_reset="37")), times=1, when=measurements
+            Instead(error("Too many requests", status=429, x_ratelimit_reset="37")), times=1, when=measurements
         ),
-        "HTTP 429, x-ratelimit-reset 1 h": instead(said("Too many requests", status=429, x_ratelimit_reset="3600")),
+        "HTTP 429, x-ratelimit-reset 1 h": instead(error("Too many requests", status=429, x_ratelimit_reset="3600")),
         'found: ">1000"': rewritten(found_a_text),
         "empty list": rewritten(lambda content: {**content, "results": []}),
         "every period twice": rewritten(twice),
@@ -108,7 +108,7 @@ PROVIDER = Provider(
         "-999 with 100 % coverage": revised(-999.0),
         "coverage of 5 844 700 %": rewritten(covered_absurdly),
         "Greek mu in the unit": altered(lambda body: body.replace("\u00b5g".encode(), "\u03bcg".encode())),
-        "a unit nobody knows": rewritten(other_unit),
+        "an unknown unit": rewritten(other_unit),
         "a field missing": rewritten(half_a_list),
         "HTTP 200 that ends in an error text": altered(lambda body: body + b"Internal error"),
     },

@@ -8,7 +8,7 @@ from hazecast.sources.http import HttpClient
 from hazecast.steps.check import check
 from hazecast.steps.collect import Batch
 from hazecast.store import Store
-from servers.base import Altered, Asked, ContractServer, Instead, Reply
+from servers.base import Altered, ContractServer, Instead, ReceivedRequest, Reply
 from servers.faults import Break, Provider, common
 from servers.faults_openaq import NOW, source_at
 from servers.openaq import OpenAQServer
@@ -17,7 +17,7 @@ SINCE = NOW - timedelta(days=30)
 UNTIL = SINCE + timedelta(days=5)
 
 
-def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+def fetch(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
     source = source_at(server, client)
     observed = source.fetch_observations(since=SINCE, until=UNTIL)
     weather = source.fetch_weather(since=SINCE, until=UNTIL)
@@ -25,16 +25,16 @@ def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, 
     return ()
 
 
-def day_file(asked: Asked) -> bool:
-    return asked.path.startswith("/records")
+def day_file(request: ReceivedRequest) -> bool:
+    return request.path.startswith("/records")
 
 
-def one_day(asked: Asked) -> bool:
-    return f"{SINCE + timedelta(days=2):%Y%m%d}" in asked.path
+def one_day(request: ReceivedRequest) -> bool:
+    return f"{SINCE + timedelta(days=2):%Y%m%d}" in request.path
 
 
 def first_value(text: str) -> Altered:
-    """A file whose first value reads otherwise."""
+    """A file whose first value is replaced."""
 
     def change(body: bytes) -> bytes:
         lines = gzip.decompress(body).decode().splitlines(keepends=True)
@@ -61,7 +61,7 @@ PROVIDER = Provider(
     now=NOW,
     server=lambda now: OpenAQServer(now=now),
     address="https://openaq-data-archive.s3.amazonaws.com",
-    ask=ask,
+    fetch=fetch,
     failures={
         **common(day_file),
         "a day without a file (HTTP 404)": on(one_day, Instead(Reply.of_text("NoSuchKey", status=404))),

@@ -19,7 +19,7 @@ class Helsinki(Town):
         return super().fetch_stations().with_columns(latitude=pl.lit(60.19), longitude=pl.lit(24.95))
 
 
-def ask(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
+def fetch(server: ContractServer, client: HttpClient, store: Store) -> tuple[str, ...]:
     complaints = collected(Helsinki(), store, now=NOW)
     return (*complaints, archive_background([SilamForecast(client, url=f"{server.url}/wfs")], store, now=NOW))
 
@@ -33,7 +33,7 @@ PROVIDER = Provider(
     now=NOW,
     server=lambda now: SilamServer(now=now),
     address="https://opendata.fmi.fi",
-    ask=ask,
+    fetch=fetch,
     failures={
         **common(),
         "HTTP 400 with an exception document": instead(exception("Unknown parameter")),

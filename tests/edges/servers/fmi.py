@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import cos, isnan, nan, pi
 
-from servers.base import Asked, ContractServer, Reply
+from servers.base import ContractServer, ReceivedRequest, Reply
 
 HOUR = timedelta(hours=1)
 LONGEST = timedelta(hours=168)
@@ -57,26 +57,26 @@ class FmiServer(ContractServer):
     def base_url(self) -> str:
         return f"{self.url}/wfs"
 
-    def feature(self, asked: Asked) -> Reply:
-        query = asked.params.get("storedquery_id")
+    def feature(self, request: ReceivedRequest) -> Reply:
+        query = request.params.get("storedquery_id")
         if query == "fmi::ef::stations":
-            return self.stations(asked)
+            return self.stations(request)
         if query == "urban::observations::airquality::hourly::multipointcoverage":
-            places = {fmisid: AIR_STATIONS[fmisid][:3] for fmisid in asked.every["fmisid"] if fmisid in AIR_STATIONS}
-            return self.coverage(asked, places, [f"{name}_PT1H_avg" for name in AIR_FIELDS], self.air)
+            places = {fmisid: AIR_STATIONS[fmisid][:3] for fmisid in request.every["fmisid"] if fmisid in AIR_STATIONS}
+            return self.coverage(request, places, [f"{name}_PT1H_avg" for name in AIR_FIELDS], self.air)
         if query == "fmi::observations::weather::hourly::multipointcoverage":
             places = {
-                fmisid: WEATHER_STATIONS[fmisid] for fmisid in asked.every["fmisid"] if fmisid in WEATHER_STATIONS
+                fmisid: WEATHER_STATIONS[fmisid] for fmisid in request.every["fmisid"] if fmisid in WEATHER_STATIONS
             }
-            return self.coverage(asked, places, WEATHER_FIELDS, weather_truth)
+            return self.coverage(request, places, WEATHER_FIELDS, weather_truth)
         return exception("OperationParsingFailed", f"No handlers for stored query '{query}' found!")
 
     def air(self, fmisid: str, field: str, start: datetime) -> float:
         name = field.removesuffix("_PT1H_avg")
         return self.revised.get((fmisid, name, start), air_truth(fmisid, name, start))
 
-    def stations(self, asked: Asked) -> Reply:
-        network = {"151": AIR_STATIONS, "121": WEATHER_STATIONS}[asked.params["networkid"]]
+    def stations(self, request: ReceivedRequest) -> Reply:
+        network = {"151": AIR_STATIONS, "121": WEATHER_STATIONS}[request.params["networkid"]]
         members = [
             f"""<wfs:member><ef:EnvironmentalMonitoringFacility gml:id="WFS-{fmisid}">
             <gml:identifier codeSpace="http://xml.fmi.fi/namespace/stationcode/fmisid">{fmisid}</gml:identifier>
@@ -92,19 +92,19 @@ class FmiServer(ContractServer):
 
     def coverage(
         self,
-        asked: Asked,
+        request: ReceivedRequest,
         places: dict[str, tuple[str, float, float]],
         fields: Sequence[str],
         truth: Callable[[str, str, datetime], float],
     ) -> Reply:
-        first, last = (datetime.fromisoformat(asked.params[name]) for name in ("starttime", "endtime"))
+        first, last = (datetime.fromisoformat(request.params[name]) for name in ("starttime", "endtime"))
         if last - first > LONGEST:
             return exception(
                 "OperationProcessingFailed",
                 "Too long time interval requested!",
                 "No more than 168.000000 hours allowed.",
             )
-        if asked.params["timestep"] != "60" or not places:
+        if request.params["timestep"] != "60" or not places:
             return collection([])
         hours = [first + HOUR * number for number in range((last - first) // HOUR + 1)]
         labels = [label for label in hours if label <= self.now.replace(minute=0, second=0, microsecond=0)]
@@ -157,10 +157,10 @@ def collection(members: list[str]) -> Reply:
 
 
 def exception(code: str, *texts: str, status: int = 400) -> Reply:
-    said = "".join(f"<ExceptionText>{text}</ExceptionText>" for text in texts)
+    exceptions = "".join(f"<ExceptionText>{text}</ExceptionText>" for text in texts)
     text = f"""<?xml version="1.0" encoding="UTF-8"?>
 <ExceptionReport xmlns="http://www.opengis.net/ows/1.1" version="2.0.0" xml:lang="eng">
-  <Exception exceptionCode="{code}">{said}</Exception>
+  <Exception exceptionCode="{code}">{exceptions}</Exception>
 </ExceptionReport>"""
     return Reply.of_text(text, status=status, kind="application/xml")
 

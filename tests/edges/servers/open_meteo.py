@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-from servers.base import Altered, Asked, ContractServer, Reply
+from servers.base import Altered, ContractServer, ReceivedRequest, Reply
 
 RUN_OUT_AFTER = timedelta(hours=8)
 CAMS_OUT_AFTER = timedelta(hours=9)
@@ -67,8 +67,8 @@ class OpenMeteoServer(ContractServer):
         """Start of the newest run that is out."""
         return floor(self.now - out_after, every_hours)
 
-    def _meta(self, asked: Asked) -> Reply:
-        model = asked.path.split("/")[2]
+    def _meta(self, request: ReceivedRequest) -> Reply:
+        model = request.path.split("/")[2]
         every, out_after = (CAMS_RUNS[model][0], CAMS_OUT_AFTER) if model in CAMS_RUNS else (6, RUN_OUT_AFTER)
         init = self.run(every_hours=every, out_after=out_after)
         return Reply.of_json(
@@ -81,8 +81,8 @@ class OpenMeteoServer(ContractServer):
             }
         )
 
-    def _weather(self, asked: Asked) -> Reply:
-        if asked.params.get("models") == "seamless_nonsense":
+    def _weather(self, request: ReceivedRequest) -> Reply:
+        if request.params.get("models") == "seamless_nonsense":
             return refused("Cannot initialize MultiDomains from invalid String value seamless_nonsense for key models")
 
         newest = self.run()
@@ -96,28 +96,28 @@ class OpenMeteoServer(ContractServer):
                 for at, init in zip(hours, inits, strict=True)
             ]
 
-        return self._hourly(asked, series, lambda name: WEATHER_UNITS.get(name.partition("_previous_day")[0]))
+        return self._hourly(request, series, lambda name: WEATHER_UNITS.get(name.partition("_previous_day")[0]))
 
-    def _air(self, asked: Asked) -> Reply:
-        domain = asked.params.get("domains", "auto")
+    def _air(self, request: ReceivedRequest) -> Reply:
+        domain = request.params.get("domains", "auto")
         every, length = CAMS_RUNS.get(domain, CAMS_RUNS["cams_global"])
         end = self.run(every_hours=every, out_after=CAMS_OUT_AFTER) + timedelta(hours=length)
 
         def series(name: str, hours: list[datetime], latitude: float) -> list[float | None]:
             return [None if at > end else air_at(name, at, latitude) for at in hours]
 
-        return self._hourly(asked, series, lambda name: GREEK_UNIT if name in AIR_VARIABLES else None)
+        return self._hourly(request, series, lambda name: GREEK_UNIT if name in AIR_VARIABLES else None)
 
     def _hourly(
         self,
-        asked: Asked,
+        request: ReceivedRequest,
         series: Callable[[str, list[datetime], float], list[float | None]],
         unit: Callable[[str], str | None],
     ) -> Reply:
         latitudes, longitudes = (
-            [float(number) for number in asked.params[name].split(",")] for name in ("latitude", "longitude")
+            [float(number) for number in request.params[name].split(",")] for name in ("latitude", "longitude")
         )
-        names = asked.params.get("hourly", "").split(",")
+        names = request.params.get("hourly", "").split(",")
         unknown = [name for name in names if unit(name) is None]
         if len(latitudes) != len(longitudes):
             return refused("Parameter 'latitude' and 'longitude' must have the same number of elements")
@@ -127,7 +127,7 @@ class OpenMeteoServer(ContractServer):
             return refused(f"Cannot initialize WeatherVariable from invalid String value {unknown[0]} for key hourly")
         if wrong := [place for place in latitudes if abs(place) > 90]:
             return refused(f"Latitude must be in range of -90 to 90°. Given: {wrong[0]}.")
-        hours = self._hours(asked)
+        hours = self._hours(request)
         if hours is None:
             return refused(
                 f"Parameter 'start_date' is out of allowed range from 2016-01-01 to "
@@ -141,7 +141,7 @@ class OpenMeteoServer(ContractServer):
                 "longitude": round(longitude * 4) / 4,
                 "generationtime_ms": 0.3,
                 "utc_offset_seconds": 0,
-                "timezone": "Europe/Helsinki" if asked.params.get("timezone") == "auto" else "GMT",
+                "timezone": "Europe/Helsinki" if request.params.get("timezone") == "auto" else "GMT",
                 "timezone_abbreviation": "GMT",
                 "elevation": 38.0,
                 **({"location_id": number} if number else {}),
@@ -151,11 +151,11 @@ class OpenMeteoServer(ContractServer):
             places.append(place)
         return Reply.of_json(places if len(places) > 1 else places[0])
 
-    def _hours(self, asked: Asked) -> list[datetime] | None:
-        if "start_date" not in asked.params:
+    def _hours(self, request: ReceivedRequest) -> list[datetime] | None:
+        if "start_date" not in request.params:
             first, last = self.now.date(), self.now.date()
         else:
-            first, last = (date.fromisoformat(asked.params[name]) for name in ("start_date", "end_date"))
+            first, last = (date.fromisoformat(request.params[name]) for name in ("start_date", "end_date"))
         if last > (self.now + timedelta(days=15)).date() or first < date(2016, 1, 1):
             return None
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from servers.base import Asked, ContractServer, Reply
+from servers.base import ContractServer, ReceivedRequest, Reply
 from servers.openaq_stations import STATIONS, Sensor, Station, raw_truth
 
 KEY = "a-key-of-ones-own"
@@ -29,8 +29,8 @@ class OpenAQServer(ContractServer):
     def base_url(self) -> str:
         return f"{self.url}/v3"
 
-    def keyed(self, asked: Asked) -> Reply:
-        if asked.headers.get("x-api-key") != KEY:
+    def keyed(self, request: ReceivedRequest) -> Reply:
+        if request.headers.get("x-api-key") != KEY:
             return Reply.of_json({"detail": "Invalid credentials"}, status=401)
         self.used += 1
         counted = {
@@ -39,38 +39,38 @@ class OpenAQServer(ContractServer):
             "x-ratelimit-remaining": str(PER_MINUTE - self.used),
             "x-ratelimit-reset": "37",
         }
-        reply = self.answer(asked)
+        reply = self.answer(request)
         return Reply(reply.status, reply.body, {**reply.headers, **counted})
 
-    def answer(self, asked: Asked) -> Reply:
-        if int(asked.params.get("limit", "100")) > 1000:
+    def answer(self, request: ReceivedRequest) -> Reply:
+        if int(request.params.get("limit", "100")) > 1000:
             return wrong("limit", "ensure this value is less than or equal to 1000")
-        match asked.path.removeprefix("/v3/").split("/"):
+        match request.path.removeprefix("/v3/").split("/"):
             case ["locations"]:
-                return self.locations(asked)
+                return self.locations(request)
             case ["locations", number]:
                 known = [station for station in self.stations if station.location_id == int(number)]
-                return page(asked, [described(known[0])]) if known else missing("Location not found")
+                return page(request, [described(known[0])]) if known else missing("Location not found")
             case ["sensors", number, "measurements"]:
-                return self.measurements(asked, int(number))
+                return self.measurements(request, int(number))
         return missing("Not Found")
 
-    def locations(self, asked: Asked) -> Reply:
-        near, box = asked.params.get("coordinates"), asked.params.get("bbox")
+    def locations(self, request: ReceivedRequest) -> Reply:
+        near, box = request.params.get("coordinates"), request.params.get("bbox")
         if near and box:
             return wrong("bbox", "Cannot pass both bounding box and coordinate/radius query in the same URL")
-        if near and int(asked.params["radius"]) > 25_000:
+        if near and int(request.params["radius"]) > 25_000:
             return wrong("radius", "ensure this value is less than or equal to 25000")
-        return page(asked, [described(station) for station in self.stations if inside(station, near, box)])
+        return page(request, [described(station) for station in self.stations if inside(station, near, box)])
 
-    def measurements(self, asked: Asked, sensor_id: int) -> Reply:
+    def measurements(self, request: ReceivedRequest, sensor_id: int) -> Reply:
         station, sensor = next((s, c) for s in self.stations for c in s.sensors if c.sensor_id == sensor_id)
-        since, until = (moment(asked.params[name], station.zone) for name in ("datetime_from", "datetime_to"))
+        since, until = (moment(request.params[name], station.zone) for name in ("datetime_from", "datetime_to"))
         if until - since > MOST_AT_ONCE:
             detail = "Connection timed out: Try to provide more specific query parameters or a smaller time frame."
             return Reply.of_json({"detail": detail}, status=408)
         periods = self.periods(station, since, until)
-        return page(asked, [measurement(sensor, station, start, self.value(sensor, start)) for start in periods])
+        return page(request, [measurement(sensor, station, start, self.value(sensor, start)) for start in periods])
 
     def value(self, sensor: Sensor, start: datetime) -> float | None:
         return self.revised.get((sensor.sensor_id, start), raw_truth(sensor, start))
@@ -88,15 +88,15 @@ class OpenAQServer(ContractServer):
             number += 1
         return starts
 
-    def archived_day(self, asked: Asked) -> Reply:
-        _, location, day_text = asked.path.removesuffix(".csv.gz").rsplit("/", 1)[1].split("-")
+    def archived_day(self, request: ReceivedRequest) -> Reply:
+        _, location, day_text = request.path.removesuffix(".csv.gz").rsplit("/", 1)[1].split("-")
         day = datetime.strptime(day_text, "%Y%m%d").date()
         known = [station for station in self.stations if station.location_id == int(location)]
         reply = self.day_file(known[0], day) if known else None
         if reply is None:
             return Reply.of_text("<Error><Code>NoSuchKey</Code></Error>", status=404, kind="application/xml")
         tag = f'"{hashlib.md5(reply.body).hexdigest()}"'
-        if asked.headers.get("if-none-match") == tag:
+        if request.headers.get("if-none-match") == tag:
             return Reply(304, b"", {"ETag": tag})
         return Reply(200, reply.body, {**reply.headers, "ETag": tag})
 
@@ -120,9 +120,9 @@ class OpenAQServer(ContractServer):
         return Reply.of_gzip("\n".join(lines) + "\n") if len(lines) > 1 else None
 
 
-def page(asked: Asked, items: list[dict[str, Any]]) -> Reply:
+def page(request: ReceivedRequest, items: list[dict[str, Any]]) -> Reply:
     """One page; beyond a thousand the service stops counting."""
-    limit, number = int(asked.params.get("limit", "100")), int(asked.params.get("page", "1"))
+    limit, number = int(request.params.get("limit", "100")), int(request.params.get("page", "1"))
     found: int | str = len(items) if len(items) <= 1000 else ">1000"
     meta = {"name": "openaq-api", "website": "/", "page": number, "limit": limit, "found": found}
     return Reply.of_json({"meta": meta, "results": items[(number - 1) * limit : number * limit]})

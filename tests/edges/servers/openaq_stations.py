@@ -104,6 +104,6 @@ STATIONS = (LOS_ANGELES, KATHMANDU, LOW_COST, DELHI, DELHI_BUS, CLOSED)
 
 
 def raw_truth(sensor: Sensor, start: datetime) -> float:
-    """What the sensor says [its units] for the period that starts then."""
+    """Value of the sensor [its units] for the period that starts then."""
     daily = 1 + 0.4 * cos(2 * pi * (start.hour + start.minute / 60) / 24)
     return round(sensor.level * daily * (1 + start.timetuple().tm_yday % 7 / 10), 4)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from servers.base import Altered, Asked, Reply
+from servers.base import Altered, ReceivedRequest, Reply
 from servers.fmi import FmiServer
 
 QUERY = "fmi::forecast::silam::airquality::surface::point::timevaluepair"
@@ -38,13 +38,13 @@ def issue_at(now: datetime) -> datetime:
     return (now - OUT_AFTER).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def forecast(asked: Asked, now: datetime) -> Reply:
-    """Once a day at 00 UTC a run of four days, out at seven; answers from the start asked for."""
+def forecast(request: ReceivedRequest, now: datetime) -> Reply:
+    """Once a day at 00 UTC a run of four days, out at seven; answers from the requested start."""
     issued_at = issue_at(now)
-    start, end = (datetime.fromisoformat(asked.params[name]) for name in ("starttime", "endtime"))
+    start, end = (datetime.fromisoformat(request.params[name]) for name in ("starttime", "endtime"))
     first, last = max(start, issued_at), min(end, issued_at + LENGTH)
     hours = [first + timedelta(hours=hour) for hour in range(int((last - first).total_seconds() // 3600) + 1)]
-    members = "".join(_series(name, hours, issued_at) for name in asked.params["parameters"].split(","))
+    members = "".join(_series(name, hours, issued_at) for name in request.params["parameters"].split(","))
     return Reply.of_text(
         f"""<?xml version="1.0" encoding="UTF-8"?>
 <wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs/2.0" xmlns:om="http://www.opengis.net/om/2.0"
@@ -75,5 +75,7 @@ def _series(parameter: str, hours: list[datetime], issued_at: datetime) -> str:
 class SilamServer(FmiServer):
     """FMI's one address: observations, and SILAM by its own stored query."""
 
-    def feature(self, asked: Asked) -> Reply:
-        return forecast(asked, self.now) if asked.params.get("storedquery_id") == QUERY else super().feature(asked)
+    def feature(self, request: ReceivedRequest) -> Reply:
+        return (
+            forecast(request, self.now) if request.params.get("storedquery_id") == QUERY else super().feature(request)
+        )

@@ -22,7 +22,7 @@ class FilesSource:
     History carries no time of arrival, so an hour counts as known when it ended, a forecast when it was issued.
 
     Args:
-        folder: where the files are; read anew at every fetch.
+        folder: where the files are; read again at every fetch.
     """
 
     name = "files"

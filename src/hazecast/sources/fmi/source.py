@@ -23,7 +23,7 @@ LONGEST = timedelta(hours=168)
 # An hour's mean is seen up to forty minutes after the hour.
 PUBLISHED_AFTER = timedelta(minutes=40)
 NEAR_KM = 25.0
-# CO in clean air is 80 µg/m³ and more, in a polluted street below 20 mg/m³: the magnitude tells which unit it is.
+# CO in clean air is 80 µg/m³ and more, in a polluted street below 20 mg/m³: the magnitude identifies the unit.
 HIGHEST_CO_MGM3 = 20.0
 
 _PARAMETERS = {
@@ -48,10 +48,10 @@ class FmiSource:
     """Stations of Finnish municipalities and FMI: hourly means as published, and the weather at the nearest station.
 
     FMI labels an hour by its end, UTC; the rows are named by its start. Gases are µg/m³ at 20 °C, as EU law has it;
-    the service does not say whether carbon monoxide is in µg/m³ or mg/m³, its magnitude does. No key is needed.
+    the service does not state whether carbon monoxide is in µg/m³ or mg/m³; its magnitude decides. No key is needed.
 
     Args:
-        client: asks the network.
+        client: the HTTP client.
         area: which stations; ids are FMI's `fmisid`.
         pollutants: which of the six.
         base_url: the WFS endpoint.
@@ -67,7 +67,7 @@ class FmiSource:
         self._wanted = {name: pollutant for name, pollutant in _PARAMETERS.items() if pollutant in pollutants}
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
-        """None: it offers whatever is asked for, up to now."""
+        """None: any requested span up to now."""
         return None
 
     def fetch_stations(self) -> pl.DataFrame:
@@ -83,11 +83,11 @@ class FmiSource:
         ]
         described = {"timezone": TIMEZONE, "source": self.name, "attribution": ATTRIBUTION, "licence": LICENCE}
         return conform(
-            Stations, pl.DataFrame(rows).with_columns(pl.lit(word).alias(key) for key, word in described.items())
+            Stations, pl.DataFrame(rows).with_columns(pl.lit(value).alias(key) for key, value in described.items())
         )
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """Hourly means [µg/m³] that start in [since, until), asked for a week at a time."""
+        """Hourly means [µg/m³] that start in [since, until), requested a week at a time."""
         fmisids = [station.fmisid for station in self._stations()]
         rows = self._coverage("urban::observations::airquality::hourly::multipointcoverage", fmisids, since, until)
         return conform(FetchedObservations, self._observations(rows))
@@ -105,7 +105,7 @@ class FmiSource:
         stations = [
             station
             for station in self._network(AIR_QUALITY)
-            if self._area.holds(station.fmisid, station.latitude, station.longitude)
+            if self._area.contains(station.fmisid, station.latitude, station.longitude)
         ]
         if not stations:
             raise SourceRefused(f"fmi: no air-quality station in {self._area}; widen the area or check the ids")
@@ -137,8 +137,8 @@ class FmiSource:
         return pl.concat(parts, how="diagonal")
 
     def _request(self, query: str, **params: str | list[str]) -> Request:
-        said = {"service": "WFS", "version": "2.0.0", "request": "getFeature", "storedquery_id": query}
-        return Request(self._base_url, {**said, **params})
+        fixed = {"service": "WFS", "version": "2.0.0", "request": "getFeature", "storedquery_id": query}
+        return Request(self._base_url, {**fixed, **params})
 
     def _observations(self, rows: pl.DataFrame) -> pl.DataFrame:
         names = [name for name in self._wanted if name in rows.columns]

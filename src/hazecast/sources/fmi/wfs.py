@@ -1,7 +1,7 @@
-"""What FMI's download service (WFS 2.0) says: exceptions, stations, and tables as `multipointcoverage`.
+"""Parsers for FMI's download service (WFS 2.0): exceptions, stations, and tables as `multipointcoverage`.
 
 A coverage is three lists: stations as points, rows of (latitude, longitude, unix time), and as many rows of values.
-Rows know their station by its coordinates only.
+Rows identify their station by its coordinates only.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hazecast.errors import SourceRefused
-from hazecast.sources.http import Answer, BrokenAnswer, Budget, Service
+from hazecast.sources.http import Budget, MalformedResponse, Response, Service
 
 _OWS, _WFS = "{http://www.opengis.net/ows/1.1}", "{http://www.opengis.net/wfs/2.0}"
 _GML, _GMLCOV = "{http://www.opengis.net/gml/3.2}", "{http://www.opengis.net/gmlcov/1.0}"
@@ -34,13 +34,13 @@ class FmiStation:
     longitude: float
 
 
-def exception_text(answer: Answer) -> str:
-    """What an exception document says, else the first words of the answer."""
+def exception_text(response: Response) -> str:
+    """Text of an exception document, else the first words of the response."""
     try:
-        words = [text.text or "" for text in ElementTree.fromstring(answer.body).iter(f"{_OWS}ExceptionText")]
+        words = [text.text or "" for text in ElementTree.fromstring(response.body).iter(f"{_OWS}ExceptionText")]
     except ElementTree.ParseError:
         words = []
-    return " ".join(" ".join(words).split()) or answer.beginning
+    return " ".join(" ".join(words).split()) or response.beginning
 
 
 FMI = Service(
@@ -51,37 +51,37 @@ FMI = Service(
 )
 
 
-def read_stations(answer: Answer) -> list[FmiStation]:
-    """The stations of an answer to `fmi::ef::stations`; some of the registry have no position and are left out.
+def read_stations(response: Response) -> list[FmiStation]:
+    """The stations of a response to `fmi::ef::stations`; some of the registry have no position and are left out.
 
     Raises:
-        BrokenAnswer: not a complete WFS document.
+        MalformedResponse: not a complete WFS document.
         SourceRefused: an exception document.
     """
-    facilities = _document(answer).iter(f"{_EF}EnvironmentalMonitoringFacility")
+    facilities = _document(response).iter(f"{_EF}EnvironmentalMonitoringFacility")
     return [_station(facility) for facility in facilities if facility.findtext(f".//{_GML}pos")]
 
 
-def read_coverage(answer: Answer) -> pl.DataFrame:
+def read_coverage(response: Response) -> pl.DataFrame:
     """Rows of a coverage: station_id (fmisid), labelled_at (UTC) and one column per parameter, missing values null.
 
     Raises:
-        BrokenAnswer: not a complete WFS document, or its lists differ in length.
+        MalformedResponse: not a complete WFS document, or its lists differ in length.
         SourceRefused: an exception document.
     """
-    members = _document(answer).findall(f"{_WFS}member")
+    members = _document(response).findall(f"{_WFS}member")
     return pl.concat([NO_ROWS, *map(_table, members)], how="diagonal")
 
 
-def _document(answer: Answer) -> ElementTree.Element:
+def _document(response: Response) -> ElementTree.Element:
     try:
-        root = ElementTree.fromstring(answer.body)
+        root = ElementTree.fromstring(response.body)
     except ElementTree.ParseError as err:
-        raise BrokenAnswer(f"not complete XML ({err})") from err
+        raise MalformedResponse(f"not complete XML ({err})") from err
     if root.tag == f"{_OWS}ExceptionReport":
-        raise SourceRefused(f"fmi: exception in place of data: {exception_text(answer)}; {FMI.remedy}")
+        raise SourceRefused(f"fmi: exception in place of data: {exception_text(response)}; {FMI.remedy}")
     if root.tag != f"{_WFS}FeatureCollection":
-        raise BrokenAnswer(f"no WFS answer but {root.tag}")
+        raise MalformedResponse(f"no WFS response but {root.tag}")
     return root
 
 
@@ -89,7 +89,7 @@ def _station(facility: ElementTree.Element) -> FmiStation:
     fmisid = facility.findtext(f"{_GML}identifier")
     named = [name.text for name in facility.iter(f"{_GML}name") if name.get("codeSpace", "").endswith("code/name")]
     if not fmisid:
-        raise BrokenAnswer("a station without an id")
+        raise MalformedResponse("a station without an id")
     latitude, longitude = _numbers(facility.findtext(f".//{_GML}pos"), columns=2)[0]
     return FmiStation(fmisid.strip(), (named[0] if named else None) or fmisid, float(latitude), float(longitude))
 
@@ -99,12 +99,12 @@ def _table(member: ElementTree.Element) -> pl.DataFrame:
     positions = _numbers(member.findtext(f".//{_GMLCOV}positions"), columns=3)
     values = _numbers(member.findtext(f".//{_GML}doubleOrNilReasonTupleList"), columns=len(fields))
     if len(positions) != len(values):
-        raise BrokenAnswer(f"{len(positions)} positions but {len(values)} rows of values")
+        raise MalformedResponse(f"{len(positions)} positions but {len(values)} rows of values")
     stations = _stations_by_place(member)
     try:
         station_ids = [stations[_place(latitude, longitude)] for latitude, longitude, _ in positions]
     except KeyError as err:
-        raise BrokenAnswer(f"no station at {err}") from err
+        raise MalformedResponse(f"no station at {err}") from err
     columns = {name: pl.Series(values[:, number], nan_to_null=True) for number, name in enumerate(fields)}
     labels = pl.Series(positions[:, 2] * 1_000_000).cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
     return pl.DataFrame({"station_id": pl.Series(station_ids, dtype=pl.String), "labelled_at": labels, **columns})
@@ -126,8 +126,8 @@ def _numbers(text: str | None, *, columns: int) -> NDArray[np.float64]:
     """The numbers in `text` as rows of `columns`; "NaN" is a number too."""
     written = (text or "").split()
     if not columns or len(written) % columns:
-        raise BrokenAnswer(f"{len(written)} numbers do not fill rows of {columns}")
+        raise MalformedResponse(f"{len(written)} numbers do not fill rows of {columns}")
     try:
         return np.array(written, dtype=np.float64).reshape(-1, columns)
     except ValueError as err:
-        raise BrokenAnswer(f"a list of numbers is not one: {err}") from err
+        raise MalformedResponse(f"a list of numbers is not one: {err}") from err

@@ -2,23 +2,23 @@
 
 from hazecast.sources.http.client import HttpClient
 from hazecast.sources.http.service import (
-    Answer,
-    BrokenAnswer,
     Budget,
-    Patience,
+    MalformedResponse,
     Request,
+    Response,
+    RetryPolicy,
     Service,
     read_json,
     retry_after,
 )
 
 __all__ = [
-    "Answer",
-    "BrokenAnswer",
     "Budget",
     "HttpClient",
-    "Patience",
+    "MalformedResponse",
     "Request",
+    "Response",
+    "RetryPolicy",
     "Service",
     "read_json",
     "retry_after",

@@ -1,4 +1,4 @@
-"""What a web service is asked, what it answers and which manners it wants."""
+"""Requests, responses, and the limits and error format of a web service."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,31 +18,31 @@ _SHOWN_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Budget:
-    """At most `weight` within any `seconds` [s]; a sliding window, so it also holds for wall-clock windows."""
+    """At most `weight` within any `seconds` [s]; a sliding window, so wall-clock windows are covered too."""
 
     weight: float
     seconds: float
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long the client waits and how often it tries.
+class RetryPolicy:
+    """Timeouts and retries of the client.
 
     Args:
         connect_seconds: for a connection [s].
-        read_seconds: for the next bytes of an answer [s].
-        answer_seconds: for a whole answer [s].
+        read_seconds: for the next bytes of a response [s].
+        total_seconds: for a whole response [s].
         attempts: tries of one request, the first included.
         backoff_seconds: pause before the second try, doubled for each next one, with up to as much jitter again [s].
-        reopening_seconds: longest pause it sits out when a service or a budget says when to come back [s].
+        max_wait_seconds: longest wait for a rate limit; longer ones are errors [s].
     """
 
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
-    answer_seconds: float = 300.0
+    total_seconds: float = 300.0
     attempts: int = 5
     backoff_seconds: float = 1.0
-    reopening_seconds: float = 120.0
+    max_wait_seconds: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A complete answer; header names are lower case."""
+class Response:
+    """A complete response; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,63 +82,63 @@ class Answer:
         return " ".join(self.body[: 4 * _SHOWN_CHARACTERS].decode(errors="replace").split())[:_SHOWN_CHARACTERS]
 
 
-class BrokenAnswer(Exception):
-    """An answer that is not what it should be, as after a failure in mid-stream; worth another try."""
+class MalformedResponse(Exception):
+    """A response that is not what it should be, as after a failure in mid-stream; worth another try."""
 
 
-def retry_after(answer: Answer, now: datetime) -> datetime | None:
-    """When the service wants to be asked again, as its Retry-After says; None: it does not say."""
-    said = answer.headers.get("retry-after", "").strip()
-    if not said:
+def retry_after(response: Response, now: datetime) -> datetime | None:
+    """Time of the Retry-After header; None without one."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
         return None
-    if said.isdigit():
-        return now + timedelta(seconds=int(said))
+    if value.isdigit():
+        return now + timedelta(seconds=int(value))
     try:
-        moment = parsedate_to_datetime(said)
+        moment = parsedate_to_datetime(value)
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _beginning(answer: Answer) -> str:
-    return answer.beginning
+def _beginning(response: Response) -> str:
+    return response.beginning
 
 
 @dataclass(frozen=True)
 class Service:
-    """A web service and its manners.
+    """A web service, its limits and its error format.
 
     Args:
         name: as messages call it.
-        budgets: the most it may be asked.
-        reopens: reads from any answer and the present time when to come back; None: no pause wanted.
-        reason: the service's own words in an answer that is an error.
-        answers: statuses that are answers, not errors.
-        cached: whether it offers ETag or Last-Modified, so that unchanged answers need not be sent again.
-        max_bytes: larger answers are refused [bytes].
+        budgets: the request budgets it allows.
+        retry_at: reads from any response and the present time when to retry; None: no pause requested.
+        reason: the service's own words in a response that is an error.
+        accepted_statuses: statuses that are accepted_statuses, not errors.
+        cached: whether it offers ETag or Last-Modified, so that unchanged responses need not be sent again.
+        max_bytes: larger responses are refused [bytes].
         remedy: what to do when it refuses a request.
         key_remedy: what to do when it refuses the key; empty: it takes none.
     """
 
     name: str
     budgets: tuple[Budget, ...] = ()
-    reopens: Callable[[Answer, datetime], datetime | None] = retry_after
-    reason: Callable[[Answer], str] = _beginning
-    answers: frozenset[int] = frozenset({OK})
+    retry_at: Callable[[Response, datetime], datetime | None] = retry_after
+    reason: Callable[[Response], str] = _beginning
+    accepted_statuses: frozenset[int] = frozenset({OK})
     cached: bool = False
     max_bytes: int = 64 * MEBIBYTE
     remedy: str = "check the configuration of this source"
     key_remedy: str = ""
 
 
-def read_json(answer: Answer) -> Any:
+def read_json(response: Response) -> Any:
     """The body as JSON.
 
     Raises:
-        BrokenAnswer: it is not JSON.
+        MalformedResponse: it is not JSON.
     """
     try:
-        return orjson.loads(answer.body)
+        return orjson.loads(response.body)
     except orjson.JSONDecodeError as err:
-        tail = answer.body[-120:].decode(errors="replace")
-        raise BrokenAnswer(f"not JSON, it ends in {tail!r}") from err
+        tail = response.body[-120:].decode(errors="replace")
+        raise MalformedResponse(f"not JSON, it ends in {tail!r}") from err

@@ -1,4 +1,4 @@
-"""The Open-Meteo APIs: what may be asked, in which manners, and what an answer must look like.
+"""The Open-Meteo APIs: queries, rate limits and the checks of a response.
 
 Source: open-meteo.com/en/docs, /en/pricing and the server's published code (limits, weights, error texts).
 """
@@ -11,7 +11,16 @@ from typing import Any
 import polars as pl
 
 from hazecast.errors import SourceRefused
-from hazecast.sources.http import Answer, BrokenAnswer, Budget, HttpClient, Request, Service, read_json, retry_after
+from hazecast.sources.http import (
+    Budget,
+    HttpClient,
+    MalformedResponse,
+    Request,
+    Response,
+    Service,
+    read_json,
+    retry_after,
+)
 
 PUBLIC_URL = "https://{api}.open-meteo.com"
 TIME = pl.Datetime("us", "UTC")
@@ -27,7 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """Hourly values wanted of one API.
 
     Args:
@@ -63,10 +72,10 @@ class Run:
 
 @dataclass(frozen=True)
 class OpenMeteo:
-    """Asks the public APIs, those of a paying customer, or a server of one's own.
+    """Client of the public APIs, of those for paying customers, or of a self-hosted server.
 
     Args:
-        client: how to ask.
+        client: the HTTP client.
         url: with `{api}` where the public hosts differ; a server of one's own answers everything at one address.
         api_key: of a paying customer; empty: the free service, for non-commercial use.
     """
@@ -75,28 +84,28 @@ class OpenMeteo:
     url: str = PUBLIC_URL
     api_key: str = ""
 
-    def ask(self, question: Question, points: pl.DataFrame) -> pl.DataFrame:
-        """The answer at every point: station_id, `at` (UTC label) and one column per variable, null where missing.
+    def query(self, query: Query, points: pl.DataFrame) -> pl.DataFrame:
+        """The response at every point: station_id, `at` (UTC label) and one column per variable, null where missing.
 
         Args:
-            question: what is wanted.
+            query: what is wanted.
             points: station_id, latitude, longitude.
 
         Raises:
-            SourceUnavailable: no usable answer now.
-            SourceRefused: the question is wrong, or units are not those expected.
+            SourceUnavailable: no usable response now.
+            SourceRefused: the query is wrong, or units are not those expected.
         """
-        asked = points.select("station_id", "latitude", "longitude").rows(named=True)
-        some = max(1, min(_POINTS_AT_ONCE, int(_WEIGHT_AT_ONCE / question.weight_per_point)))
-        frames = [self._ask_some(question, asked[start : start + some]) for start in range(0, len(asked), some)]
-        schema: Schema = {"station_id": pl.String, "at": TIME, **dict.fromkeys(question.variables, pl.Float64)}
+        stations = points.select("station_id", "latitude", "longitude").rows(named=True)
+        some = max(1, min(_POINTS_AT_ONCE, int(_WEIGHT_AT_ONCE / query.weight_per_point)))
+        frames = [self._query_batch(query, stations[start : start + some]) for start in range(0, len(stations), some)]
+        schema: Schema = {"station_id": pl.String, "at": TIME, **dict.fromkeys(query.variables, pl.Float64)}
         return pl.concat([pl.DataFrame(schema=schema), *frames])
 
     def newest_run(self, api: str, model: str) -> Run:
         """The newest run of `model` that can be had.
 
         Raises:
-            SourceUnavailable: the service does not say now.
+            SourceUnavailable: the service does not answer now.
         """
         request = Request(self._address(api, f"/data/{model}/static/meta.json"), self._key())
         return self.client.get(self._service(), request, _read_run)
@@ -105,31 +114,31 @@ class OpenMeteo:
         """IANA name of the zone at a point.
 
         Raises:
-            SourceUnavailable: the service does not say now.
+            SourceUnavailable: the service does not answer now.
         """
         params = {"latitude": f"{latitude}", "longitude": f"{longitude}", "timezone": "auto"}
-        asked = {**params, "hourly": "temperature_2m", "forecast_days": "1"}
-        request = Request(self._address("api", "/v1/forecast"), asked | self._key())
+        query = {**params, "hourly": "temperature_2m", "forecast_days": "1"}
+        request = Request(self._address("api", "/v1/forecast"), query | self._key())
         return self.client.get(self._service(), request, _read_timezone)
 
-    def _ask_some(self, question: Question, points: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    def _query_batch(self, query: Query, points: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         params = {
             "latitude": ",".join(str(point["latitude"]) for point in points),
             "longitude": ",".join(str(point["longitude"]) for point in points),
-            "hourly": ",".join(question.variables),
-            "start_date": question.first.isoformat(),
-            "end_date": question.last.isoformat(),
+            "hourly": ",".join(query.variables),
+            "start_date": query.first.isoformat(),
+            "end_date": query.last.isoformat(),
             "timeformat": "unixtime",
             "timezone": "GMT",
             "cell_selection": "nearest",
         }
         request = Request(
-            self._address(question.api, question.path),
-            params | dict(question.options) | self._key(),
-            weight=question.weight_per_point * len(points),
+            self._address(query.api, query.path),
+            params | dict(query.options) | self._key(),
+            weight=query.weight_per_point * len(points),
         )
         ids = [str(point["station_id"]) for point in points]
-        return self.client.get(self._service(), request, lambda answer: _read_hourly(answer, ids, question.variables))
+        return self.client.get(self._service(), request, lambda response: _read_hourly(response, ids, query.variables))
 
     def _address(self, api: str, path: str) -> str:
         return self.url.rstrip("/").format(api=f"customer-{api}" if self.api_key else api) + path
@@ -142,20 +151,20 @@ class OpenMeteo:
         return Service(
             name="Open-Meteo",
             budgets=_FREE_BUDGETS if is_free else (),
-            reopens=_reopens,
+            retry_at=_retry_at,
             reason=_reason,
             remedy="check the place file and the address HAZECAST_OPEN_METEO_URL",
             key_remedy="check HAZECAST_OPEN_METEO_API_KEY",
         )
 
 
-def _read_hourly(answer: Answer, ids: Sequence[str], variables: Mapping[str, str]) -> pl.DataFrame:
-    content = read_json(answer)
+def _read_hourly(response: Response, ids: Sequence[str], variables: Mapping[str, str]) -> pl.DataFrame:
+    content = read_json(response)
     if isinstance(content, dict) and content.get("error"):
-        raise BrokenAnswer(str(content.get("reason")))
+        raise MalformedResponse(str(content.get("reason")))
     places = content if isinstance(content, list) else [content]
     if len(places) != len(ids):
-        raise BrokenAnswer(f"{len(places)} places where {len(ids)} were asked for")
+        raise MalformedResponse(f"{len(places)} places where {len(ids)} were requested")
     return pl.concat(_read_place(place, name, variables) for place, name in zip(places, ids, strict=True))
 
 
@@ -165,17 +174,17 @@ def _read_place(place: Any, station_id: str, variables: Mapping[str, str]) -> pl
         columns = {name: hourly[name] for name in ("time", *variables)}
         lengths = {name: len(values) for name, values in columns.items()}
     except (KeyError, TypeError) as err:
-        raise BrokenAnswer(f"has no {err}: {str(place)[:100]}") from err
+        raise MalformedResponse(f"has no {err}: {str(place)[:100]}") from err
     if not lengths["time"]:
-        raise BrokenAnswer("has no hours at all")
+        raise MalformedResponse("has no hours at all")
     odd = [f"{name} has {length}" for name, length in lengths.items() if length != lengths["time"]]
     if odd:
-        raise BrokenAnswer(f"arrays of unequal length: {odd[0]} values for {lengths['time']} times")
+        raise MalformedResponse(f"arrays of unequal length: {odd[0]} values for {lengths['time']} times")
     _refuse_other_units(units, variables)
     try:
         frame = pl.DataFrame(columns, schema={"time": pl.Int64} | dict.fromkeys(variables, pl.Float64))
     except (TypeError, pl.exceptions.PolarsError) as err:
-        raise BrokenAnswer(f"values are not numbers: {err}") from err
+        raise MalformedResponse(f"values are not numbers: {err}") from err
     at = (pl.col("time") * 1_000_000).cast(TIME)
     return frame.select(pl.lit(station_id).alias("station_id"), at.alias("at"), pl.col(list(variables)).fill_nan(None))
 
@@ -187,35 +196,35 @@ def _refuse_other_units(units: Mapping[str, str], variables: Mapping[str, str]) 
             raise SourceRefused(f"Open-Meteo: {name} comes in {found!r}, expected {expected!r}; not taken in")
 
 
-def _read_run(answer: Answer) -> Run:
-    content = read_json(answer)
+def _read_run(response: Response) -> Run:
+    content = read_json(response)
     try:
         issued, available = content["last_run_initialisation_time"], content["last_run_availability_time"]
         return Run(_EPOCH + timedelta(seconds=issued), _EPOCH + timedelta(seconds=available))
     except (KeyError, TypeError) as err:
-        raise BrokenAnswer(f"says no run: {err}") from err
+        raise MalformedResponse(f"has no run: {err}") from err
 
 
-def _read_timezone(answer: Answer) -> str:
+def _read_timezone(response: Response) -> str:
     try:
-        return str(read_json(answer)["timezone"])
+        return str(read_json(response)["timezone"])
     except (KeyError, TypeError) as err:
-        raise BrokenAnswer(f"says no timezone: {err}") from err
+        raise MalformedResponse(f"has no timezone: {err}") from err
 
 
-def _reason(answer: Answer) -> str:
+def _reason(response: Response) -> str:
     try:
-        return str(read_json(answer)["reason"])
-    except (BrokenAnswer, KeyError, TypeError):
-        return answer.beginning
+        return str(read_json(response)["reason"])
+    except (MalformedResponse, KeyError, TypeError):
+        return response.beginning
 
 
-def _reopens(answer: Answer, now: datetime) -> datetime | None:
-    """Limits are counted by the clock's minute, hour and UTC day; the reason says which is spent."""
-    said = retry_after(answer, now)
-    if said or answer.status != _TOO_MANY:
-        return said
-    reason = _reason(answer)
+def _retry_at(response: Response, now: datetime) -> datetime | None:
+    """Limits are counted by the clock's minute, hour and UTC day; the reason names the exhausted one."""
+    requested = retry_after(response, now)
+    if requested or response.status != _TOO_MANY:
+        return requested
+    reason = _reason(response)
     for word, window in _PAUSES.items():
         if reason.startswith(word):
             return _EPOCH + ((now - _EPOCH) // window + 1) * window

@@ -7,7 +7,7 @@ import polars as pl
 
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import Background, conform
-from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Question
+from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Query
 
 ATTRIBUTION = "Open-Meteo.com; contains modified Copernicus Atmosphere Monitoring Service information (CAMS)"
 LICENCE = "CC BY 4.0"
@@ -36,7 +36,7 @@ class CamsForecast:
     """The newest forecast of one CAMS domain, never of two mixed: their seam is a jump.
 
     Args:
-        api: whom to ask.
+        api: the Open-Meteo client.
         name: cams_europe (0.1°, once a day, four days) or cams_global (0.4°, twice a day, five days).
     """
 
@@ -80,10 +80,8 @@ def hourly_means(api: OpenMeteo, points: pl.DataFrame, *, domain: str, first: da
     CAMS gives instants, so the mean of an hour is taken as the mean of the instants at its two ends.
     """
     options = {"domains": domain}
-    question = Question(
-        "air-quality-api", "/v1/air-quality", dict.fromkeys(_THEIRS.values(), _UNIT), first, last, options
-    )
-    instants = api.ask(question, points).rename({theirs: ours for ours, theirs in _THEIRS.items()})
+    query = Query("air-quality-api", "/v1/air-quality", dict.fromkeys(_THEIRS.values(), _UNIT), first, last, options)
+    instants = api.query(query, points).rename({theirs: ours for ours, theirs in _THEIRS.items()})
     series = instants.unpivot(
         on=list(POLLUTANTS), index=["station_id", "at"], variable_name="pollutant", value_name="concentration_ugm3"
     ).sort("station_id", "pollutant", "at")

@@ -1,4 +1,4 @@
-"""CAMS in place of observations, where nobody measures: a Source whose name says that it is a model."""
+"""CAMS in place of observations, where there are no stations; the source is named `cams_model`."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,10 +25,10 @@ class Spot(NamedTuple):
 
 
 class OpenMeteoSource:
-    """Hourly CAMS values at chosen spots. They are model data, and say so wherever they go.
+    """Hourly CAMS values at chosen points, labelled as model data.
 
     Args:
-        api: whom to ask.
+        api: the Open-Meteo client.
         spots: where.
         timezone: IANA name.
         pollutants: which of the six.
@@ -45,7 +45,7 @@ class OpenMeteoSource:
         return None
 
     def fetch_stations(self) -> pl.DataFrame:
-        """One row per spot; nothing is asked for it."""
+        """One row per point; no request is made."""
         described = {
             "timezone": self._timezone,
             "source": self.name,
@@ -53,7 +53,7 @@ class OpenMeteoSource:
             "licence": LICENCE,
         }
         rows = pl.DataFrame(self._spots, schema=list(Spot._fields), orient="row")
-        return conform(Stations, rows.with_columns(pl.lit(word).alias(key) for key, word in described.items()))
+        return conform(Stations, rows.with_columns(pl.lit(value).alias(key) for key, value in described.items()))
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Hourly means of the model that start in [since, until) [µg/m³]."""

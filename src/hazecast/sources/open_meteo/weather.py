@@ -7,7 +7,7 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.air.tables import WEATHER_VARIABLES, Weather
-from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Question, Run
+from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Query, Run
 
 ATTRIBUTION = "Weather data by Open-Meteo.com, CC BY 4.0"
 # Of earlier runs nothing was kept but temperature.
@@ -36,14 +36,14 @@ _OURS = {theirs: ours for theirs, (ours, _) in _VARIABLES.items()}
 class OpenMeteoWeather:
     """Weather of one pinned model at stations.
 
-    Three kinds of rows, told apart by `source`: `…:live`, the newest run as it is served; `…:previous_runs`, what runs
-    issued at 00 and 12 UTC would have known of the next 96 hours, made of the values predicted whole days before each
-    hour; `…:analysis`, the past, from the shortest forecasts. Made-up runs are never better than the real run of their
-    time, since they use only runs that had started by then; they are up to a day staler, so training on them errs to
-    the safe side.
+    Three kinds of rows, distinguished by `source`: `…:live`, the newest run as it is served; `…:previous_runs`, what
+    runs issued at 00 and 12 UTC would have known of the next 96 hours, made of the values predicted whole days before
+    each hour; `…:analysis`, the past, from the shortest forecasts. Reconstructed runs are never better than the real
+    run of their time, since they use only runs that had started by then; they are up to a day older, so skill in
+    training is underestimated rather than overestimated.
 
     Args:
-        api: whom to ask.
+        api: the Open-Meteo client.
         model: as Open-Meteo calls it, for instance ecmwf_ifs025.
     """
 
@@ -74,9 +74,9 @@ class OpenMeteoWeather:
         suffixes = {0: ""} | {day: f"_previous_day{day}" for day in DAYS_BACK}
         names = {f"{name}{suffix}": unit for suffix in suffixes.values() for name, (_, unit) in _VARIABLES.items()}
         last = until + timedelta(hours=RUN_LENGTH_HOURS)
-        answer = self.api.ask(self._question("previous-runs-api", names, since, last), points)
+        response = self.api.query(self._query("previous-runs-api", names, since, last), points)
         days = [
-            answer.select(
+            response.select(
                 "station_id",
                 "at",
                 pl.lit(day, pl.Int64).alias("day"),
@@ -111,19 +111,17 @@ class OpenMeteoWeather:
     def _live_run(self, points: pl.DataFrame, run: Run) -> pl.DataFrame:
         names = {theirs: unit for theirs, (_, unit) in _VARIABLES.items()}
         end = run.issued_at + LIVE_LENGTH
-        answer = self.api.ask(self._question("api", names, run.issued_at, end), points).rename(_OURS)
-        rows = _named_by_start(answer, by=["station_id"]).filter(
+        response = self.api.query(self._query("api", names, run.issued_at, end), points).rename(_OURS)
+        rows = _named_by_start(response, by=["station_id"]).filter(
             pl.col("at").is_between(run.issued_at, end, closed="left")
         )
         issued_at, available_at = pl.lit(run.issued_at, TIME), pl.lit(run.available_at, TIME)
         return self._as_weather(rows, "live", issued_at=issued_at, available_at=available_at)
 
-    def _question(self, api: str, names: dict[str, str], since: datetime, last: datetime) -> Question:
+    def _query(self, api: str, names: dict[str, str], since: datetime, last: datetime) -> Query:
         # One hour more: precipitation is the sum over the hour before its label.
         until = (last + HOUR).date()
-        return Question(
-            api, "/v1/forecast", names, since.date(), until, {"models": self.model, "wind_speed_unit": "ms"}
-        )
+        return Query(api, "/v1/forecast", names, since.date(), until, {"models": self.model, "wind_speed_unit": "ms"})
 
     def _as_weather(self, rows: pl.DataFrame, kind: str, *, issued_at: pl.Expr, available_at: pl.Expr) -> pl.DataFrame:
         something = rows.filter(~pl.all_horizontal(pl.col(WEATHER_VARIABLES).is_null()))

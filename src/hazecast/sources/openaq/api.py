@@ -1,4 +1,4 @@
-"""What OpenAQ's API v3 is asked and answers (https://docs.openaq.org, 2026)."""
+"""Queries and responses of OpenAQ's API v3 (https://docs.openaq.org, 2026)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,16 @@ import polars as pl
 
 from hazecast.air.clock import as_iso
 from hazecast.errors import SourceRefused
-from hazecast.sources.http import Answer, BrokenAnswer, Budget, HttpClient, Request, Service, read_json, retry_after
+from hazecast.sources.http import (
+    Budget,
+    HttpClient,
+    MalformedResponse,
+    Request,
+    Response,
+    Service,
+    read_json,
+    retry_after,
+)
 
 PAGE = 1000
 TOO_MANY = 429
@@ -41,7 +50,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Location:
-    """A station as OpenAQ knows it, with its instruments; `credit` names owner and provider, as the terms ask."""
+    """A station of OpenAQ with its instruments; `credit` names owner and provider, as the terms require."""
 
     location_id: int
     name: str
@@ -56,29 +65,31 @@ class Location:
     last: datetime | None
 
 
-def reopens(answer: Answer, now: datetime) -> datetime | None:
-    """When the key may be used again: OpenAQ counts per key and says in how many seconds the count restarts."""
-    reset = answer.headers.get("x-ratelimit-reset", "")
-    spent = answer.status == TOO_MANY or answer.headers.get("x-ratelimit-remaining") == "0"
-    return now + timedelta(seconds=int(reset)) if spent and reset.isdigit() else retry_after(answer, now)
+def retry_at(response: Response, now: datetime) -> datetime | None:
+    """When the key may be used again: OpenAQ counts per key and returns the seconds until the count restarts."""
+    reset = response.headers.get("x-ratelimit-reset", "")
+    spent = response.status == TOO_MANY or response.headers.get("x-ratelimit-remaining") == "0"
+    return now + timedelta(seconds=int(reset)) if spent and reset.isdigit() else retry_after(response, now)
 
 
-def reason(answer: Answer) -> str:
-    """The words of an error: `detail` is a text, or a list of what is wrong with which parameter."""
+def reason(response: Response) -> str:
+    """Text of an error: `detail` is a text, or a list of what is wrong with which parameter."""
     try:
-        said = orjson.loads(answer.body)
+        content = orjson.loads(response.body)
     except orjson.JSONDecodeError:
-        return answer.beginning
-    problems = said.get("errors") or said.get("detail") or said.get("message") if isinstance(said, dict) else None
+        return response.beginning
+    problems = (
+        content.get("errors") or content.get("detail") or content.get("message") if isinstance(content, dict) else None
+    )
     if not isinstance(problems, list):
-        return str(problems or answer.beginning)
+        return str(problems or response.beginning)
     return "; ".join(_problem(problem) for problem in problems)
 
 
 OPENAQ = Service(
     name="openaq",
     budgets=(Budget(60, 60), Budget(2000, 3600)),
-    reopens=reopens,
+    retry_at=retry_at,
     reason=reason,
     remedy="check the area and the address HAZECAST_OPENAQ_URL",
     key_remedy=WHERE_TO_GET_A_KEY,
@@ -87,7 +98,7 @@ OPENAQ = Service(
 
 @dataclass(frozen=True)
 class OpenAQApi:
-    """Asks for complete lists, page by page."""
+    """Fetches complete lists, page by page."""
 
     client: HttpClient
     base_url: str
@@ -116,18 +127,18 @@ class OpenAQApi:
             raise SourceRefused(f"openaq: needs a key; {WHERE_TO_GET_A_KEY}")
         page, full = 1, True
         while full:
-            said = {**params, "limit": str(PAGE), "page": str(page)}
-            request = Request(self.base_url + path, said, {"X-API-Key": self.key})
-            items = self.client.get(OPENAQ, request, lambda answer: _results(answer, parse))
+            query = {**params, "limit": str(PAGE), "page": str(page)}
+            request = Request(self.base_url + path, query, {"X-API-Key": self.key})
+            items = self.client.get(OPENAQ, request, lambda response: _results(response, parse))
             yield from items
             page, full = page + 1, len(items) == PAGE
 
 
-def _results(answer: Answer, parse: Callable[[Any], Item]) -> list[Item]:
+def _results(response: Response, parse: Callable[[Any], Item]) -> list[Item]:
     try:
-        return [parse(item) for item in read_json(answer)["results"]]
+        return [parse(item) for item in read_json(response)["results"]]
     except (KeyError, TypeError, ValueError, AttributeError) as err:
-        raise BrokenAnswer(f"not as documented ({type(err).__name__}: {err})") from err
+        raise MalformedResponse(f"not as documented ({type(err).__name__}: {err})") from err
 
 
 def _location(item: Any) -> Location | None:
@@ -172,8 +183,8 @@ def _measurement(item: Any) -> dict[str, Any]:
     }
 
 
-def _moment(said: Any) -> datetime | None:
-    return datetime.fromisoformat(said["utc"]) if said else None
+def _moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value["utc"]) if value else None
 
 
 def _problem(problem: Any) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from hazecast.air.clock import HOUR
-from hazecast.sources.http import Answer, BrokenAnswer, HttpClient, Request, Service
+from hazecast.sources.http import HttpClient, MalformedResponse, Request, Response, Service
 from hazecast.sources.openaq.api import RAW, Location
 
 NOT_THERE = 404
@@ -30,7 +30,7 @@ _COLUMNS = {
 
 ARCHIVE = Service(
     name="openaq-archive",
-    answers=frozenset({200, NOT_THERE}),
+    accepted_statuses=frozenset({200, NOT_THERE}),
     cached=True,
     remedy="check the address HAZECAST_OPENAQ_ARCHIVE_URL",
 )
@@ -57,14 +57,16 @@ class OpenAQArchive:
         return self.client.get(ARCHIVE, Request(f"{self.base_url}/records/csv.gz/{path}"), _read_day)
 
 
-def _read_day(answer: Answer) -> pl.DataFrame:
-    if answer.status == NOT_THERE:
+def _read_day(response: Response) -> pl.DataFrame:
+    if response.status == NOT_THERE:
         return pl.DataFrame(schema=RAW).drop("starts_at")
     try:
-        rows = pl.read_csv(io.BytesIO(gzip.decompress(answer.body)), schema_overrides=_COLUMNS, columns=list(_COLUMNS))
+        rows = pl.read_csv(
+            io.BytesIO(gzip.decompress(response.body)), schema_overrides=_COLUMNS, columns=list(_COLUMNS)
+        )
         ends_at = rows["datetime"].str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us")
     except (OSError, EOFError, zlib.error, PolarsError) as err:
-        raise BrokenAnswer(f"not a day of the archive ({str(err).splitlines()[0]})") from err
+        raise MalformedResponse(f"not a day of the archive ({str(err).splitlines()[0]})") from err
     return rows.select(
         station_id="location_id",
         sensor_id="sensors_id",
@@ -76,7 +78,7 @@ def _read_day(answer: Answer) -> pl.DataFrame:
 
 
 def _period() -> pl.Expr:
-    """How long a sensor averages, which the files do not say: as its values are apart, an hour unless it is daily."""
+    """Averaging period of a sensor, inferred from the step of its values: an hour unless it is daily."""
     step = pl.col("ends_at").diff()
     usual = step.filter(step > timedelta(0)).median().over("sensor_id").fill_null(HOUR)
     return pl.when(usual < HALF_A_DAY).then(pl.min_horizontal(usual, pl.lit(HOUR))).otherwise(usual)

@@ -9,7 +9,7 @@ from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.units import EU_REFERENCE_C, Unit, ugm3_per
 from hazecast.quality.rules import SENTINELS
 
-# Three quarters of the hour, as monitoring networks ask for.
+# Three quarters of the hour, as monitoring networks require.
 COVERED = timedelta(minutes=45)
 
 # µ is a micro sign in some networks and a Greek mu in others.

@@ -20,7 +20,7 @@ BASE_URL = "https://api.openaq.org/v3"
 ARCHIVE_URL = "https://openaq-data-archive.s3.amazonaws.com"
 # Networks differ; most hourly values are there within the next hour.
 PUBLISHED_AFTER = HOUR
-ASKED_AT_ONCE = timedelta(days=30)
+WINDOW = timedelta(days=30)
 LONGEST_SILENCE = timedelta(days=365)
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class OpenAQSource:
     its pollutant is left out with a warning.
 
     Args:
-        client: asks the network.
+        client: the HTTP client.
         api_key: of the user; empty: refused when first needed.
         area: which stations; ids are OpenAQ's location ids.
         pollutants: which of the six.
@@ -62,11 +62,11 @@ class OpenAQSource:
         self._client, self._area, self._pollutants = client, area, pollutants
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
-        """None: it offers whatever is asked for, up to now."""
+        """None: any requested span up to now."""
         return None
 
     def fetch_stations(self) -> pl.DataFrame:
-        """One row per station of the area that measures a pollutant asked for."""
+        """One row per station of the area that measures a requested pollutant."""
         rows = [
             {
                 "station_id": f"{self.name}-{location.location_id}",
@@ -91,7 +91,7 @@ class OpenAQSource:
                 self._from_api(locations, max(since, archived_until), until),
             ]
         )
-        hours = hourly_means(self._understood(raw)).filter(
+        hours = hourly_means(self._in_known_units(raw)).filter(
             pl.col("observed_at").is_between(since, until, closed="left")
         )
         return conform(
@@ -113,9 +113,9 @@ class OpenAQSource:
     def _locations(self) -> list[Location]:
         found = [
             location
-            for location in self._asked_for()
-            if self._area.holds(str(location.location_id), location.latitude, location.longitude)
-            and (isinstance(self._area, Listed) or self._is_trusted(location))
+            for location in self._matching()
+            if self._area.contains(str(location.location_id), location.latitude, location.longitude)
+            and (isinstance(self._area, Listed) or self._is_active_reference(location))
             and any(sensor.parameter in self._pollutants for sensor in location.sensors)
         ]
         if not found:
@@ -125,11 +125,11 @@ class OpenAQSource:
             )
         return found
 
-    def _is_trusted(self, location: Location) -> bool:
+    def _is_active_reference(self, location: Location) -> bool:
         alive = location.last is None or location.last > self._client.now() - LONGEST_SILENCE
         return location.is_reference and alive
 
-    def _asked_for(self) -> list[Location]:
+    def _matching(self) -> list[Location]:
         area = self._area
         if isinstance(area, Listed):
             return [location for location_id in area.station_ids for location in self._api.location(location_id)]
@@ -156,8 +156,8 @@ class OpenAQSource:
                     parts += [self._api.measurements(location, sensor, *window) for window in _windows(since, until)]
         return pl.concat(parts)
 
-    def _understood(self, raw: pl.DataFrame) -> pl.DataFrame:
-        """Rows of the pollutants asked for in units that mean something for them."""
+    def _in_known_units(self, raw: pl.DataFrame) -> pl.DataFrame:
+        """Rows of the requested pollutants in units that mean something for them."""
         wanted = raw.filter(pl.col("parameter").is_in(list(self._pollutants))).rename({"parameter": "pollutant"})
         kinds = wanted.select("sensor_id", "pollutant", "units").unique().sort("sensor_id").rows()
         strange = [kind for kind in kinds if unit_of(kind[1], kind[2]) is None]
@@ -175,6 +175,6 @@ def _active(location: Location, since: datetime, until: datetime) -> bool:
 def _windows(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     starts = []
     while since < until:
-        starts.append((since, min(since + ASKED_AT_ONCE, until) + HOUR))
-        since += ASKED_AT_ONCE
+        starts.append((since, min(since + WINDOW, until) + HOUR))
+        since += WINDOW
     return starts

@@ -1,4 +1,4 @@
-"""When a service may be asked: within its budgets, and not in the pauses it asks for."""
+"""Client-side rate limiting: request budgets in sliding windows, and pauses requested by the service."""
 
 import logging
 from collections import deque
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 _NEVER_CLOSED = datetime.min.replace(tzinfo=UTC)
 
 
-class Pace:
-    """Keeps the requests to one service within its budgets and out of its pauses.
+class RateLimiter:
+    """Delays requests to one service to stay within its budgets and outside its pauses.
 
     Args:
-        service: whose manners to keep.
-        longest_seconds: the longest wait it sits out; longer ones are errors [s].
+        service: the service to limit.
+        max_wait_seconds: the longest wait it sits out; longer ones are errors [s].
         clock: the present, UTC.
         sleep: waits [s].
     """
@@ -27,30 +27,30 @@ class Pace:
         self,
         service: Service,
         *,
-        longest_seconds: float,
+        max_wait_seconds: float,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
     ) -> None:
         self._service, self._clock, self._sleep = service, clock, sleep
-        self._longest = timedelta(seconds=longest_seconds)
+        self._longest = timedelta(seconds=max_wait_seconds)
         self._spent: deque[tuple[datetime, float]] = deque()
-        self._reopens_at, self._because = _NEVER_CLOSED, ""
+        self._retry_at, self._because = _NEVER_CLOSED, ""
 
     def close(self, until: datetime, because: str) -> None:
-        """Ask nothing before `until`."""
-        if until > self._reopens_at:
-            self._reopens_at, self._because = until, because
+        """Send nothing before `until`."""
+        if until > self._retry_at:
+            self._retry_at, self._because = until, because
 
     def wait_for(self, weight: float) -> None:
         """Wait until a request of `weight` may be sent, and count it.
 
         Raises:
-            SourceUnavailable: that would take too long; the message says until when.
+            SourceUnavailable: that would take too long; the message names the time.
             SourceRefused: no wait would make it fit.
         """
         now = self._clock()
-        ready_at = max([now, self._reopens_at, *(self._fits_at(weight, budget) for budget in self._service.budgets)])
-        because = self._because if self._reopens_at > now else "its request budget is spent"
+        ready_at = max([now, self._retry_at, *(self._fits_at(weight, budget) for budget in self._service.budgets)])
+        because = self._because if self._retry_at > now else "its request budget is spent"
         if ready_at - now > self._longest:
             raise SourceUnavailable(
                 f"{self._service.name}: {because}; try again after {ready_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -66,7 +66,7 @@ class Pace:
         if weight > budget.weight:
             raise SourceRefused(
                 f"{self._service.name}: a request that costs {weight:g} exceeds the {budget.weight:g} allowed in "
-                f"{budget.seconds:g} s; ask for fewer stations, variables or days at once"
+                f"{budget.seconds:g} s; request fewer stations, variables or days at once"
             )
         total = weight
         for moment, spent in reversed(self._spent):

@@ -8,7 +8,7 @@ from servers.openaq import KEY, OpenAQServer
 from servers.openaq_stations import Station, raw_truth
 
 from hazecast.sources.area import Area, Circle
-from hazecast.sources.http import HttpClient, Patience
+from hazecast.sources.http import HttpClient, RetryPolicy
 from hazecast.sources.openaq import OpenAQSource
 
 NOW = datetime(2026, 3, 1, 12, 20, tzinfo=UTC)
@@ -23,7 +23,7 @@ UGM3 = {  # of one unit, at 20 °C where it is a mixing ratio (rounded factors o
 
 
 def client_at(clock: Clock) -> HttpClient:
-    return HttpClient(patience=Patience(attempts=2, backoff_seconds=0.001), clock=clock, sleep=clock.sleep)
+    return HttpClient(retry_policy=RetryPolicy(attempts=2, backoff_seconds=0.001), clock=clock, sleep=clock.sleep)
 
 
 def source_at(server: OpenAQServer, client: HttpClient, area: Area | Station, **kwargs: object) -> OpenAQSource:
