@@ -17,12 +17,11 @@ from pathlib import Path
 import polars as pl
 from bench_training import PEERS, as_peers_read, peer_environment
 
+from hazecast.evaluation.backtest import WEATHER_IN_WORDS, Backtest, issue_times, run
+from hazecast.evaluation.dataset import Dataset, read_dataset
+from hazecast.evaluation.verification import BLOCKS
 from hazecast.features import FutureWeather
-from hazecast.models.backtest import issue_times
 from hazecast.scoring import score
-from hazecast.steps.backtest import WEATHER_IN_WORDS, Backtest, run
-from hazecast.steps.dataset import Dataset, read_dataset
-from hazecast.steps.report.probabilities import BLOCKS
 
 KEY = ("station_id", "pollutant", "issued_at", "valid_at")
 HOUR, PEER_EVERY = 6, 8

@@ -1,10 +1,6 @@
 """What the runs show in the Prefect UI: tables, plots and links."""
 
-import base64
-from io import BytesIO
-
 import polars as pl
-from matplotlib.figure import Figure
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
@@ -14,8 +10,8 @@ from prefect.artifacts import (
 
 from hazecast.air.tables import Quality
 from hazecast.pipeline import Pipeline
+from hazecast.plots import mae_by_lead_block, png_address
 from hazecast.steps.monitor import Report, in_words
-from hazecast.steps.plots import skill_figures
 from hazecast.steps.validate import Verdict
 
 _LEADS_SHOWN = (1, 6, 24, 48, 72)
@@ -33,8 +29,8 @@ def show_verdict(pipeline: Pipeline, verdict: Verdict) -> None:
     """How the candidate fared: the tests, an error plot per pollutant, and where its run is."""
     about = f"Version {verdict.version} {verdict.outcome}: {verdict.reason}"
     create_table_artifact(verdict.tests.to_dicts(), key="promotion-tests", description=about)
-    for name, figure in skill_figures(verdict.scores).items():
-        create_image_artifact(_as_url(figure), key=name.replace("_", "-"), description=about)
+    for name, figure in mae_by_lead_block(verdict.scores).items():
+        create_image_artifact(png_address(figure), key=name.replace("_", "-"), description=about)
     settings = pipeline.parts.settings
     if settings.has_mlflow_server:
         model = f"{settings.mlflow_tracking_uri}/#/models/hazecast-{settings.place_name}/versions/{verdict.version}"
@@ -61,9 +57,3 @@ def show_report(report: Report) -> None:
     reasons = "\n".join(f"- {reason}" for reason in report.retrain.reasons)
     verdict = "justified" if report.retrain.justified else "not justified"
     create_markdown_artifact(f"# Retraining is {verdict}\n\n{reasons}\n", key="retraining", description=words)
-
-
-def _as_url(figure: Figure) -> str:
-    written = BytesIO()
-    figure.savefig(written, format="png", dpi=80)
-    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"

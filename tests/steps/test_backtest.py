@@ -19,12 +19,12 @@ import small_nets
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.cli import app
+from hazecast.evaluation import backtest as step
+from hazecast.evaluation.checkpoints import read_facts
+from hazecast.evaluation.report import report_on
 from hazecast.features.view import HABIT_DAYS
 from hazecast.models import Forecaster
 from hazecast.sources.simulated import SimulatedSource
-from hazecast.steps import backtest as step
-from hazecast.steps.report import report_on
-from hazecast.steps.workbench import read_facts
 
 from .conftest import START
 

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 from hazecast.cli import app
 from hazecast.errors import TooLittleHistory
+from hazecast.evaluation.backtest import COLUMNS, Backtest, run
+from hazecast.evaluation.dataset import Dataset, read_dataset
+from hazecast.evaluation.verification import verify
 from hazecast.features import FutureWeather, build_panel
-from hazecast.steps.backtest import COLUMNS, Backtest, run
-from hazecast.steps.dataset import Dataset, read_dataset
 from hazecast.steps.forecast import baseline_forecaster
-from hazecast.steps.report.verify import verify
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 REFEREE = Path(__file__).resolve().parents[2].parent / "shared" / "bin" / "score-forecasts"

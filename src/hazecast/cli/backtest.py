@@ -16,13 +16,13 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from hazecast.errors import SettingsError
+from hazecast.evaluation.backtest import Backtest, run
+from hazecast.evaluation.dataset import read_dataset
+from hazecast.evaluation.page import page
+from hazecast.evaluation.report import Section, record_of, report_on, sections
 from hazecast.features import FutureWeather
 from hazecast.settings import load_settings
 from hazecast.steps import Progress as Report
-from hazecast.steps.backtest import Backtest, run
-from hazecast.steps.dataset import read_dataset
-from hazecast.steps.report import Section, page, report_on, sections
-from hazecast.steps.report.trial import trial_of
 from hazecast.wiring import Wiring
 
 console = Console()
@@ -172,7 +172,7 @@ def report(predictions: Predictions, data: ReportData = None, html: Html = None,
         console.print(f"\nwritten: {html}", soft_wrap=True)
     if record:
         registry = Wiring(load_settings(place=judged.dataset)).registry
-        run_id = registry.record_trial(record, trial_of(judged, predictions))
+        run_id = registry.record_trial(record, record_of(judged, predictions))
         console.print(f"\nrecorded in MLflow: experiment {registry.model_name}-trials, run {run_id}", soft_wrap=True)
 
 
@@ -181,7 +181,7 @@ def _table(section: Section) -> Table:
     table = Table(title=section.title, title_style="bold", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     columns = section.rows.drop("pollutant")
     for number, heading in enumerate(columns.columns):
-        if number < section.n_words - 1:
+        if number < section.n_text - 1:
             table.add_column(escape(heading))
         else:
             table.add_column(escape(heading), justify="right", min_width=max(map(len, columns[heading])))

@@ -7,8 +7,8 @@ import polars as pl
 
 from hazecast.air.spec import QUANTILES
 from hazecast.models.promotion import Judgement
+from hazecast.plots import calibration_by_pollutant, mae_by_lead_block
 from hazecast.registry import Training
-from hazecast.steps.plots import calibration_figures, skill_figures
 from hazecast.steps.train import Candidate
 
 CANDIDATE = "candidate"
@@ -38,7 +38,7 @@ def describe(candidate: Candidate, evidence: Evidence, parameters: Parameters) -
         forecaster=candidate.forecaster,
         parameters=known,
         metrics=_metrics(evidence.scores) | _test_metrics(tests),
-        figures=skill_figures(evidence.scores) | calibration_figures(evidence.paired),
+        figures=mae_by_lead_block(evidence.scores) | calibration_by_pollutant(evidence.paired),
         tables={"scores": evidence.scores, "feature_importance": importance, "promotion_tests": tests},
         documents={"model_card": _card(known, evidence, importance)},
         notes={

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.models.backtest import issue_times, periods
+from hazecast.evaluation.backtest import issue_times, periods
 
 DAY = timedelta(days=1)
 

@@ -1,0 +1,1 @@
+"""Evaluation of the model on the past of a dataset: the backtest, its verification and its reports."""
