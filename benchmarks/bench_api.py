@@ -159,7 +159,7 @@ def call_model(home: str) -> None:
     from hazecast.api import predicting, schemas
     from hazecast.features import build_panel
 
-    question = schemas.PredictQuestion.model_validate(questions()[0])
+    question = schemas.PredictRequest.model_validate(questions()[0])
     model, _ = registry(home).champion()
     issued_at = predicting._issue_time(question)
     rows, station = predicting._observations(question, issued_at), predicting._station(question)

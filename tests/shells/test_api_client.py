@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,7 +12,7 @@ from small_store import DONGSI, EMPTY, HARBOUR, ISSUED
 
 from hazecast import Client
 from hazecast.api import schemas
-from hazecast.client import ApiRefused, ApiUnreachable
+from hazecast.client import ApiProblem, ApiUnreachable, CachedResponse
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
@@ -38,12 +38,38 @@ def test_the_client_reads_what_the_api_serves(address):
         assert api.observations(HARBOUR, since=datetime(2026, 3, 29, tzinfo=UTC)).hours[0].flag == "ok"
         assert api.verification(by="pollutant").groups == []
         assert api.models().registry == "none"
-        answer = api.aqi("us-epa", [schemas.ReadingAsked(pollutant="pm25", concentration=35.9)])
+        assert (api.health().status, api.ready().issued_at) == ("ok", ISSUED)
+        assert api.station(HARBOUR).name == "Simulated Harbour"
+        assert [one.station_id for one in api.summaries(limit=1)] == [DONGSI, HARBOUR]
+        assert api.background(HARBOUR).runs == []
+        assert (len(api.quality().series), api.health_verdicts().verdicts) == (2, [])
+        assert (list(api.alerts()), list(api.runs())) == ([], [])
+        assert "us-epa" in [one.index for one in api.indices()]
+        assert {"pm25", "no2"} <= {one.pollutant for one in api.limits()}
+        answer = api.aqi("us-epa", [schemas.ReadingIn(pollutant="pm25", concentration=35.9)])
         assert (answer.value, answer.band) == (102, "Unhealthy for Sensitive Groups")
 
 
+def test_issues_are_followed_page_by_page(address):
+    with Client(address) as api:
+        issues = [ISSUED, ISSUED - timedelta(days=1)]
+        assert [one.issued_at for one in api.issues(HARBOUR, "no2", limit=1)] == issues
+        assert [one.issued_at for one in api.issues(HARBOUR, before=ISSUED)] == issues[1:]
+        assert api.forecast(HARBOUR, issued_at=issues[1]).issued_at == issues[1]
+
+
+def test_an_unchanged_response_is_taken_from_the_cache(address):
+    cache = {}
+    with Client(address, cache=cache) as api:
+        changed = api.forecast(HARBOUR).model_copy(update={"model_version": "cached"})
+        (url,) = cache
+        cache[url] = CachedResponse(cache[url].etag, changed.model_dump_json())
+        assert api.forecast(HARBOUR).model_version == "cached"  # 304: no body was sent
+        assert api.forecast(DONGSI).model_version == "7"
+
+
 def test_a_problem_is_raised_with_what_exists(address):
-    with Client(address) as api, pytest.raises(ApiRefused, match="nowhere") as refused:
+    with Client(address) as api, pytest.raises(ApiProblem, match="nowhere") as refused:
         api.forecast("nowhere")
     assert refused.value.problem.known == [DONGSI, HARBOUR, EMPTY]
     assert refused.value.problem.status == 404
@@ -53,7 +79,7 @@ def test_silence_and_strangers_are_unreachable(unused_port):
     with Client(f"http://127.0.0.1:{unused_port}") as api, pytest.raises(ApiUnreachable):
         api.status()
     stranger = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
-    with Client(transport=stranger) as api, pytest.raises(ApiUnreachable, match="not an answer of Hazecast"):
+    with Client(transport=stranger) as api, pytest.raises(ApiUnreachable, match="not a response of Hazecast"):
         api.status()
 
 
@@ -63,7 +89,7 @@ def test_a_key_is_sent_and_a_limit_is_told():
         problem = {"type": "urn:hazecast:problem:too-many", "title": "Too many", "status": 429, "detail": "later"}
         return httpx.Response(429, json=problem, headers={"Retry-After": "7"})
 
-    with Client(key="hz_secret", transport=httpx.MockTransport(answer)) as api, pytest.raises(ApiRefused) as refused:
+    with Client(key="hz_secret", transport=httpx.MockTransport(answer)) as api, pytest.raises(ApiProblem) as refused:
         api.stations().__next__()
     assert refused.value.retry_after_seconds == 7
 

@@ -10,7 +10,7 @@ from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
 
 from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
-from hazecast.air.tables import DRIVERS, Background, Drivers
+from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts
 from hazecast.api.days import trend
 from hazecast.store import Store
 
@@ -126,6 +126,24 @@ def test_the_archive_is_read_for_all_stations(client):
     found = asked(client, FORECASTS, issued_at=iso(yesterday))["forecasts"]
     assert {one["issued_at"] for one in found} == {iso(yesterday)}
     assert len(found) == 3
+
+
+def test_issues_of_a_series_are_listed_newest_first(make_client, tmp_path, clock):
+    store = small_store.fill(tmp_path)
+    issued = [ISSUED - timedelta(hours=k) for k in range(1, 120)]
+    store.append(Forecasts, pl.concat([small_store.forecast(DONGSI, "pm25", issued_at=t).head(1) for t in issued]))
+    client, path = make_client(store), f"/api/v1/stations/{DONGSI}/issues"
+    first = asked(client, path)
+    assert (first["pollutant"], len(first["issues"])) == ("pm25", 100)
+    assert first["issues"][0] == {"issued_at": iso(ISSUED), "model_version": "7"}
+    rest = asked(client, path, before=first["next_before"], limit=1000)
+    assert rest["next_before"] is None
+    times = [one["issued_at"] for one in first["issues"] + rest["issues"]]
+    assert times == [iso(one) for one in sorted({ISSUED, *issued}, reverse=True)]
+    clock.now = ISSUED - timedelta(minutes=1)
+    assert asked(client, path, limit=1)["issues"][0]["issued_at"] == iso(ISSUED - HOUR)
+    assert client.get(f"/api/v1/stations/{EMPTY}/issues").status_code == 404
+    assert client.get(path, params={"limit": 0}).status_code == 422
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])

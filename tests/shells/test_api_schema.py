@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 
 # There is no model registry in this installation.
 WITHOUT_REGISTRY = "/api/v1/predict"
-OPERATIONS = 22
+OPERATIONS = 23
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import polars as pl
 from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.indices import Answer as IndexAnswer
 from hazecast.air.indices import Index
-from hazecast.air.limits import limits_of
+from hazecast.air.limits import LIMIT_KEYS, limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import STATUSES
@@ -96,7 +96,8 @@ def forecast_hour(row: dict[str, Any], shown: Shown) -> ForecastHour:
     """One hour from its stored row."""
     numbers = {name: row[name] for name in ("valid_at", "lead_hours", "mean", *shown.quantiles)}
     index = None if shown.index is None else hour_index(shown.index, shown.indexed[row["valid_at"]])
-    return ForecastHour(**numbers, p_exceed=Exceedance(who=row["p_exceed_who"], eu=row["p_exceed_eu"]), index=index)
+    exceedance = Exceedance(**{key: row[f"p_exceed_{key}"] for key in LIMIT_KEYS})
+    return ForecastHour(**numbers, p_exceed=exceedance, index=index)
 
 
 def forecast_table(rows: pl.DataFrame, station: Station, shown: Shown) -> pl.DataFrame:

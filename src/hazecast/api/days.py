@@ -8,6 +8,7 @@ import polars as pl
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.indices import Answer, Index
+from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
 from hazecast.api.indexing import hour_index, level_of
@@ -79,8 +80,7 @@ def _pollutant_day(rows: pl.DataFrame, pollutant: str, means: dict[str, float]) 
         max_at=highest["valid_at"],
         max_q10_ugm3=highest["q10"],
         max_q90_ugm3=highest["q90"],
-        p_exceed_who=mine.select(pl.col("p_exceed_who").max()).item(),
-        p_exceed_eu=mine.select(pl.col("p_exceed_eu").max()).item(),
+        **mine.select(pl.col(f"p_exceed_{key}").max() for key in LIMIT_KEYS).row(0, named=True),
         trend=found,
         words=_words(pollutant, found, mean, means.get(pollutant), at=highest["local"]),
     )

@@ -23,7 +23,7 @@ AT_ONCE, PATIENCE_SECONDS = 2, 10.0
 _room = threading.BoundedSemaphore(AT_ONCE)
 
 
-def predict_own(models: Models, question: schemas.PredictQuestion) -> schemas.Prediction:
+def predict_own(models: Models, question: schemas.PredictRequest) -> schemas.Prediction:
     """The champion's forecast from the observations in `question`.
 
     Raises:
@@ -44,14 +44,14 @@ def predict_own(models: Models, question: schemas.PredictQuestion) -> schemas.Pr
     )
 
 
-def _issue_time(question: schemas.PredictQuestion) -> datetime:
+def _issue_time(question: schemas.PredictRequest) -> datetime:
     issued_at = question.issued_at or max(one.observed_at for one in question.observations) + HOUR
     if floor_hour(issued_at) != issued_at:
         raise NotAnswerable(f"issued_at and observed_at must be whole hours; {issued_at.isoformat()} is not")
     return issued_at
 
 
-def _observations(question: schemas.PredictQuestion, issued_at: datetime) -> pl.DataFrame:
+def _observations(question: schemas.PredictRequest, issued_at: datetime) -> pl.DataFrame:
     rows = [(one.pollutant.value, one.observed_at, one.concentration_ugm3) for one in question.observations]
     kinds = Observations.create_empty().schema
     columns = ("pollutant", "observed_at", "concentration_ugm3")
@@ -71,7 +71,7 @@ def _observations(question: schemas.PredictQuestion, issued_at: datetime) -> pl.
     return stamped.select(kinds.names())
 
 
-def _station(question: schemas.PredictQuestion) -> pl.DataFrame:
+def _station(question: schemas.PredictRequest) -> pl.DataFrame:
     if question.timezone not in available_timezones():
         raise NotAnswerable(f"{question.timezone!r} is no IANA time zone; write it like Europe/Helsinki")
     row = {
@@ -87,7 +87,7 @@ def _station(question: schemas.PredictQuestion) -> pl.DataFrame:
     return pl.DataFrame([row], schema=Stations.create_empty().schema)
 
 
-def _predicted(pollutant: str, rows: pl.DataFrame) -> schemas.Predicted:
+def _predicted(pollutant: str, rows: pl.DataFrame) -> schemas.PredictedSeries:
     mine = rows.filter(pl.col("pollutant") == pollutant).sort("valid_at")
     chances = {
         limit.key: p_exceed(mine.select(QUANTILES).to_numpy(), limit.concentration_ugm3)
@@ -101,7 +101,7 @@ def _predicted(pollutant: str, rows: pl.DataFrame) -> schemas.Predicted:
         for k, row in enumerate(mine.iter_rows(named=True))
     ]
     worst = "baseline" if "baseline" in mine["status"] else str(mine["status"][0])
-    return schemas.Predicted(pollutant=Pollutant(pollutant), status=worst, hours=hours)
+    return schemas.PredictedSeries(pollutant=Pollutant(pollutant), status=worst, hours=hours)
 
 
 @contextmanager

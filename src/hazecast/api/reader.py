@@ -81,6 +81,13 @@ class Reader:
         first_hours = self._store.read(Forecasts, _series(station_id, pollutant) & (pl.col("lead_hours") == 1))
         return first_hours["issued_at"].sort(descending=True).to_list()
 
+    def issues_before(self, station_id: str, pollutant: str, before: datetime | None) -> pl.DataFrame:
+        """`issued_at` and `model_version` of the archived forecasts of a series before a time, newest first."""
+        until = pl.col("issued_at") <= self._clock()
+        until = until if before is None else until & (pl.col("issued_at") < before)
+        rows = self._store.read(Forecasts, _series(station_id, pollutant) & (pl.col("lead_hours") == 1) & until)
+        return rows.select("issued_at", "model_version").sort("issued_at", descending=True)
+
     def observations(self, station_id: str, pollutant: str, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Observations whose hour starts in [since, until), by observed_at."""
         span = pl.col("observed_at").is_between(since, until, closed="left")

@@ -66,3 +66,4 @@ Cursor = Annotated[str | None, Query(description="`next_cursor` of the page befo
 Limit = Annotated[int, Query(description="Most to answer with at once", ge=1, le=MOST_AT_ONCE)]
 AskedSince = Annotated[schemas.UtcTime | None, Query(description="First hour, ISO 8601 with its zone")]
 AskedUntil = Annotated[schemas.UtcTime | None, Query(description="End, not included")]
+Before = Annotated[schemas.UtcTime | None, Query(description="Only issues before this time; `next_before` of a page")]

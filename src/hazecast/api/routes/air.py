@@ -34,7 +34,7 @@ def limits() -> schemas.Rules:
 
 
 @router.post("/aqi", responses=problem_responses(404, 422))
-def aqi(question: schemas.AqiQuestion) -> schemas.Aqi:
+def aqi(question: schemas.AqiRequest) -> schemas.Aqi:
     """The index of concentrations, with the pollutant that decides, the colour and advice."""
     index = find_index(question.index, question.version)
     try:

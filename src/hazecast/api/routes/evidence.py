@@ -63,7 +63,7 @@ def verification(
     groups = summarize(serving.store.read(Verification, _wanted(query, since, until)), by)
     if chosen_format is not Format.JSON:
         return write_table(groups, chosen_format)
-    verified = [schemas.Verified.model_validate(row) for row in groups.iter_rows(named=True)]
+    verified = [schemas.VerificationGroup.model_validate(row) for row in groups.iter_rows(named=True)]
     return schemas.Verification(since=since, until=until, by=list(by), groups=verified)
 
 
@@ -86,7 +86,7 @@ def health_verdicts(serving: Serving) -> schemas.HealthVerdicts:
     return schemas.HealthVerdicts(
         checked_at=checked_at,
         verdicts=[schemas.Verdict.model_validate(row) for row in verdicts.sort("check", "subject").to_dicts()],
-        drift=[schemas.DriftOf.model_validate(row) for row in drift.sort("station_id", "variable").to_dicts()],
+        drift=[schemas.SeriesDrift.model_validate(row) for row in drift.sort("station_id", "variable").to_dicts()],
         retrains=[
             schemas.RetrainDecision.model_validate({**row, "reasons": row["reasons"].splitlines()})
             for row in retrains.head(RETRAINS_SHOWN).to_dicts()

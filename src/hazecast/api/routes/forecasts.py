@@ -16,7 +16,17 @@ from hazecast.api.forecasting import Selection, choose_issues, series_of, shown_
 from hazecast.api.formats import MAPS, TABLES, AskedFormat, Format, choose_format, content_of, write_map, write_table
 from hazecast.api.problems import problem_responses
 from hazecast.api.schemas import UtcTime
-from hazecast.api.service import PREFIX, AskedIndex, AskedPollutant, AskedQuantiles, AskedTime, Serving, StationId
+from hazecast.api.service import (
+    PREFIX,
+    AskedIndex,
+    AskedPollutant,
+    AskedQuantiles,
+    AskedTime,
+    Before,
+    Limit,
+    Serving,
+    StationId,
+)
 from hazecast.api.where import Where, choose_stations
 
 router = APIRouter(prefix=PREFIX, tags=["forecasts"])
@@ -102,6 +112,27 @@ def forecast(
     return write_table(forecast_table(rows, station, shown), chosen_format)
 
 
+@router.get("/stations/{station_id:path}/issues", responses=problem_responses(404, 422, 503))
+def issues(
+    serving: Serving,
+    station_id: StationId,
+    pollutant: AskedPollutant = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> schemas.Issues:
+    """Archived forecasts of one pollutant, newest first."""
+    reader, station = serving.reader, lookup.find_station(serving.reader, station_id)
+    pollutant = lookup.choose_forecast_pollutant(reader, station, pollutant)
+    rows = reader.issues_before(station_id, pollutant, before)
+    page = [schemas.Issue.model_validate(row) for row in rows.head(limit).iter_rows(named=True)]
+    return schemas.Issues(
+        station_id=station_id,
+        pollutant=Pollutant(pollutant),
+        issues=page,
+        next_before=page[-1].issued_at if rows.height > limit else None,
+    )
+
+
 @router.get("/stations/{station_id:path}/summary", responses=problem_responses(404, 422, 503))
 def summary(serving: Serving, station_id: StationId, index: AskedIndex = None) -> schemas.Summary:
     """The days ahead at one station: index, worst and best hours, advice, day means and highs, trend in words."""
@@ -141,7 +172,7 @@ def drivers(
     issue = issues.of(station_id, pollutant).row(0, named=True)
     rows = reader.drivers(station_id, pollutant, issue["issued_at"])
     hours = [
-        schemas.DrivenHour.model_validate({"valid_at": valid_at, "drivers": moved.to_dicts()})
+        schemas.DriversHour.model_validate({"valid_at": valid_at, "drivers": moved.to_dicts()})
         for (valid_at,), moved in rows.group_by("valid_at", maintain_order=True)
     ]
     return schemas.Drivers(

@@ -11,7 +11,7 @@ router = APIRouter(prefix=PREFIX, tags=["models"])
 
 
 @router.post("/predict", responses=problem_responses(422, 503))
-def predict(serving: Serving, question: schemas.PredictQuestion) -> schemas.Prediction:
+def predict(serving: Serving, question: schemas.PredictRequest) -> schemas.Prediction:
     """72 hours for a site of your own from its recent observations, by the champion of this place; stored nowhere.
 
     The model was trained on other stations: trust it less the more the site differs from them.

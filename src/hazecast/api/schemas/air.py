@@ -1,52 +1,46 @@
-"""Indices and rules: what concentrations mean."""
+"""Air-quality indices, limits and guidelines."""
 
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import Unit
-from hazecast.api.schemas.base import Answer
+from hazecast.api.schemas.base import ApiModel, RequestModel
 
-MOST_READINGS = 50
-LARGEST = 1e6
-
-
-class Question(BaseModel):
-    """Base of all questions: words that are not known are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+MAX_READINGS = 50
+MAX_CONCENTRATION = 1e6
 
 
-class ReadingAsked(Question):
+class ReadingIn(RequestModel):
     """One concentration."""
 
     pollutant: Pollutant
-    concentration: float = Field(ge=0, le=LARGEST, allow_inf_nan=False, examples=[35.9])
+    concentration: float = Field(ge=0, le=MAX_CONCENTRATION, allow_inf_nan=False, examples=[35.9])
     averaging: str | None = Field(
         default=None, description="24h, 8h, 1h, nowcast …; null: the index's usual one", examples=["24h"]
     )
     unit: Unit | None = Field(default=None, description="null: the unit of the index's official table")
 
 
-class AqiQuestion(Question):
-    """Concentrations whose index is wanted."""
+class AqiRequest(RequestModel):
+    """Concentrations to convert to an index."""
 
     index: str = Field(description="A name from /api/v1/indices", examples=["us-epa"])
     version: str | None = Field(default=None, description="null: the table in force")
-    readings: list[ReadingAsked] = Field(min_length=1, max_length=MOST_READINGS)
+    readings: list[ReadingIn] = Field(min_length=1, max_length=MAX_READINGS)
 
 
-class Advice(Answer):
-    """What people can do; never medical advice."""
+class Advice(ApiModel):
+    """General advice; not medical advice."""
 
     everyone: str
     sensitive: str
     note: str
 
 
-class SubIndex(Answer):
-    """What one concentration alone says."""
+class SubIndex(ApiModel):
+    """The index of one concentration alone."""
 
     pollutant: Pollutant
     averaging: str
@@ -56,8 +50,8 @@ class SubIndex(Answer):
     band: str | None
 
 
-class Aqi(Answer):
-    """An index value that says what it rests on."""
+class Aqi(ApiModel):
+    """An index value with the reading that determines it."""
 
     index: str
     title: str
@@ -66,7 +60,7 @@ class Aqi(Answer):
     value: int | None
     label: str | None
     band: str | None
-    pollutant: Pollutant | None = Field(description="Of the reading that decided, with the next three")
+    pollutant: Pollutant | None = Field(description="Of the reading that determines the index, with the next three")
     averaging: str | None
     concentration: float | None
     unit: Unit | None
@@ -78,7 +72,7 @@ class Aqi(Answer):
     sub_indices: list[SubIndex]
 
 
-class IndexBand(Answer):
+class IndexBand(ApiModel):
     """A category: index values up to `upto`."""
 
     name: str
@@ -88,15 +82,15 @@ class IndexBand(Answer):
     colour_blind_safe: str
 
 
-class IndexPart(Answer):
-    """A pollutant the index knows, at one averaging time, and the unit of its official table."""
+class IndexPart(ApiModel):
+    """A pollutant of the index at one averaging time, and the unit of its official table."""
 
     pollutant: Pollutant
     averaging: str
     unit: Unit
 
 
-class IndexDescription(Answer):
+class IndexDescription(ApiModel):
     """One country's index."""
 
     index: str
@@ -110,13 +104,13 @@ class IndexDescription(Answer):
     notes: list[str]
 
 
-class Indices(Answer):
+class Indices(ApiModel):
     """Every index in force."""
 
     indices: list[IndexDescription]
 
 
-class Rule(Answer):
+class Rule(ApiModel):
     """A legal value or guideline as its authority writes it; exceeded means above."""
 
     authority: str = Field(examples=["eu-2024-2881"])
@@ -128,12 +122,12 @@ class Rule(Answer):
     concentration_ugm3: float = Field(description="The same in µg/m³, as observations are: mixing ratios at 20 °C")
     allowed: int | None = Field(description="Exceedances permitted in a year")
     percentile: float | None = Field(description="Of the year's statistics")
-    years: int = Field(description="Averaged over so many years")
+    years: int = Field(description="Number of years averaged")
     consecutive_hours: int
     applies_from: date | None = Field(description="First day in force; null: in force")
 
 
-class Rules(Answer):
+class Rules(ApiModel):
     """Air-quality law and guidelines."""
 
     rules: list[Rule]

@@ -1,60 +1,82 @@
-"""What all answers share: immutable, units in the names and descriptions, times UTC with Z."""
+"""What all schemas share: immutable models, units in names and descriptions, times in UTC."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from hazecast.air.clock import parse_utc
 
+# No station measured before 1900, and four-digit years keep every ISO 8601 parser on the same path.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
+Model = TypeVar("Model", bound=BaseModel)
 
-def read_time(given: object) -> datetime:
-    """An ISO 8601 time with its zone, as UTC, in a year somebody may have measured.
+
+def parse_time(value: object) -> datetime:
+    """Parse an ISO 8601 time with its zone and convert it to UTC.
 
     Raises:
         ValueError: not ISO 8601, without a zone, or outside 1900…2200.
     """
-    if isinstance(given, datetime):
-        return parse_utc(given.isoformat())
-    year = given[:4] if isinstance(given, str) else ""
-    if not (isinstance(given, str) and year.isdecimal() and FIRST_YEAR <= int(year) <= LAST_YEAR):
-        raise ValueError(f"{given!r} is not an ISO 8601 time in the years {FIRST_YEAR} to {LAST_YEAR}")
-    # A bare + in an address arrives as a space.
-    return parse_utc(given.replace(" ", "+"))
+    if isinstance(value, datetime):
+        return parse_utc(value.isoformat())
+    year = value[:4] if isinstance(value, str) else ""
+    if not (isinstance(value, str) and year.isdecimal() and FIRST_YEAR <= int(year) <= LAST_YEAR):
+        raise ValueError(f"{value!r} is not an ISO 8601 time in the years {FIRST_YEAR} to {LAST_YEAR}")
+    # A + that is not percent-encoded arrives as a space.
+    return parse_utc(value.replace(" ", "+"))
 
 
-UtcTime = Annotated[AwareDatetime, BeforeValidator(read_time)]
+def is_absent(value: object) -> bool:
+    """Whether an optional part was not requested; it is then left out of the response."""
+    return value is None
+
+
+UtcTime = Annotated[AwareDatetime, BeforeValidator(parse_time)]
 Concentration = Annotated[float, Field(description="Concentration [µg/m³]", examples=[18.4])]
 Probability = Annotated[float | None, Field(description="Probability 0…1; null where there is no such limit")]
+Distance = Annotated[
+    float | None,
+    Field(description="To the requested coordinate [km]; absent without one", exclude_if=is_absent),
+]
+NextCursor = Annotated[str | None, Field(description="Pass it as `cursor` for the next page; null: last page")]
 Status = Literal["ok", "degraded", "stale", "baseline"]
 Flag = Literal["ok", "suspicious", "invalid"]
 Unit = Literal["µg/m³"]
 
 
-def is_absent(value: object) -> bool:
-    """Whether a part was not asked for; it is then left out of the answer."""
-    return value is None
-
-
-Distance = Annotated[
-    float | None, Field(description="From the coordinate asked for [km]; absent without one", exclude_if=is_absent)
-]
-Cursor = Annotated[str | None, Field(description="Pass it as `cursor` to go on; null: this was the last page")]
-
-
-class Answer(BaseModel):
-    """Base of all answers: immutable."""
+class ApiModel(BaseModel):
+    """Base of all responses: immutable."""
 
     model_config = ConfigDict(frozen=True)
 
 
+class RequestModel(BaseModel):
+    """Base of all request bodies: immutable; unknown fields are rejected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Problem(BaseModel):
-    """Why there is no answer (RFC 9457, media type application/problem+json)."""
+    """Why a request failed (RFC 9457, media type application/problem+json)."""
 
     type: str = Field(examples=["urn:hazecast:problem:not-known"])
-    title: str = Field(examples=["Not known"])
+    title: str = Field(examples=["Not found"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["unknown station 'dongsi'"])
-    known: list[str] | None = Field(default=None, description="What may be asked for instead, at most 100")
+    known: list[str] | None = Field(default=None, description="Valid values, at most 100")
+
+
+def with_fields(base: type[Model], names: Iterable[str], kind: Any, *, default: Any = ...) -> type[Model]:
+    """Derive a model with one more field for each name.
+
+    Args:
+        base: the model to extend; its fields come first.
+        names: the new fields, in this order.
+        kind: their type annotation.
+        default: their default; `...` makes them required.
+    """
+    fields: dict[str, Any] = dict.fromkeys(names, (kind, default))
+    return create_model(base.__name__, __base__=base, **fields)

@@ -1,29 +1,31 @@
-"""The evidence: verification, quality of observations, verdicts of monitoring, incidents, runs."""
+"""Verification, data quality, monitoring results, incidents and pipeline runs."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import Pollutant
-from hazecast.api.schemas.base import Answer, Cursor, is_absent
+from hazecast.air.spec import QUANTILES
+from hazecast.api.schemas.base import ApiModel, NextCursor, is_absent, with_fields
 
 Share = Annotated[float | None, Field(description="Share 0…1; null where nothing was scored")]
 Error = Annotated[float | None, Field(description="[µg/m³]; null where nothing was scored")]
-Ratio = Annotated[float | None, Field(description="MAE over that of the rival on the same hours; below 1 is better")]
+Ratio = Annotated[
+    float | None, Field(description="MAE over that of the reference forecast on the same hours; below 1 is better")
+]
 Count = Annotated[int | None, Field(description="Hours; null where the pollutant has no such limit")]
 
 
-class Verified(Answer):
-    """Measures of one group; the columns not grouped by are absent."""
-
+class _Scores(ApiModel):
     issued_on: Annotated[datetime | None, Field(exclude_if=is_absent)] = None
     station_id: Annotated[str | None, Field(exclude_if=is_absent)] = None
     pollutant: Annotated[Pollutant | None, Field(exclude_if=is_absent)] = None
     lead_block: Annotated[str | None, Field(exclude_if=is_absent, examples=["1-6"])] = None
     model_version: Annotated[str | None, Field(exclude_if=is_absent)] = None
     n_forecast: int = Field(description="Hours forecast")
-    n: int = Field(description="Of these, hours with a trusted observation and both naive forecasts")
+    n: int = Field(description="Of these, hours with an observation flagged ok and both naive forecasts")
     mae: Error
     rmse: Error
     bias: Error
@@ -34,35 +36,38 @@ class Verified(Answer):
     coverage_50: Share
     coverage_80: Share
     coverage_90: Share
-    share_below_q05: Share
-    share_below_q10: Share
-    share_below_q25: Share
-    share_below_q50: Share
-    share_below_q75: Share
-    share_below_q90: Share
-    share_below_q95: Share
-    n_above_who: Count
-    pod_who: Share
-    far_who: Share
-    csi_who: Share
-    brier_who: Share
-    n_above_eu: Count
-    pod_eu: Share
-    far_eu: Share
-    csi_eu: Share
-    brier_eu: Share
 
 
-class Verification(Answer):
-    """How good issued forecasts were, of issue days in [since, until)."""
+def _with_limit_scores(base: type[_Scores]) -> type[_Scores]:
+    """Counts and scores of the exceedance forecast of every limit: hits (POD), false alarms (FAR), CSI, Brier score."""
+    for key in LIMIT_KEYS:
+        base = with_fields(base, [f"n_above_{key}"], Count)
+        base = with_fields(base, [f"{score}_{key}" for score in ("pod", "far", "csi", "brier")], Share)
+    return base
+
+
+if TYPE_CHECKING:
+
+    class _AllScores(_Scores):
+        def __getattr__(self, score: str) -> Any: ...
+else:
+    _AllScores = _with_limit_scores(with_fields(_Scores, [f"share_below_{name}" for name in QUANTILES], Share))
+
+
+class VerificationGroup(_AllScores):
+    """Scores of one group; the columns that are not grouped by are absent."""
+
+
+class Verification(ApiModel):
+    """Scores of the forecasts issued on days in [since, until)."""
 
     since: datetime
     until: datetime
-    by: list[str] = Field(description="What is grouped by", examples=[["pollutant", "lead_block"]])
-    groups: list[Verified] = Field(description="Empty: nothing was verified in this span")
+    by: list[str] = Field(description="Columns grouped by", examples=[["pollutant", "lead_block"]])
+    groups: list[VerificationGroup] = Field(description="Empty: nothing was verified in this span")
 
 
-class SeriesQuality(Answer):
+class SeriesQuality(ApiModel):
     """The latest check of one series."""
 
     station_id: str
@@ -75,17 +80,17 @@ class SeriesQuality(Answer):
     n_suspicious: int
     n_invalid: int
     n_duplicate: int
-    reasons: str = Field(description="Names of the rules that doubted something, comma-separated")
+    reasons: str = Field(description="Names of the rules that flagged something, comma-separated")
 
 
-class QualityReport(Answer):
+class QualityReport(ApiModel):
     """The latest check of observations, by series."""
 
     checked_at: datetime | None = Field(description="null: not checked yet")
     series: list[SeriesQuality]
 
 
-class Verdict(Answer):
+class Verdict(ApiModel):
     """The verdict of one monitoring check on one subject."""
 
     check: str = Field(examples=["coverage"])
@@ -99,8 +104,8 @@ class Verdict(Answer):
     reason: str
 
 
-class DriftOf(Answer):
-    """How far one series is from the same season before."""
+class SeriesDrift(ApiModel):
+    """Drift of one series from the same season of earlier years."""
 
     station_id: str
     variable: str
@@ -114,7 +119,7 @@ class DriftOf(Answer):
     reason: str
 
 
-class RetrainDecision(Answer):
+class RetrainDecision(ApiModel):
     """Whether to retrain, and why."""
 
     checked_at: datetime
@@ -122,17 +127,17 @@ class RetrainDecision(Answer):
     reasons: list[str]
 
 
-class HealthVerdicts(Answer):
-    """The newest monitoring: verdicts, drift and the latest decisions about retraining."""
+class HealthVerdicts(ApiModel):
+    """The newest monitoring: verdicts, drift and the latest retraining decisions."""
 
     checked_at: datetime | None = Field(description="null: never monitored")
     verdicts: list[Verdict]
-    drift: list[DriftOf]
+    drift: list[SeriesDrift]
     retrains: list[RetrainDecision] = Field(description="Newest first, at most 20")
 
 
-class Incident(Answer):
-    """Something that was worth telling people."""
+class Incident(ApiModel):
+    """An alert and its state."""
 
     incident_id: str
     rule: str
@@ -148,15 +153,15 @@ class Incident(Answer):
     seen_at: datetime
 
 
-class Incidents(Answer):
+class Incidents(ApiModel):
     """Incidents, newest first."""
 
     alerts: list[Incident]
-    next_cursor: Cursor = None
+    next_cursor: NextCursor = None
 
 
-class Run(Answer):
-    """One run of a step."""
+class Run(ApiModel):
+    """One run of a pipeline step."""
 
     run_id: str
     step: str
@@ -167,8 +172,8 @@ class Run(Answer):
     summary: str
 
 
-class RunList(Answer):
+class RunList(ApiModel):
     """Runs of the pipeline, newest first."""
 
     runs: list[Run]
-    next_cursor: Cursor = None
+    next_cursor: NextCursor = None

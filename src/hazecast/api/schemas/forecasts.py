@@ -1,51 +1,58 @@
-"""Forecasts: hour by hour, day by day, and what they are held against."""
+"""Forecasts hour by hour and day by day, the list of issues, physics models and drivers."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import Pollutant
+from hazecast.air.spec import MAX_HORIZON_HOURS, QUANTILES
 from hazecast.api.schemas.base import (
-    Answer,
+    ApiModel,
     Concentration,
-    Cursor,
     Distance,
+    NextCursor,
     Probability,
     Status,
     Unit,
     is_absent,
+    with_fields,
 )
 
-Quantile = Annotated[
-    float | None, Field(description="Quantile [µg/m³]; absent when not asked for", exclude_if=is_absent)
-]
+Quantile = Annotated[float | None, Field(description="Quantile [µg/m³]; absent unless requested", exclude_if=is_absent)]
 Trend = Literal["rising", "steady", "falling"]
 DriverName = Literal["recent_levels", "neighbours", "weather_ahead"]
 
 
-class Limit(Answer):
-    """A legal limit or guideline whose exceedance is forecast."""
+class Limit(ApiModel):
+    """A legal limit or guideline for which exceedance is forecast."""
 
     key: str = Field(description="Its name under `p_exceed`", examples=["who"])
     label: str = Field(examples=["WHO 2021 guideline, 24 h"])
     concentration_ugm3: Concentration
     averaging_hours: int = Field(
-        description="Averaging time the limit is written for [h]; `p_exceed` compares the single hour's mean with it"
+        description="Averaging time of the limit [h]; `p_exceed` compares the mean of the single hour with it"
     )
 
 
-class Exceedance(Answer):
+if TYPE_CHECKING:
+
+    class _ByLimit(ApiModel):
+        def __getattr__(self, limit_key: str) -> float | None: ...
+else:
+    _ByLimit = with_fields(ApiModel, LIMIT_KEYS, Probability)
+
+
+class Exceedance(_ByLimit):
     """Probability that the hour's mean is above each limit."""
 
-    who: Probability
-    eu: Probability
 
-
-class HourIndex(Answer):
+class HourIndex(ApiModel):
     """An air-quality index at one hour, from all pollutants of the station together.
 
-    It rests on the forecast medians and, as far as its averages reach back, on trusted observations before the issue.
+    It is computed from the forecast medians and, as far as its averages reach back, from observations before the issue
+    that passed the quality check.
     """
 
     status: str = Field(description="ok, sub-index (one pollutant alone) or insufficient data", examples=["ok"])
@@ -58,37 +65,39 @@ class HourIndex(Answer):
     dominant_pollutant: Pollutant | None
 
 
-AskedIndex = Annotated[HourIndex | None, Field(description="Absent when no index was asked for", exclude_if=is_absent)]
-
-
-class IndexName(Answer):
-    """Which index, by which table."""
+class IndexName(ApiModel):
+    """An air-quality index and the version of its table."""
 
     index: str = Field(examples=["us-epa"])
     title: str
     version: str
 
 
-class ForecastHour(Answer):
-    """One hour: mean and quantiles of its hourly mean concentration [µg/m³]; the 80 % band is q10…q90."""
-
+class _HourBase(ApiModel):
     valid_at: datetime = Field(description="Start of the hour")
-    lead_hours: int = Field(description="Hours from `issued_at` to the END of the hour, 1…72")
+    lead_hours: int = Field(
+        description="Hours from `issued_at` to the END of the hour, from 1 to the horizon of the place "
+        f"(at most {MAX_HORIZON_HOURS})"
+    )
     mean: Concentration
-    q05: Quantile = None
-    q10: Quantile = None
-    q25: Quantile = None
-    q50: Quantile = None
-    q75: Quantile = None
-    q90: Quantile = None
-    q95: Quantile = None
+
+
+if TYPE_CHECKING:
+
+    class _ByQuantile(_HourBase):
+        def __getattr__(self, quantile: str) -> float | None: ...
+else:
+    _ByQuantile = with_fields(_HourBase, QUANTILES, Quantile, default=None)
+
+
+class ForecastHour(_ByQuantile):
+    """One hour: mean and quantiles of its hourly mean concentration [µg/m³]; the 80 % interval is q10…q90."""
+
     p_exceed: Exceedance
-    index: Annotated[
-        HourIndex | None, Field(description="Absent when no index was asked for", exclude_if=is_absent)
-    ] = None
+    index: Annotated[HourIndex | None, Field(description="Absent unless requested", exclude_if=is_absent)] = None
 
 
-class Forecast(Answer):
+class Forecast(ApiModel):
     """One issued forecast of one pollutant at one station, with its age and provenance."""
 
     station_id: str
@@ -96,11 +105,11 @@ class Forecast(Answer):
     unit: Unit = "µg/m³"
     distance_km: Distance = None
     issued_at: datetime
-    next_issue_at: datetime | None = Field(description="When the next one is scheduled; null: nothing is")
-    now: datetime = Field(description="What ages are counted to, right to the minute")
-    status: Status = Field(description="baseline: no model could answer; stale: issued too long ago")
+    next_issue_at: datetime | None = Field(description="When the next one is scheduled; null: no schedule")
+    now: datetime = Field(description="Reference time of the ages, to the minute")
+    status: Status = Field(description="baseline: climatology, no model could forecast; stale: issued too long ago")
     status_reason: str = Field(description="`status` in a sentence for people")
-    data_age_hours: float = Field(description="Age NOW of the newest observation this forecast knew [h]")
+    data_age_hours: float = Field(description="Age NOW of the newest observation that this forecast used [h]")
     forecast_age_hours: float = Field(description="Hours since it was issued")
     model_version: str
     observations_version: int = Field(description="Version of the observations table it was made from")
@@ -108,34 +117,63 @@ class Forecast(Answer):
     simulated: bool = Field(description="True: made from simulated observations")
     attribution: str
     limits: list[Limit]
-    index: Annotated[IndexName | None, Field(description="Absent when none was asked for", exclude_if=is_absent)] = None
+    index: Annotated[IndexName | None, Field(description="Absent unless requested", exclude_if=is_absent)] = None
     hours: list[ForecastHour]
 
 
-class Forecasts(Answer):
+class Forecasts(ApiModel):
     """Forecasts of several stations and pollutants, by station (or distance) and pollutant."""
 
     simulated: bool = Field(description="True when any of them is made from simulated observations")
     forecasts: list[Forecast]
-    next_cursor: Cursor = None
+    next_cursor: NextCursor = None
 
 
-class PollutantDay(Answer):
-    """One pollutant on one local day: the forecast hours ahead, in numbers and words."""
+class Issue(ApiModel):
+    """One issued forecast in the archive."""
 
+    issued_at: datetime = Field(description="Pass it as `issued_at` to get this forecast")
+    model_version: str
+
+
+class Issues(ApiModel):
+    """Archived forecasts of one pollutant at one station, newest first."""
+
+    station_id: str
+    pollutant: Pollutant
+    issues: list[Issue]
+    next_before: datetime | None = Field(description="Pass it as `before` for the next page; null: last page")
+
+
+class _PollutantDayBase(ApiModel):
     pollutant: Pollutant
     mean_ugm3: Concentration
     max_ugm3: float = Field(description="Highest median of an hour [µg/m³]")
     max_at: datetime = Field(description="Start of that hour")
     max_q10_ugm3: float = Field(description="10 % quantile of that hour [µg/m³]")
     max_q90_ugm3: float = Field(description="90 % quantile of that hour [µg/m³]")
-    p_exceed_who: Probability = Field(description="Largest probability of an hour's mean above the WHO value")
-    p_exceed_eu: Probability = Field(description="Largest probability of an hour's mean above the EU value")
-    trend: Trend | None = Field(description="Against the day before; null when that is not known")
+
+
+DayProbability = Annotated[
+    float | None,
+    Field(description="Largest probability of an hour's mean above this limit, 0…1; null where there is no such limit"),
+]
+if TYPE_CHECKING:
+
+    class _PollutantDayByLimit(_PollutantDayBase):
+        def __getattr__(self, p_exceed: str) -> float | None: ...
+else:
+    _PollutantDayByLimit = with_fields(_PollutantDayBase, [f"p_exceed_{key}" for key in LIMIT_KEYS], DayProbability)
+
+
+class PollutantDay(_PollutantDayByLimit):
+    """One pollutant on one local day: the forecast hours ahead, in numbers and words."""
+
+    trend: Trend | None = Field(description="Compared with the day before; null without enough data for that day")
     words: str = Field(examples=["PM2.5 falls from 32 to 18 µg/m³; highest around 08:00"])
 
 
-class Day(Answer):
+class Day(ApiModel):
     """One local day at a station, from the hours that are still ahead."""
 
     day: date = Field(description="Calendar day in the station's time zone")
@@ -148,7 +186,7 @@ class Day(Answer):
     pollutants: list[PollutantDay]
 
 
-class Summary(Answer):
+class Summary(ApiModel):
     """The days ahead at one station."""
 
     station_id: str
@@ -166,32 +204,32 @@ class Summary(Answer):
     days: list[Day] = Field(description="Empty when all forecast hours are past")
 
 
-class Summaries(Answer):
-    """The days ahead at several stations: what a map shows."""
+class Summaries(ApiModel):
+    """The days ahead at several stations, for maps."""
 
     simulated: bool
     summaries: list[Summary]
-    next_cursor: Cursor = None
+    next_cursor: NextCursor = None
 
 
-class BackgroundHour(Answer):
+class BackgroundHour(ApiModel):
     """One hour of a physics model."""
 
     valid_at: datetime = Field(description="Start of the hour")
     concentration_ugm3: Concentration
 
 
-class BackgroundRun(Answer):
+class BackgroundRun(ApiModel):
     """One run of one physics model."""
 
     source: str = Field(examples=["cams"])
-    issued_at: datetime = Field(description="When the run started from")
-    available_at: datetime = Field(description="When anybody could first have it")
+    issued_at: datetime = Field(description="Initialisation time of the run")
+    available_at: datetime = Field(description="When the run was first published")
     hours: list[BackgroundHour]
 
 
-class Background(Answer):
-    """What physics models say of the same hours: each model's newest run, to be shown beside the forecast."""
+class Background(ApiModel):
+    """Forecasts of physics models for the same hours, the newest run of each, for comparison with the forecast."""
 
     station_id: str
     pollutant: Pollutant
@@ -199,31 +237,31 @@ class Background(Answer):
     runs: list[BackgroundRun] = Field(description="Empty: none is archived for this station and pollutant")
 
 
-class Driver(Answer):
-    """How far one group of inputs moved the median of an hour, all else as it was.
+class Driver(ApiModel):
+    """How far one group of inputs moved the median of an hour, all other inputs unchanged.
 
-    recent_levels: against the station's last 24 hours having been like the same hours of its six days before;
-    neighbours: against the stations around having measured what this one did; weather_ahead: against the weather of the
-    last 24 hours going on.
+    recent_levels: replaces the station's last 24 hours by the mean of the same hours of the six days before;
+    neighbours: replaces the surrounding stations' observations by this station's; weather_ahead: replaces the forecast
+    weather by that of the last 24 hours.
     """
 
     driver: DriverName
-    effect_ugm3: float = Field(description="The median less what it would be otherwise [µg/m³]")
+    effect_ugm3: float = Field(description="Median less the median with the replaced inputs [µg/m³]")
 
 
-class DrivenHour(Answer):
-    """One hour of the forecast and what moved it; the effects do not add up."""
+class DriversHour(ApiModel):
+    """One hour of the forecast and its drivers; the effects do not add up."""
 
     valid_at: datetime = Field(description="Start of the hour")
     drivers: list[Driver]
 
 
-class Drivers(Answer):
-    """What moved one issued forecast, at an hour of each lead block: answers of the model that made it."""
+class Drivers(ApiModel):
+    """Drivers of one issued forecast at one hour of each lead block, computed by the model that made it."""
 
     station_id: str
     pollutant: Pollutant
     unit: Unit = "µg/m³"
     issued_at: datetime
     model_version: str
-    hours: list[DrivenHour] = Field(description="Empty: not known, as where the climatology speaks")
+    hours: list[DriversHour] = Field(description="Empty: not available, as for a climatology forecast")

@@ -1,18 +1,18 @@
-"""The models behind the forecasts, and forecasts for a site of one's own."""
+"""Registered models, and forecasts for sites outside the network."""
 
 from datetime import datetime
 
 from pydantic import Field
 
 from hazecast.air.pollutants import Pollutant
-from hazecast.api.schemas.air import LARGEST, Question
-from hazecast.api.schemas.base import Answer, UtcTime
+from hazecast.api.schemas.air import MAX_CONCENTRATION
+from hazecast.api.schemas.base import ApiModel, RequestModel, UtcTime
 from hazecast.api.schemas.forecasts import ForecastHour
 
-MOST_OBSERVATIONS = 20_000
+MAX_OBSERVATIONS = 20_000
 
 
-class ModelVersion(Answer):
+class ModelVersion(ApiModel):
     """One registered model."""
 
     version: str
@@ -22,8 +22,8 @@ class ModelVersion(Answer):
     notes: dict[str, str]
 
 
-class ModelChange(Answer):
-    """One change of the champion: the audit trail."""
+class ModelChange(ApiModel):
+    """One entry of the audit trail: a promotion or rollback."""
 
     at: datetime
     action: str = Field(description="promote or rollback")
@@ -33,54 +33,56 @@ class ModelChange(Answer):
     reason: str
 
 
-class Models(Answer):
-    """Versions, who is champion, and how that came about."""
+class Models(ApiModel):
+    """Registered versions, the champion and its audit trail."""
 
     registry: str = Field(
-        description="ok; held: the registry is silent and this is what it said before; "
-        "unavailable: it never answered; none: this API has no registry"
+        description="ok; held: the registry is unreachable, this is its last response; "
+        "unavailable: it has never responded; none: this API has no registry"
     )
-    asked_at: datetime | None = Field(description="When the registry last answered")
-    champion: str | None = Field(description="Version in charge; null: none yet, or not known")
+    asked_at: datetime | None = Field(description="When the registry last responded")
+    champion: str | None = Field(description="Version with the champion alias; null: none, or not known")
     challenger: str | None
-    serving: str | None = Field(description="Version that made the newest forecast served")
+    serving: str | None = Field(description="Version that made the newest served forecast")
     versions: list[ModelVersion] = Field(description="Newest first")
     changes: list[ModelChange] = Field(description="Newest first")
 
 
-class OwnObservation(Question):
+class ObservationIn(RequestModel):
     """One measured hourly mean."""
 
     pollutant: Pollutant
     observed_at: UtcTime = Field(description="Start of the hour, with its zone")
-    concentration_ugm3: float = Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False, description="Hourly mean [µg/m³]")
+    concentration_ugm3: float = Field(
+        ge=-MAX_CONCENTRATION, le=MAX_CONCENTRATION, allow_inf_nan=False, description="Hourly mean [µg/m³]"
+    )
 
 
-class PredictQuestion(Question):
-    """Recent observations of a site of one's own; four weeks of hours serve the model best, a day is little."""
+class PredictRequest(RequestModel):
+    """Recent observations of a site outside the network; best with four weeks of hours, poor with one day."""
 
     station_id: str = Field(default="own", min_length=1, max_length=100)
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     timezone: str = Field(default="UTC", description="IANA name", max_length=64)
     issued_at: UtcTime | None = Field(
-        default=None, description="Whole hour; null: the end of the newest hour observed. Later hours are ignored"
+        default=None, description="Whole hour; null: the end of the newest observed hour. Later hours are ignored"
     )
-    observations: list[OwnObservation] = Field(min_length=1, max_length=MOST_OBSERVATIONS)
+    observations: list[ObservationIn] = Field(min_length=1, max_length=MAX_OBSERVATIONS)
 
 
-class Predicted(Answer):
-    """The 72 hours of one pollutant."""
+class PredictedSeries(ApiModel):
+    """The forecast of one pollutant, hour by hour up to the model's horizon."""
 
     pollutant: Pollutant
-    status: str = Field(description="baseline: no model could answer, what is usual at these hours stands in")
+    status: str = Field(description="baseline: climatology, no model could forecast")
     hours: list[ForecastHour]
 
 
-class Prediction(Answer):
-    """A forecast for a site of one's own; stored nowhere."""
+class Prediction(ApiModel):
+    """A forecast for a site outside the network; it is not stored."""
 
     station_id: str
     issued_at: datetime
     model_version: str
-    forecasts: list[Predicted]
+    forecasts: list[PredictedSeries]

@@ -1,4 +1,4 @@
-"""Whether it lives, whether it is fresh, and how good everything is at a glance."""
+"""Liveness, readiness, and a summary of freshness and skill."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,45 +6,45 @@ from typing import Literal
 from pydantic import Field
 
 from hazecast.air.pollutants import Pollutant
-from hazecast.api.schemas.base import Answer
+from hazecast.api.schemas.base import ApiModel
 
 
-class Health(Answer):
-    """The process is alive; says nothing about the forecasts."""
+class Health(ApiModel):
+    """The process is alive; no statement about the forecasts."""
 
     status: Literal["ok"] = "ok"
     version: str = Field(description="Version of Hazecast", examples=["0.1.0"])
-    now: datetime = Field(description="What the clock of this installation says")
+    now: datetime = Field(description="The clock of this installation")
     clock_replayed: bool = Field(description="True when the clock replays the past instead of showing the real time")
 
 
-class Readiness(Answer):
+class Readiness(ApiModel):
     """Forecasts exist and are recent enough."""
 
     status: Literal["ready"] = "ready"
-    issued_at: datetime = Field(description="When the newest forecast was made")
+    issued_at: datetime = Field(description="When the newest forecast was issued")
     forecast_age_hours: float = Field(description="Hours since then", examples=[3.2])
 
 
-class TableState(Answer):
+class TableState(ApiModel):
     """A stored table; `version` counts its commits, null: nothing stored yet."""
 
     table: str
     version: int | None
 
 
-class QualitySummary(Answer):
+class QualitySummary(ApiModel):
     """The latest check of observations over all stations and pollutants."""
 
     checked_at: datetime
-    share_suspicious: float = Field(description="Of the hours observed, 0…1")
-    share_invalid: float = Field(description="Of the hours observed, 0…1")
+    share_suspicious: float = Field(description="Of the observed hours, 0…1")
+    share_invalid: float = Field(description="Of the observed hours, 0…1")
     worst_completeness: float = Field(description="Smallest share of hours present in any series, 0…1")
     worst_station_id: str
     worst_pollutant: Pollutant
 
 
-class Score(Answer):
+class Score(ApiModel):
     """The latest verification of one model for one pollutant over all leads."""
 
     model: str
@@ -57,11 +57,11 @@ class Score(Answer):
     bias: float | None = Field(description="Mean error of the mean [µg/m³]")
     rmae: float | None = Field(description="MAE over that of the seasonal naive on the same hours; below 1 is better")
     crps: float | None = Field(description="Continuous ranked probability score [µg/m³]")
-    coverage_80: float | None = Field(description="Share of observations inside q10…q90; 0.8 is right")
+    coverage_80: float | None = Field(description="Share of observations inside q10…q90; 0.8 is perfect calibration")
 
 
-class State(Answer):
-    """How fresh and how good everything is."""
+class State(ApiModel):
+    """Freshness and skill of the installation."""
 
     now: datetime
     clock_replayed: bool
@@ -69,7 +69,7 @@ class State(Answer):
     n_stations: int
     newest_observed_at: datetime | None
     newest_issued_at: datetime | None
-    next_issue_at: datetime | None = Field(description="When the next forecast is scheduled; null: nothing is")
+    next_issue_at: datetime | None = Field(description="When the next forecast is scheduled; null: no schedule")
     index: str = Field(description="Name of the place's own air-quality index", examples=["fi-hsy"])
     model_version: str | None = Field(description="Of the newest forecast")
     tables: list[TableState]
