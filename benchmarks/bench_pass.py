@@ -50,7 +50,7 @@ def crowd(panel: Panel, n_stations: int) -> Panel:
         panel,
         stations=tuple(f"s{k:05d}" for k in range(n_stations)),
         concentration_ugm3=panel.concentration_ugm3[:, station[:, None], hours],
-        trusted=panel.trusted[:, station[:, None], hours],
+        is_truth=panel.is_truth[:, station[:, None], hours],
         known_from=np.broadcast_to(clock, (len(panel.pollutants), n_stations, HISTORY_HOURS)),
         weather=panel.weather[station[:, None], hours],
         weather_known_from=np.broadcast_to(clock, (n_stations, HISTORY_HOURS)),

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
 from prefect.states import AwaitingRetry, Crashed
 
-from hazecast.features import INPUTS
+from hazecast.features.signature import input_signature
 from hazecast.settings import Settings, load_settings
 
 DIED = "its worker died"
@@ -38,7 +38,7 @@ def ask_for_first_run(client: SyncPrefectClient, settings: Settings) -> None:
 
     A release whose models see other inputs than the one before begins anew.
     """
-    first = f"first-run-{settings.place_name}-{INPUTS}"
+    first = f"first-run-{settings.place_name}-{input_signature()}"
     failed = client.count_flow_runs(
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=[first]),

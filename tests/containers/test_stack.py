@@ -37,7 +37,7 @@ from stack import (
     until,
 )
 
-from hazecast.features import INPUTS
+from hazecast.features.signature import input_signature
 
 pytestmark = [
     pytest.mark.system,
@@ -245,7 +245,7 @@ def test_a_run_survives_its_worker(stack: list[str]):
 
 
 def test_a_first_run_that_failed_is_tried_again(stack: list[str]):
-    first = {"flow_runs": {"tags": {"all_": [f"first-run-simulated-{INPUTS}"]}}, "sort": "START_TIME_DESC"}
+    first = {"flow_runs": {"tags": {"all_": [f"first-run-simulated-{input_signature()}"]}}, "sort": "START_TIME_DESC"}
     runs = post(f"{PREFECT}/flow_runs/filter", first)
     compose("restart", "worker")
     until(lambda: states().get("worker") == "healthy", seconds=300, what="the worker is back")

@@ -10,7 +10,7 @@ from forecast_town import HOUR, at, observations, stations, weather
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.features import FutureWeather, Panel, Rows, build_features, build_panel, build_path, look
+from hazecast.features import FutureWeather, Panel, Rows, as_of, build_features, build_panel, build_sequences
 from hazecast.features.panel import WEATHER
 from hazecast.features.sun import sunlight
 from hazecast.features.view import PAST_WEATHER_HOURS
@@ -22,12 +22,12 @@ ISSUED = at(60, 6)
 
 def _features(panel: Panel, future: FutureWeather, *, leads=range(1, 73), issued=ISSUED) -> np.ndarray:
     n = len(panel.stations)
-    view = look(panel, np.arange(n), np.full(n, panel.hour_of(issued)), future=future, seed=3)
+    view = as_of(panel, np.arange(n), np.full(n, panel.hour_of(issued)), future=future, seed=3)
     rows = Rows(np.tile(np.arange(n), len(leads)), np.repeat(np.array(leads), n))
     built = build_features(view, rows, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
-    path = build_path(view, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
-    walk = path.past[rows.case], path.ahead[rows.lead - 1, rows.case], path.base[rows.lead - 1, rows.case]
-    return np.concatenate([*(np.column_stack([f.values, f.base]) for f in built.values()), *walk], axis=1)
+    path = build_sequences(view, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
+    walk = path.past[rows.case], path.ahead[rows.lead - 1, rows.case], path.naive[rows.lead - 1, rows.case]
+    return np.concatenate([*(np.column_stack([f.values, f.naive]) for f in built.values()), *walk], axis=1)
 
 
 def _panel(*, seen=None, sky=None, runs=False) -> Panel:
@@ -93,18 +93,18 @@ def test_training_features_are_live_features(future):
     whole = _panel(runs=True)
     n = len(whole.stations)
     hours = np.repeat(whole.hour_of(ISSUED) + np.array([-30, 0, 17]), n)
-    view = look(whole, np.tile(np.arange(n), 3), hours, future=future, seed=3)
+    view = as_of(whole, np.tile(np.arange(n), 3), hours, future=future, seed=3)
     rows = Rows(np.repeat(np.arange(n, 2 * n), 2), np.tile([2, 40], n))
     trained = build_features(view, rows, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
-    trained_path = build_path(view, offsets=OFFSETS, future=future, only=("pm25",))[np.arange(n, 2 * n)]
+    trained_path = build_sequences(view, offsets=OFFSETS, future=future, only=("pm25",))[np.arange(n, 2 * n)]
     live_sky = weather(runs=True)
     if future in (FutureWeather.NONE, FutureWeather.FORECAST):
         live_sky = live_sky.filter(pl.col("available_at") <= ISSUED)
     live = _panel(seen=observations().filter(pl.col("available_at") <= ISSUED), sky=live_sky)
-    view = look(live, np.arange(n), np.full(n, live.hour_of(ISSUED)), future=future, seed=3)
+    view = as_of(live, np.arange(n), np.full(n, live.hour_of(ISSUED)), future=future, seed=3)
     mine = Rows(rows.case - n, rows.lead)
     today = build_features(view, mine, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
-    path = build_path(view, offsets=OFFSETS, future=future, only=("pm25",))
+    path = build_sequences(view, offsets=OFFSETS, future=future, only=("pm25",))
     assert today.names == trained.names
     np.testing.assert_array_equal(today.values, trained.values)
     np.testing.assert_array_equal(path.past, trained_path.past)
@@ -114,12 +114,12 @@ def test_training_features_are_live_features(future):
 def test_the_habit_is_the_mean_of_each_clock_hour_over_four_weeks():
     panel = _panel()
     issued = panel.hour_of(ISSUED)
-    view = look(panel, np.array([0]), np.array([issued]), future=FutureWeather.NONE)
+    view = as_of(panel, np.array([0]), np.array([issued]), future=FutureWeather.NONE)
     seen = np.maximum(panel.concentration_ugm3[:, 0, issued - 28 * 24 : issued], 0).reshape(-1, 28, 24)
     usual = np.where((~np.isnan(seen)).sum(axis=1) >= 7, np.nanmean(seen, axis=1), np.nan)
-    np.testing.assert_allclose(view.habit_ugm3[:, 0], usual, rtol=1e-5)
-    young = look(panel, np.array([0]), np.array([24 * 6]), future=FutureWeather.NONE)
-    assert np.isnan(young.habit_ugm3).all()
+    np.testing.assert_allclose(view.diurnal_mean_ugm3[:, 0], usual, rtol=1e-5)
+    young = as_of(panel, np.array([0]), np.array([24 * 6]), future=FutureWeather.NONE)
+    assert np.isnan(young.diurnal_mean_ugm3).all()
 
 
 def test_the_sun_stands_where_it_must_at_the_solstices():
@@ -150,17 +150,17 @@ def test_invalid_values_are_left_out_and_suspicious_ones_are_not_truth():
     centre = panel.concentration_ugm3[:, 0, hour : hour + 2]
     assert np.isnan(centre[:, 0]).all()
     assert np.isfinite(centre[:, 1]).all()
-    assert not panel.trusted[:, 0, hour : hour + 2].any()
+    assert not panel.is_truth[:, 0, hour : hour + 2].any()
 
 
 def test_noise_is_the_same_for_the_same_case_and_grows_with_lead():
     panel = _panel()
     n = 400
     station, issued = np.zeros(n, int), np.arange(300, 300 + n)
-    noisy = look(panel, station, issued, future=FutureWeather.NOISY, seed=1).weather[:, -72:]
-    again = look(panel, station[::-1], issued[::-1], future=FutureWeather.NOISY, seed=1).weather[::-1, -72:]
-    other = look(panel, station, issued, future=FutureWeather.NOISY, seed=2).weather[:, -72:]
-    truth = look(panel, station, issued, future=FutureWeather.OBSERVED).weather[:, -72:]
+    noisy = as_of(panel, station, issued, future=FutureWeather.NOISY, seed=1).weather[:, -72:]
+    again = as_of(panel, station[::-1], issued[::-1], future=FutureWeather.NOISY, seed=1).weather[::-1, -72:]
+    other = as_of(panel, station, issued, future=FutureWeather.NOISY, seed=2).weather[:, -72:]
+    truth = as_of(panel, station, issued, future=FutureWeather.OBSERVED).weather[:, -72:]
     np.testing.assert_array_equal(noisy, again)
     error = (noisy - truth)[:, :, 0]
     assert not np.array_equal(noisy, other, equal_nan=True)
@@ -173,8 +173,8 @@ def test_a_forecast_errs_alike_all_over_a_region():
     """A mean over neighbours of errors of their own would undo them, and flatter every model that is shown it."""
     panel, n = _panel(), 400
     case = np.zeros(n, int), np.arange(300, 300 + n)
-    told = look(panel, *case, future=FutureWeather.NOISY, seed=1)
-    truth = look(panel, *case, future=FutureWeather.OBSERVED)
+    told = as_of(panel, *case, future=FutureWeather.NOISY, seed=1)
+    truth = as_of(panel, *case, future=FutureWeather.OBSERVED)
     here = (told.weather - truth.weather)[:, -72:, 0]
     region = (told.regional_weather - truth.regional_weather)[:, -72:, 0]
     np.testing.assert_allclose(here, region, atol=1e-5)
@@ -184,8 +184,8 @@ def test_the_weather_of_a_region_is_the_mean_of_who_has_any():
     sky = weather()
     warmer = sky.with_columns(pl.col("temperature_c") + 6.0 * (pl.col("station_id") == "new"))
     panel = _panel(sky=warmer)
-    seen = look(panel, np.arange(6), np.full(6, panel.hour_of(ISSUED)), future=FutureWeather.OBSERVED)
-    usual = look(_panel(sky=sky), np.arange(1), np.array([panel.hour_of(ISSUED)]), future=FutureWeather.OBSERVED)
+    seen = as_of(panel, np.arange(6), np.full(6, panel.hour_of(ISSUED)), future=FutureWeather.OBSERVED)
+    usual = as_of(_panel(sky=sky), np.arange(1), np.array([panel.hour_of(ISSUED)]), future=FutureWeather.OBSERVED)
     raised = seen.regional_weather[:, :, 0] - usual.weather[0, :, 0]
     shared = 6 / 4  # of centre, gappy, new and single; dry has none, nobody knows where lost lies
     for name, by in {"centre": shared, "dry": shared, "new": shared, "lost": 0.0}.items():

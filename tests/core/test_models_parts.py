@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hazecast.air.tables import HORIZON_HOURS
-from hazecast.features import Path
+from hazecast.features import SequenceInputs
 from hazecast.models import path_net
 from hazecast.models.block import SHAPE_LEVELS, ByLevel, fit_block
 from hazecast.models.path_net import Pace, fit_path_net, fit_scaling
@@ -25,7 +25,7 @@ def _walk(rng, n):
     past = rng.normal(size=(n, 4)).astype(np.float32)
     truth = past[:, 0] + 0.3 * np.cumsum(ahead[:, :, 0], axis=0)
     both = np.stack([truth, -2 * truth], axis=2).astype(np.float32)
-    return Path(past, ahead, np.zeros_like(both)), both
+    return SequenceInputs(past, ahead, np.zeros_like(both)), both
 
 
 def test_a_path_net_learns_what_gathers_along_the_way_and_repeats_itself(monkeypatch):
@@ -44,7 +44,7 @@ def test_a_path_net_learns_what_gathers_along_the_way_and_repeats_itself(monkeyp
 def test_a_path_net_says_nothing_where_there_is_no_base():
     path, truth = _walk(np.random.default_rng(3), 64)
     net = fit_path_net(path, truth, cases=np.arange(64), pace=Pace(3, 6e-3), seed=0)
-    path.base[:, 5, 1] = np.nan
+    path.naive[:, 5, 1] = np.nan
     told = net.predict(path)
     assert np.isnan(told[:, 5, 1]).all()
     assert np.isfinite(told[:, 5, 0]).all()

@@ -15,7 +15,7 @@ from terminal import hazecast_says, said
 
 from hazecast.air.tables import Background, Observations, Stations, Weather
 from hazecast.discover import index_of
-from hazecast.features import FutureWeather, look
+from hazecast.features import FutureWeather, as_of
 from hazecast.features.panel import WEATHER
 from hazecast.features.view import PAST_WEATHER_HOURS
 from hazecast.places import read_place
@@ -103,7 +103,7 @@ def test_the_forecast_is_made_with_the_live_run(hazecast, tmp_path: Path):
     inputs = read_inputs(Store(str(tmp_path / "home" / "tables" / "helsinki")))
     assert inputs.weather is FutureWeather.FORECAST
     issued = np.array([inputs.panel.hour_of(NOW)])
-    view = look(inputs.panel, np.array([0]), issued, future=inputs.weather)
+    view = as_of(inputs.panel, np.array([0]), issued, future=inputs.weather)
     ahead = view.weather[0, PAST_WEATHER_HOURS:, WEATHER.index("temperature_c")]
     run_began = NOW.replace(hour=0)
     assert ahead.tolist() == [hour + (NOW - run_began) // timedelta(hours=1) for hour in range(72)]

@@ -22,7 +22,7 @@ from hazecast.cli import app
 from hazecast.evaluation import backtest as step
 from hazecast.evaluation.checkpoints import read_facts
 from hazecast.evaluation.report import report_on
-from hazecast.features.view import HABIT_DAYS
+from hazecast.features.view import DIURNAL_MEAN_DAYS
 from hazecast.models import Forecaster
 from hazecast.sources.simulated import SimulatedSource
 
@@ -198,7 +198,7 @@ def test_help_teaches_both_commands():
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A town with a longer record and a second station like the first, some kilometres away."""
-    folder = written(tmp_path_factory.mktemp("twins") / "town", days=DAYS + HABIT_DAYS)
+    folder = written(tmp_path_factory.mktemp("twins") / "town", days=DAYS + DIURNAL_MEAN_DAYS)
     for name in ("observations.parquet", "weather.parquet"):
         rows = pl.read_parquet(folder / name)
         second = rows.with_columns(pl.col("station_id") + "-twin")
@@ -214,7 +214,7 @@ def test_a_station_left_out_teaches_its_own_model_nothing(twins, tmp_path):
     changed = tmp_path / "changed"
     shutil.copytree(twins, changed)
     rows = pl.read_parquet(changed / "observations.parquet")
-    seen_at_issue = TWINS_ISSUED_AT - timedelta(days=HABIT_DAYS)
+    seen_at_issue = TWINS_ISSUED_AT - timedelta(days=DIURNAL_MEAN_DAYS)
     old = pl.col("station_id").str.ends_with("-twin") & (pl.col("observed_at") < seen_at_issue)
     rows.with_columns(pl.when(old).then(2 * pl.col("pm25") + 5).otherwise("pm25").alias("pm25")).write_parquet(
         changed / "observations.parquet"

@@ -1,24 +1,20 @@
-"""What was knowable at issue time: the panel, the as-of view cut from it, and the features built from that view."""
+"""Features from the data known at issue: the panel, the as-of view of it, and the features built from that view."""
 
 from hazecast.features.build import Features, Rows, build_features, log_level
 from hazecast.features.panel import Panel, build_panel
-from hazecast.features.path import Path, build_path
-from hazecast.features.view import FutureWeather, View, look
-
-# Raise it whenever what a model is shown, or what is kept of it, changes: a model of before cannot forecast.
-INPUTS = 6
+from hazecast.features.sequences import SequenceInputs, build_sequences
+from hazecast.features.view import AsOfView, FutureWeather, as_of
 
 __all__ = [
-    "INPUTS",
+    "AsOfView",
     "Features",
     "FutureWeather",
     "Panel",
-    "Path",
     "Rows",
-    "View",
+    "SequenceInputs",
+    "as_of",
     "build_features",
     "build_panel",
-    "build_path",
+    "build_sequences",
     "log_level",
-    "look",
 ]

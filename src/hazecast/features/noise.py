@@ -1,14 +1,16 @@
-"""Errors of a weather forecast, imitated: what NOISY future weather adds to the observed one."""
+"""Simulated errors of a weather forecast, added to the observed weather where future weather is NOISY."""
 
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features.panel import WEATHER
 
 Floats = npt.NDArray[np.float32]
 
-# Standard deviation at lead 1 h and at lead 72 h, in the unit of each channel; rain is handled apart.
+# Error growth is linear from lead 1 h to here, and is extrapolated on the same line to longer leads: a slight
+# overestimate, for the errors of real weather forecasts saturate after a week or more.
+GROWTH_HOURS = 72
+# Standard deviation at lead 1 h and at GROWTH_HOURS, in the unit of each channel; rain is handled separately.
 SPREAD: dict[str, tuple[float, float]] = {
     "temperature_c": (1.0, 2.5),
     "dew_point_c": (1.2, 3.0),
@@ -16,31 +18,34 @@ SPREAD: dict[str, tuple[float, float]] = {
     "wind_u_ms": (0.6, 1.3),
     "wind_v_ms": (0.6, 1.3),
 }
-MEMORY = 0.92  # correlation of one hour's error with the next
+AUTOCORRELATION = 0.92  # of one hour's error with the next
 RAIN_LOG_SPREAD = 0.7
 RAIN_SHIFT_HOURS = 3
 
 
-def forecast_errors(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:
+def forecast_errors(
+    station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, horizon_hours: int, seed: int
+) -> Floats:
     """Standard normal errors (case, lead, WEATHER), AR(1) over the leads.
 
     The draw depends on seed, station and issue hour alone, so the same case always gets the same errors.
     """
-    errors = _normals(station, issued, seed=seed)
-    fresh = np.float32(np.sqrt(1 - MEMORY**2))
-    for lead in range(1, HORIZON_HOURS):
-        errors[:, lead] = MEMORY * errors[:, lead - 1] + fresh * errors[:, lead]
+    errors = _normals(station, issued, horizon_hours=horizon_hours, seed=seed)
+    innovation = np.float32(np.sqrt(1 - AUTOCORRELATION**2))
+    for lead in range(1, horizon_hours):
+        errors[:, lead] = AUTOCORRELATION * errors[:, lead - 1] + innovation * errors[:, lead]
     return errors
 
 
 def perturb(weather: Floats, errors: Floats) -> Floats:
-    """Observed weather (case, lead, WEATHER) as a forecast with these errors might have shown it.
+    """Turn observed weather (case, lead, WEATHER) into a forecast with these errors.
 
     The spread of the errors of temperature, dew point, pressure and both wind components grows linearly with lead; wind
     speed follows from the perturbed vector (and, where only speed is known, is scaled); rain is displaced by up to 3 h
     and multiplied by a lognormal factor.
     """
-    growth = np.linspace(0, 1, HORIZON_HOURS, dtype=np.float32)
+    horizon_hours = weather.shape[1]
+    growth = np.linspace(0, (horizon_hours - 1) / (GROWTH_HOURS - 1), horizon_hours, dtype=np.float32)
     noisy = weather.copy()
     for channel, (first, last) in SPREAD.items():
         k = WEATHER.index(channel)
@@ -55,23 +60,23 @@ def perturb(weather: Floats, errors: Floats) -> Floats:
     )
     rain = WEATHER.index("precipitation_mm")
     shift = np.rint(RAIN_SHIFT_HOURS * np.tanh(errors[:, :1, rain])).astype(np.int64)
-    place = np.clip(np.arange(HORIZON_HOURS) + shift, 0, HORIZON_HOURS - 1)
-    noisy[:, :, rain] = np.take_along_axis(weather[:, :, rain], place, axis=1) * np.exp(
+    source = np.clip(np.arange(horizon_hours) + shift, 0, horizon_hours - 1)
+    noisy[:, :, rain] = np.take_along_axis(weather[:, :, rain], source, axis=1) * np.exp(
         RAIN_LOG_SPREAD * errors[:, :, rain]
     )
     return noisy
 
 
-def _normals(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, seed: int) -> Floats:
+def _normals(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, horizon_hours: int, seed: int) -> Floats:
     """Standard normals (case, lead, channel) from a counter: SplitMix64 of the case, then Box-Muller."""
     draw = _mix(np.array([seed], np.uint64))
     case = _mix(_mix(draw + issued.astype(np.uint64)) + station.astype(np.uint64))
-    count = np.arange(2 * HORIZON_HOURS * len(WEATHER), dtype=np.uint64)
+    count = np.arange(2 * horizon_hours * len(WEATHER), dtype=np.uint64)
     words = _mix(case[:, None] + count * np.uint64(0xD1342543DE82EF95))
     uniform = ((words >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(2**24)
     radius, angle = np.split(uniform, 2, axis=1)
     normal = np.sqrt(-2 * np.log(radius)) * np.cos(np.float32(2 * np.pi) * angle)
-    return np.asarray(normal.reshape(len(station), HORIZON_HOURS, len(WEATHER)), np.float32)
+    return np.asarray(normal.reshape(len(station), horizon_hours, len(WEATHER)), np.float32)
 
 
 def _mix(word: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""The panel: everything ever observed or forecast about the stations, as dense hourly arrays with its availability."""
+"""The panel: all observations and weather forecasts of the stations as dense hourly arrays, with their availability."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
-from hazecast.air.tables import HORIZON_HOURS
+from hazecast.air.spec import MAX_HORIZON_HOURS
 from hazecast.features.surroundings import nearest_stations
 
 Floats = npt.NDArray[np.float32]
@@ -27,7 +27,7 @@ WEATHER = (
     "wind_v_ms",
     "wind_speed_ms",
 )
-RUN_HOURS = HORIZON_HOURS + 48  # a run may be two days old and still reach the horizon
+MAX_RUN_HOURS = MAX_HORIZON_HOURS + 48  # a run may be two days old and still reach the horizon
 NEVER = np.iinfo(np.int32).max
 _CALM_MS = 0.3
 _SPAN = np.int64(2) ** 32  # more than the hours of any panel
@@ -37,7 +37,7 @@ _SPAN = np.int64(2) ** 32  # more than the hours of any panel
 class WeatherRuns:
     """Weather forecasts, one row per (station, issue), sorted by station and then by when they became usable.
 
-    `values` is (run, hours since the hour of issue, WEATHER); hours are panel indices.
+    `values` is (run, hours since the hour of issue, WEATHER), as long as the longest run; hours are panel indices.
     """
 
     station: Ints
@@ -45,14 +45,19 @@ class WeatherRuns:
     issued: Ints
     values: Floats
 
+    @property
+    def n_hours(self) -> int:
+        """Length of the longest run [h]."""
+        return int(self.values.shape[1])
+
     def newest(self, station: Ints, at: Ints) -> Ints:
         """Row of the latest-issued run of each station that was usable at hour `at`; -1 where there was none."""
         if not len(self.station):
             return np.full(len(station), -1, np.int64)
         usable, latest = self._order
-        place = np.searchsorted(usable, station * _SPAN + np.maximum(at, -1), side="right") - 1
-        row = latest[np.maximum(place, 0)]
-        return np.where((place >= 0) & (self.station[row] == station), row, -1)
+        position = np.searchsorted(usable, station * _SPAN + np.maximum(at, -1), side="right") - 1
+        row = latest[np.maximum(position, 0)]
+        return np.where((position >= 0) & (self.station[row] == station), row, -1)
 
     @cached_property
     def _order(self) -> tuple[Ints, Ints]:
@@ -72,7 +77,7 @@ class Panel:
         pollutants: those ever observed.
         start: first hour, UTC.
         concentration_ugm3: (pollutant, station, hour); NaN where missing or flagged invalid. May be used as input.
-        trusted: same shape; flagged ok, so it may be trained on and scored against (suspicious values may not).
+        is_truth: same shape; flagged ok: a training target, and used for scoring (suspicious values are not).
         known_from: same shape; hour at whose start the value was first available.
         weather: (station, hour, WEATHER), observed; NaN where missing.
         weather_known_from: (station, hour).
@@ -87,7 +92,7 @@ class Panel:
     pollutants: tuple[str, ...]
     start: datetime
     concentration_ugm3: Floats
-    trusted: Flags
+    is_truth: Flags
     known_from: npt.NDArray[np.int32]
     weather: Floats
     weather_known_from: npt.NDArray[np.int32]
@@ -99,7 +104,7 @@ class Panel:
 
     @property
     def n_hours(self) -> int:
-        """Hours between the first and the last thing observed."""
+        """Hours between the first and the last observation."""
         return int(self.concentration_ugm3.shape[2])
 
     def hour_of(self, moment: datetime) -> int:
@@ -116,25 +121,25 @@ class Panel:
         return hours
 
     def truth(self, pollutant: str, station: Ints, hour: Ints) -> tuple[Floats, Ints]:
-        """Trusted concentration [µg/m³] and the hour from which it was known; NaN and never where there is none."""
+        """Concentration flagged ok [µg/m³] and the hour from which it was known; NaN and NEVER where there is none."""
         at = self.pollutants.index(pollutant), station, np.clip(hour, 0, self.n_hours - 1)
-        there = self.trusted[at] & (hour >= 0) & (hour < self.n_hours)
+        there = self.is_truth[at] & (hour >= 0) & (hour < self.n_hours)
         value = np.where(there, self.concentration_ugm3[at], np.float32(np.nan))
         return value, np.where(there, self.known_from[at], NEVER).astype(np.int64)
 
-    def trusted_by(self, hour: int) -> Flags:
-        """(pollutant, station, hour): which concentrations may be trained on by then: trusted, and available."""
-        return np.asarray(self.trusted & (self.known_from <= hour))
+    def truth_by(self, hour: int) -> Flags:
+        """(pollutant, station, hour): which concentrations are usable as truth by then: flagged ok, and available."""
+        return np.asarray(self.is_truth & (self.known_from <= hour))
 
-    def by_station(self, hour: int, fact: Callable[[Floats], float]) -> dict[str, dict[str, float]]:
-        """What `fact` says of the values that may be trained on by then, per pollutant and station id; none where 0."""
-        known = self.trusted_by(hour)
+    def by_station(self, hour: int, statistic: Callable[[Floats], float]) -> dict[str, dict[str, float]]:
+        """A statistic of the values usable as truth by then, per pollutant and station id; left out where it is 0."""
+        known = self.truth_by(hour)
         found: dict[str, dict[str, float]] = {}
         for k, pollutant in enumerate(self.pollutants):
             for station, values, mine in zip(self.stations, self.concentration_ugm3[k], known[k], strict=True):
-                said = fact(values[mine])
-                if said:
-                    found.setdefault(pollutant, {})[station] = said
+                value = statistic(values[mine])
+                if value:
+                    found.setdefault(pollutant, {})[station] = value
         return found
 
     def times(self, hours: Ints) -> pl.Series:
@@ -144,9 +149,9 @@ class Panel:
 
 
 def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.DataFrame) -> Panel:
-    """Lay the tables out as arrays.
+    """Convert the tables to arrays.
 
-    Values flagged invalid are left out; suspicious ones are kept as input but never trusted as truth.
+    Values flagged invalid are left out; suspicious ones are kept as input but are never truth.
 
     Args:
         observations: `air.tables.Observations` (station_id, pollutant, observed_at, concentration_ugm3, flag and
@@ -166,22 +171,22 @@ def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.
     first = min(_hours(frame[column]).min() for frame, column in _timed(valid, observed))
     last = max(_hours(frame[column]).max() for frame, column in _timed(valid, observed))
     n_hours = int(last - first + 1)
-    concentration, trusted, known_from = _lay_observations(valid, ids, int(first), n_hours)
-    laid_weather, weather_known_from = _lay_weather(observed, ids, int(first), n_hours)
-    place = sites.select(pl.col("latitude", "longitude").cast(pl.Float32).fill_null(np.nan)).to_numpy()
+    concentration, is_truth, known_from = _observation_arrays(valid, ids, int(first), n_hours)
+    observed_weather, weather_known_from = _weather_arrays(observed, ids, int(first), n_hours)
+    coordinates = sites.select(pl.col("latitude", "longitude").cast(pl.Float32).fill_null(np.nan)).to_numpy()
     return Panel(
         stations=ids,
         pollutants=_observed_pollutants(valid),
         start=datetime.fromtimestamp(int(first) * 3600, UTC),
         concentration_ugm3=concentration,
-        trusted=trusted,
+        is_truth=is_truth,
         known_from=known_from,
-        weather=laid_weather,
+        weather=observed_weather,
         weather_known_from=weather_known_from,
-        runs=_lay_runs(weather.filter(pl.col("issued_at").is_not_null()), ids, int(first)),
-        neighbours=nearest_stations(place[:, 0], place[:, 1]),
-        latitude_deg=place[:, 0],
-        longitude_deg=place[:, 1],
+        runs=_weather_runs(weather.filter(pl.col("issued_at").is_not_null()), ids, int(first)),
+        neighbours=nearest_stations(coordinates[:, 0], coordinates[:, 1]),
+        latitude_deg=coordinates[:, 0],
+        longitude_deg=coordinates[:, 1],
         timezones=tuple(sites["timezone"]),
     )
 
@@ -204,27 +209,27 @@ def _next_hours(times: pl.Series) -> Ints:
     return -(-times.dt.epoch("s").to_numpy() // 3600)
 
 
-def _places(ids: pl.Series, known: tuple[str, ...]) -> Ints:
-    """Position of each id among the known ones; -1 for a stranger."""
+def _positions(ids: pl.Series, known: tuple[str, ...]) -> Ints:
+    """Position of each id among the known ones; -1 for an unknown one."""
     order = pl.Series(known, dtype=pl.String)
     return ids.replace_strict(order, pl.int_range(len(known), eager=True), default=-1, return_dtype=pl.Int64).to_numpy()
 
 
-def _lay_observations(
+def _observation_arrays(
     observations: pl.DataFrame, ids: tuple[str, ...], first: int, n_hours: int
 ) -> tuple[Floats, Flags, npt.NDArray[np.int32]]:
     names = _observed_pollutants(observations)
     shape = (len(names), len(ids), n_hours)
     concentration = np.full(shape, np.nan, np.float32)
-    trusted = np.zeros(shape, np.bool_)
+    is_truth = np.zeros(shape, np.bool_)
     known_from = np.full(shape, NEVER, np.int32)
     rows = observations.filter(pl.col("station_id").is_in(ids))
     hour = _hours(rows["observed_at"])
-    at = _places(rows["pollutant"], names), _places(rows["station_id"], ids), hour - first
+    at = _positions(rows["pollutant"], names), _positions(rows["station_id"], ids), hour - first
     concentration[at] = rows["concentration_ugm3"].to_numpy()
-    trusted[at] = (rows["flag"] == "ok").to_numpy()
+    is_truth[at] = (rows["flag"] == "ok").to_numpy()
     known_from[at] = np.maximum(_next_hours(rows["available_at"]), hour + 1) - first
-    return concentration, trusted, known_from
+    return concentration, is_truth, known_from
 
 
 def _with_weather_channels(weather: pl.DataFrame) -> pl.DataFrame:
@@ -244,21 +249,23 @@ def _channels(weather: pl.DataFrame) -> Floats:
     return weather.select(pl.col(WEATHER).cast(pl.Float32).fill_null(np.nan)).to_numpy()
 
 
-def _lay_weather(
+def _weather_arrays(
     weather: pl.DataFrame, ids: tuple[str, ...], first: int, n_hours: int
 ) -> tuple[Floats, npt.NDArray[np.int32]]:
     values = np.full((len(ids), n_hours, len(WEATHER)), np.nan, np.float32)
     known_from = np.full((len(ids), n_hours), NEVER, np.int32)
     rows = weather.filter(pl.col("station_id").is_in(ids))
-    at = _places(rows["station_id"], ids), _hours(rows["valid_at"]) - first
+    at = _positions(rows["station_id"], ids), _hours(rows["valid_at"]) - first
     values[at] = _channels(rows)
     known_from[at] = np.maximum(_next_hours(rows["available_at"]), _hours(rows["valid_at"]) + 1) - first
     return values, known_from
 
 
-def _lay_runs(forecasts: pl.DataFrame, ids: tuple[str, ...], first: int) -> WeatherRuns:
+def _weather_runs(forecasts: pl.DataFrame, ids: tuple[str, ...], first: int) -> WeatherRuns:
     ahead = (pl.col("valid_at") - pl.col("issued_at").dt.truncate("1h")).dt.total_hours()
-    rows = _with_weather_channels(forecasts.filter(ahead.is_between(0, RUN_HOURS - 1), pl.col("station_id").is_in(ids)))
+    rows = _with_weather_channels(
+        forecasts.filter(ahead.is_between(0, MAX_RUN_HOURS - 1), pl.col("station_id").is_in(ids))
+    )
     run = ["station_id", "issued_at"]
     heads = (
         rows.group_by(run)
@@ -266,10 +273,11 @@ def _lay_runs(forecasts: pl.DataFrame, ids: tuple[str, ...], first: int) -> Weat
         .sort("station_id", "usable_at", "issued_at")
     )
     rows = rows.with_columns(ahead.alias("ahead")).join(heads.with_row_index("run"), on=run)
-    values = np.full((len(heads), RUN_HOURS, len(WEATHER)), np.nan, np.float32)
-    values[rows["run"].to_numpy(), rows["ahead"].to_numpy()] = _channels(rows)
+    hours_ahead = rows["ahead"].to_numpy()
+    values = np.full((len(heads), hours_ahead.max(initial=0) + 1, len(WEATHER)), np.nan, np.float32)
+    values[rows["run"].to_numpy(), hours_ahead] = _channels(rows)
     return WeatherRuns(
-        station=_places(heads["station_id"], ids),
+        station=_positions(heads["station_id"], ids),
         usable_from=np.maximum(_next_hours(heads["usable_at"]) - first, 0),
         issued=_hours(heads["issued_at"]) - first,
         values=values,

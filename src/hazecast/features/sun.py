@@ -1,4 +1,4 @@
-"""How high the sun stands: what drives photochemistry, and stirs the air of the day."""
+"""Solar elevation: it drives photochemistry and daytime mixing."""
 
 from datetime import UTC, datetime
 
@@ -17,19 +17,21 @@ _YEAR_DAYS = 365.25
 
 
 def sunlight(panel: Panel, station: Ints, hour: Ints) -> Floats:
-    """Sine of the sun's elevation in the middle of each panel hour, 0 at night; NaN where the place is not known.
+    """Sine of the sun's elevation in the middle of each panel hour, 0 at night; NaN where the coordinates are unknown.
 
     The declination is a cosine of the day (Cooper 1969); the equation of time, up to 16 minutes, is left out.
 
     Args:
-        panel: read for places and its first hour only.
+        panel: only its coordinates and first hour are read.
         station: panel indices, of any shape.
         hour: panel hours, of that shape.
     """
     start_days = (panel.start - _MIDNIGHT).total_seconds() / 86_400
     days = start_days + (hour + 0.5) / 24
-    tilt = -np.radians(_TILT_DEG) * np.cos(2 * np.pi * (days + _DAYS_AFTER_SOLSTICE) / _YEAR_DAYS)
+    declination = -np.radians(_TILT_DEG) * np.cos(2 * np.pi * (days + _DAYS_AFTER_SOLSTICE) / _YEAR_DAYS)
     latitude = np.radians(panel.latitude_deg[station].astype(np.float64))
-    turn = 2 * np.pi * (days % 1 + panel.longitude_deg[station].astype(np.float64) / 360) - np.pi
-    height = np.sin(latitude) * np.sin(tilt) + np.cos(latitude) * np.cos(tilt) * np.cos(turn)
-    return np.asarray(np.maximum(height, 0), np.float32)
+    hour_angle = 2 * np.pi * (days % 1 + panel.longitude_deg[station].astype(np.float64) / 360) - np.pi
+    elevation_sine = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(
+        hour_angle
+    )
+    return np.asarray(np.maximum(elevation_sine, 0), np.float32)

@@ -1,4 +1,4 @@
-"""Which stations lie near which."""
+"""The nearest stations of each station."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,8 +6,8 @@ import numpy.typing as npt
 from hazecast.air.distance import EARTH_RADIUS_KM
 
 NEIGHBOURS = 8
-REACH_KM = 150.0
-_ROWS_AT_ONCE = 1000
+MAX_DISTANCE_KM = 150.0  # the regional scale on which stagnation and transport are shared
+_BATCH_ROWS = 1000
 
 
 def nearest_stations(
@@ -15,7 +15,7 @@ def nearest_stations(
 ) -> npt.NDArray[np.int64]:
     """The up to 8 nearest other stations within 150 km, nearest first; (station, k), -1 where there are fewer.
 
-    A station without coordinates has no neighbours and is nobody's neighbour.
+    A station without coordinates has no neighbours and is not a neighbour of any.
     """
     n = len(latitude_deg)
     k = min(NEIGHBOURS, max(n - 1, 0))
@@ -23,16 +23,16 @@ def nearest_stations(
     if k == 0:
         return found
     points = _unit_vectors(latitude_deg, longitude_deg)
-    for first in range(0, n, _ROWS_AT_ONCE):
-        rows = slice(first, min(first + _ROWS_AT_ONCE, n))
+    for first in range(0, n, _BATCH_ROWS):
+        rows = slice(first, min(first + _BATCH_ROWS, n))
         chord = np.clip(points[rows] @ points.T, -1, 1)
         distance_km = np.nan_to_num(EARTH_RADIUS_KM * np.arccos(chord), nan=np.inf)
         distance_km[np.arange(rows.stop - first), np.arange(first, rows.stop)] = np.inf
         near = np.argpartition(distance_km, k - 1, axis=1)[:, :k]
-        reach = np.take_along_axis(distance_km, near, axis=1)
-        order = np.argsort(reach, axis=1, kind="stable")
-        near, reach = np.take_along_axis(near, order, axis=1), np.take_along_axis(reach, order, axis=1)
-        found[rows] = np.where(reach <= REACH_KM, near, -1)
+        distance = np.take_along_axis(distance_km, near, axis=1)
+        order = np.argsort(distance, axis=1, kind="stable")
+        near, distance = np.take_along_axis(near, order, axis=1), np.take_along_axis(distance, order, axis=1)
+        found[rows] = np.where(distance <= MAX_DISTANCE_KM, near, -1)
     return found
 
 

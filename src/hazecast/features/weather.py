@@ -1,4 +1,4 @@
-"""Weather features: what the air will do and has done, up to the hour forecast."""
+"""Weather features: means, changes and ranges of the weather up to each forecast hour."""
 
 from dataclasses import dataclass
 
@@ -6,25 +6,26 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from hazecast.air.spec import DAY_HOURS
 from hazecast.features.panel import WEATHER
-from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS
+from hazecast.features.view import PAST_WEATHER_HOURS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Columns = dict[str, Floats]
 Windows = tuple[tuple[int, str], ...]  # hours, and the series to take the mean of
 
-_STAGNANT_MS = 1.5
+_STAGNANT_MS = 1.5  # near-calm: the range in which emissions accumulate
 _HALF_DAY = DAY_HOURS // 2
-_NARROWEST_RANGE_C = 1.0
+_MIN_RANGE_C = 1.0
 _SERIES = (*WEATHER, "stagnation")
 
 
 @dataclass(frozen=True)
-class Running:
-    """Weather and its running sums over the hours of each case, so that a mean over any window costs two look-ups."""
+class CumulativeWeather:
+    """Weather and its cumulative sums over the hours of each case: a mean over any window costs two look-ups."""
 
-    weather: Floats
+    values: Floats
     total: Floats
     count: Floats
 
@@ -38,50 +39,50 @@ class Running:
         return np.where(enough, total / np.maximum(n, 1), np.float32(np.nan))
 
 
-def past_weather(running: Running) -> Columns:
+def past_weather(weather: CumulativeWeather) -> Columns:
     """Weather before issue, one value per case: means over the last 3 to 72 h and changes since yesterday."""
-    case = np.arange(len(running.weather))
+    case = np.arange(len(weather.values))
     last = np.full(len(case), PAST_WEATHER_HOURS)
     found = {
-        f"past_{series}_{hours}h": running.mean(series, case, first=last - hours, last=last)
+        f"past_{series}_{hours}h": weather.mean(series, case, first=last - hours, last=last)
         for hours in (3, 6, 24, 72)
         for series in _SERIES
     }
     for series in ("temperature_c", "dew_point_c", "pressure_hpa", "wind_speed_ms"):
-        yesterday = running.mean(series, case, first=last - 27, last=last - 24)
+        yesterday = weather.mean(series, case, first=last - 27, last=last - 24)
         found[f"past_change_{series}_24h"] = found[f"past_{series}_3h"] - yesterday
     return found
 
 
-def weather_ahead(running: Running, *, case: Ints, lead: Ints) -> Columns:
-    """Weather at the hour forecast and over the hours that lead up to it, one value per row."""
+def weather_ahead(weather: CumulativeWeather, *, case: Ints, lead: Ints) -> Columns:
+    """Weather at the hour forecast and over the preceding hours, one value per row."""
     column = PAST_WEATHER_HOURS + lead - 1
-    at: Columns = {name: running.weather[case, column, k] for k, name in enumerate(WEATHER)}
+    at: Columns = {name: weather.values[case, column, k] for k, name in enumerate(WEATHER)}
     found: Columns = {f"at_{name}": values for name, values in at.items()}
     found["at_dew_point_depression_c"] = at["temperature_c"] - at["dew_point_c"]
-    found |= day_range(running.weather, case=case, lead=lead) | changes(running, case=case, lead=lead)
-    found |= means_until(running, _AHEAD_WINDOWS, case=case, lead=lead)
+    found |= day_range(weather.values, case=case, lead=lead) | changes(weather, case=case, lead=lead)
+    found |= means_until(weather, _AHEAD_WINDOWS, case=case, lead=lead)
     issue = np.full(len(case), PAST_WEATHER_HOURS)
     for series in ("wind_u_ms", "wind_v_ms", "wind_speed_ms", "precipitation_mm"):
-        found[f"since_issue_{series}"] = running.mean(series, case, first=issue, last=column + 1)
-    found["strongest_wind_since_issue_ms"] = _strongest_wind(running.weather)[case, lead - 1]
+        found[f"since_issue_{series}"] = weather.mean(series, case, first=issue, last=column + 1)
+    found["strongest_wind_since_issue_ms"] = _maximum_wind(weather.values)[case, lead - 1]
     return found
 
 
-def changes(running: Running, *, case: Ints, lead: Ints) -> Columns:
+def changes(weather: CumulativeWeather, *, case: Ints, lead: Ints) -> Columns:
     """Change of temperature, dew point and pressure over the day up to the hour forecast; case and lead broadcast."""
     column = PAST_WEATHER_HOURS + lead - 1
     found = {}
     for name in ("temperature_c", "dew_point_c", "pressure_hpa"):
-        values = running.weather[:, :, WEATHER.index(name)]
+        values = weather.values[:, :, WEATHER.index(name)]
         found[f"change_{name}_24h"] = values[case, column] - values[case, column - DAY_HOURS]
     return found
 
 
 def day_range(weather: Floats, *, case: Ints, lead: Ints) -> Columns:
-    """How far the temperature swings in the day around the hour forecast, and how high in it the hour lies.
+    """Temperature range of the day around the forecast hour, and the position of the hour within it.
 
-    Under a clear sky it swings far: ozone forms by day, and by night cold air traps what is emitted. case and lead
+    Under a clear sky the range is large: ozone forms by day, and at night an inversion traps emissions. case and lead
     broadcast.
     """
     temperature_c = weather[:, PAST_WEATHER_HOURS - _HALF_DAY :, WEATHER.index("temperature_c")]
@@ -91,14 +92,14 @@ def day_range(weather: Floats, *, case: Ints, lead: Ints) -> Columns:
     width = np.fmax.reduce(day, axis=2)[case, lead - 1] - lowest
     above = temperature_c[case, _HALF_DAY + lead - 1] - lowest
     found = {"day_temperature_range_c": width, "above_lowest_c": above}
-    return found | {"share_of_range": above / np.maximum(width, _NARROWEST_RANGE_C)}
+    return found | {"share_of_range": above / np.maximum(width, _MIN_RANGE_C)}
 
 
-def means_until(running: Running, windows: Windows, *, case: Ints, lead: Ints) -> Columns:
+def means_until(weather: CumulativeWeather, windows: Windows, *, case: Ints, lead: Ints) -> Columns:
     """Means over windows that end with the hour forecast; case and lead broadcast."""
     end = PAST_WEATHER_HOURS + lead
     return {
-        f"mean_{series}_{hours}h": running.mean(series, case, first=end - hours, last=end) for hours, series in windows
+        f"mean_{series}_{hours}h": weather.mean(series, case, first=end - hours, last=end) for hours, series in windows
     }
 
 
@@ -126,8 +127,8 @@ _AHEAD_WINDOWS = tuple(
 )
 
 
-def accumulate(weather: Floats) -> Running:
-    """Running sums of (case, hour, WEATHER) and of the share of stagnant hours (wind below 1.5 m/s)."""
+def accumulate(weather: Floats) -> CumulativeWeather:
+    """Cumulative sums of (case, hour, WEATHER) and of the share of stagnant hours (wind below 1.5 m/s)."""
     speed = weather[:, :, WEATHER.index("wind_speed_ms")]
     stagnant = np.where(np.isnan(speed), np.nan, speed < _STAGNANT_MS)
     series = np.concatenate([np.moveaxis(weather, 2, 0), stagnant[None].astype(np.float32)])
@@ -135,10 +136,10 @@ def accumulate(weather: Floats) -> Running:
     start = np.zeros((*series.shape[:2], 1), np.float32)
     total = np.cumsum(np.where(known, series, 0), axis=2, dtype=np.float32)
     count = np.cumsum(known, axis=2, dtype=np.float32)
-    return Running(weather, np.concatenate([start, total], axis=2), np.concatenate([start, count], axis=2))
+    return CumulativeWeather(weather, np.concatenate([start, total], axis=2), np.concatenate([start, count], axis=2))
 
 
-def _strongest_wind(weather: Floats) -> Floats:
+def _maximum_wind(weather: Floats) -> Floats:
     speed = weather[:, PAST_WEATHER_HOURS:, WEATHER.index("wind_speed_ms")]
     so_far = np.fmax.accumulate(speed, axis=1)
     return so_far.astype(np.float32)

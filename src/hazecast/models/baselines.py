@@ -13,7 +13,7 @@ import polars as pl
 from hazecast.air.spec import QUANTILE_LEVELS
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.features import Panel
-from hazecast.features.view import HISTORY_HOURS, look_back
+from hazecast.features.view import HISTORY_HOURS, recent_history
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -32,7 +32,7 @@ def persistence(panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.Da
         One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q50 [µg/m³], both the same.
     """
     station, issued = cases(panel, issued_at)
-    recent = look_back(panel, station, issued)[:, :, -PERSISTENCE_HOURS - 1 :]
+    recent = recent_history(panel, station, issued)[:, :, -PERSISTENCE_HOURS - 1 :]
     known = ~np.isnan(recent)
     back = np.argmax(known[:, :, ::-1], axis=2)
     last = np.take_along_axis(recent, (recent.shape[2] - 1 - back)[..., None], axis=2)
@@ -46,7 +46,7 @@ def seasonal_naive(panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl
         As `persistence`.
     """
     station, issued = cases(panel, issued_at)
-    history = look_back(panel, station, issued)
+    history = recent_history(panel, station, issued)
     days = -(-_LEADS // 24)
     values = np.full((*history.shape[:2], HORIZON_HOURS), np.nan, np.float32)
     for more in range(DAYS_BACK):
@@ -127,7 +127,7 @@ def _cells(panel: Panel, hours: Ints) -> Ints:
 def _cell_means(panel: Panel, cell: Ints, moment: int) -> Floats:
     """(pollutant, station, hour × month) means of what was known at `moment`."""
     shape = (len(panel.pollutants), len(panel.stations), 24 * 12)
-    at = np.nonzero(panel.trusted_by(moment))
+    at = np.nonzero(panel.truth_by(moment))
     place = np.ravel_multi_index((at[0], at[1], cell[at[2]]), shape)
     size = int(np.prod(shape))
     total = np.bincount(place, panel.concentration_ugm3[at], minlength=size)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hazecast.features import View
-from hazecast.features.view import DAY_HOURS, PAST_WEATHER_HOURS, SURROUNDING_HOURS
+from hazecast.air.spec import DAY_HOURS
+from hazecast.features import AsOfView
+from hazecast.features.view import PAST_WEATHER_HOURS, SURROUNDING_HOURS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -21,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 DRIVER_LEADS = np.array([3, 15, 36, 60])
 
 
-def driver_rows(view: View, pollutant: str, change: Floats) -> pl.DataFrame:
+def driver_rows(view: AsOfView, pollutant: str, change: Floats) -> pl.DataFrame:
     """One row per case and lead of `change` (lead, case), how far a driver moved the log level; NaN is left out."""
     lead, case = np.nonzero(~np.isnan(change))
     issued = view.issued[case]
@@ -36,7 +37,7 @@ def driver_rows(view: View, pollutant: str, change: Floats) -> pl.DataFrame:
     )
 
 
-def _usual_levels(view: View) -> View:
+def _usual_levels(view: AsOfView) -> AsOfView:
     """The last day as the six days before it were at the same hours, for every pollutant."""
     days = view.history_ugm3.reshape(*view.history_ugm3.shape[:2], -1, DAY_HOURS)
     usual = _mean_known(days[:, :, :-1])
@@ -44,13 +45,13 @@ def _usual_levels(view: View) -> View:
     return replace(view, history_ugm3=np.concatenate([view.history_ugm3[..., :-DAY_HOURS], last_day], axis=-1))
 
 
-def _like_here(view: View) -> View:
+def _like_here(view: AsOfView) -> AsOfView:
     """The neighbours having measured what the station itself did."""
     here = view.history_ugm3[..., -SURROUNDING_HOURS:]
     return replace(view, surroundings_ugm3=_where_both(view.surroundings_ugm3, here))
 
 
-def _weather_goes_on(view: View) -> View:
+def _weather_goes_on(view: AsOfView) -> AsOfView:
     """The weather ahead, here and in the region, repeating that of the last day."""
 
     def goes_on(weather: Floats) -> Floats:
@@ -61,7 +62,7 @@ def _weather_goes_on(view: View) -> View:
     return replace(view, weather=goes_on(view.weather), regional_weather=goes_on(view.regional_weather))
 
 
-DRIVERS: dict[str, Callable[[View], View]] = {
+DRIVERS: dict[str, Callable[[AsOfView], AsOfView]] = {
     "recent_levels": _usual_levels,
     "neighbours": _like_here,
     "weather_ahead": _weather_goes_on,

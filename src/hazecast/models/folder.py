@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from hazecast.air.tables import LEAD_BLOCKS
 from hazecast.errors import ModelOutdated
-from hazecast.features import INPUTS, FutureWeather
+from hazecast.features import FutureWeather
+from hazecast.features.signature import input_signature
 from hazecast.models.block import FOLDS, BlockModel, ByLevel
 from hazecast.models.path_net import PathNet, Scaling
 
@@ -27,7 +28,7 @@ def write(forecaster: "Forecaster", folder: Path) -> None:
     """Lay a forecaster down in `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = {
-        "inputs": INPUTS,
+        "inputs": input_signature(tuple(forecaster.offsets), only=forecaster.pollutants, future=forecaster.weather),
         "pollutants": forecaster.pollutants,
         "trained_until": forecaster.trained_until.isoformat(),
         "weather": forecaster.weather.value,
@@ -52,7 +53,8 @@ def read(kind: "type[Forecaster]", folder: Path) -> "Forecaster":
         ModelOutdated: the release that wrote it built other inputs.
     """
     facts = json.loads((folder / _FACTS).read_text())
-    if facts.get("inputs") != INPUTS:
+    built = input_signature(tuple(facts["offsets"]), only=facts["pollutants"], future=FutureWeather(facts["weather"]))
+    if facts.get("inputs") != built:
         raise ModelOutdated("it was trained by another release, on other inputs; run `hazecast run training`")
     numbers = range(len(LEAD_BLOCKS))
     return kind(

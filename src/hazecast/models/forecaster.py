@@ -11,7 +11,7 @@ import polars as pl
 
 from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
 from hazecast.air.tables import HORIZON_HOURS, LEAD_BLOCKS
-from hazecast.features import FutureWeather, Panel, Rows, View, build_features, build_path, log_level, look
+from hazecast.features import AsOfView, FutureWeather, Panel, Rows, as_of, build_features, build_sequences, log_level
 from hazecast.models import folder as folders
 from hazecast.models.baselines import cases, climatological_quantiles, key_columns
 from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
@@ -149,12 +149,12 @@ class Forecaster:
         """Read what `save` wrote."""
         return folders.read(cls, folder)
 
-    def _views(self, panel: Panel, station: Ints, issued: Ints) -> Iterator[View]:
+    def _views(self, panel: Panel, station: Ints, issued: Ints) -> Iterator[AsOfView]:
         for first in range(0, len(station), _CASES_AT_ONCE):
             some = slice(first, first + _CASES_AT_ONCE)
-            yield look(panel, station[some], issued[some], future=self.weather, seed=_LIVE_SEED)
+            yield as_of(panel, station[some], issued[some], future=self.weather, seed=_LIVE_SEED)
 
-    def _distributions(self, view: View, leads: Ints) -> dict[str, Distribution]:
+    def _distributions(self, view: AsOfView, leads: Ints) -> dict[str, Distribution]:
         """Location (of the log level itself) and spread, (lead, case); NaN where there was no base to correct."""
         rows = Rows(np.tile(np.arange(len(view)), len(leads)), np.repeat(leads, len(view)))
         told = tuple(p for p in self.pollutants if p in view.panel.pollutants)
@@ -165,10 +165,10 @@ class Forecaster:
 
         def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
-            said = walked[:, self.pollutants.index(pollutant)] - features.base
+            said = walked[:, self.pollutants.index(pollutant)] - features.naive
             for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
-                parts.append(block.predict(features.values[mine], features.base[mine], said[mine]))
+                parts.append(block.predict(features.values[mine], features.naive[mine], said[mine]))
             location = np.concatenate([part.location for part in parts])
             spread = np.concatenate([part.spread for part in parts])
             shape = len(leads), len(view)
@@ -176,9 +176,9 @@ class Forecaster:
 
         return dict(zip(told, side_by_side(distribution, told), strict=True))
 
-    def _walk(self, view: View) -> Floats:
+    def _walk(self, view: AsOfView) -> Floats:
         """Log level as the mean of the path nets, (lead, case, pollutant)."""
-        path = build_path(view, offsets=self.offsets, future=self.weather, only=self.pollutants)
+        path = build_sequences(view, offsets=self.offsets, future=self.weather, only=self.pollutants)
         return np.asarray(np.mean(in_turn(lambda net: net.predict(path), self.nets), axis=0))
 
     def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
@@ -200,7 +200,7 @@ class Forecaster:
                 parts.setdefault(pollutant, []).append((error, known_from))
         return {p: gather_trials(origins, len(where), some) for p, some in parts.items()}
 
-    def _forecast(self, view: View, adjustments: dict[str, Adjustment], issue: Ints) -> list[pl.DataFrame]:
+    def _forecast(self, view: AsOfView, adjustments: dict[str, Adjustment], issue: Ints) -> list[pl.DataFrame]:
         told = self._distributions(view, _LEADS)
         frames = []
         for k, pollutant in enumerate(view.panel.pollutants):
@@ -228,11 +228,11 @@ class Forecaster:
             parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
         return np.concatenate(parts).swapaxes(0, 1)
 
-    def _steps(self, view: View, pollutant: str) -> Floats:
+    def _steps(self, view: AsOfView, pollutant: str) -> Floats:
         steps = self.steps.get(pollutant, {})
         return np.array([steps.get(station, 0.0) for station in _ids(view)], np.float32)
 
-    def _frame(self, view: View, pollutant: str, values: Floats, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    def _frame(self, view: AsOfView, pollutant: str, values: Floats, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
         station, issued = view.station[seen], view.issued[seen]
         silent = np.isnan(values).any(axis=(1, 2))
         if silent.any():
@@ -244,7 +244,7 @@ class Forecaster:
         columns |= {name: pl.Series(flat[:, k]) for k, name in enumerate(_VALUES)}
         return pl.DataFrame(columns | {"status": pl.Series(status.ravel(), dtype=pl.String)})
 
-    def _weather_is_missing(self, view: View) -> npt.NDArray[np.bool_]:
+    def _weather_is_missing(self, view: AsOfView) -> npt.NDArray[np.bool_]:
         known = ~np.isnan(view.weather[:, -HORIZON_HOURS:])
         promised = self.weather is not FutureWeather.NONE
         return np.asarray(~np.any(known, axis=2) & promised)
@@ -304,7 +304,7 @@ def fit(
     return Forecaster(told, until, weather, metadata, names, offsets, steps, highest, nets, blocks)
 
 
-def _ids(view: View) -> list[str]:
+def _ids(view: AsOfView) -> list[str]:
     return [view.panel.stations[station] for station in view.station]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.features import Path
+from hazecast.features import SequenceInputs
 from hazecast.models.recurrent import Weights, backward, first_weights, forward
 
 Floats = npt.NDArray[np.float32]
@@ -72,13 +72,13 @@ class PathNet:
     ahead: Scaling
     unit: Floats
 
-    def predict(self, path: Path) -> Floats:
+    def predict(self, path: SequenceInputs) -> Floats:
         """Log level, (lead, case, pollutant); NaN where there is no base."""
         departure = forward(self.weights, self.past(path.past), self.ahead(path.ahead)).out * self.unit
-        return np.asarray(path.base + departure, np.float32)
+        return np.asarray(path.naive + departure, np.float32)
 
 
-def fit_path_net(path: Path, departure: Floats, *, cases: Ints, pace: Pace, seed: int) -> PathNet:
+def fit_path_net(path: SequenceInputs, departure: Floats, *, cases: Ints, pace: Pace, seed: int) -> PathNet:
     """Minimise the Huber loss over all leads and pollutants with AdamW, the learning rate falling along a cosine.
 
     Args:

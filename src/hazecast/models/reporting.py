@@ -7,9 +7,8 @@ only a few values ever come true, and the median of what will be reported is one
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.spec import QUANTILE_LEVELS
+from hazecast.air.spec import DAY_HOURS, QUANTILE_LEVELS
 from hazecast.features import Panel
-from hazecast.features.view import DAY_HOURS
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,7 +36,7 @@ def belief_by_level(panel: Panel, until: int, steps: dict[str, dict[str, float]]
     Hardly before a year has been seen, for a month of smoke is no rule; and not at all where most stations report in
     coarse steps, for then they do so by rounding.
     """
-    known = panel.trusted_by(until)
+    known = panel.truth_by(until)
     days = known.any(axis=1).sum(axis=1) / DAY_HOURS
     coarse = [
         2 * len(steps.get(p, {})) > n for p, n in zip(panel.pollutants, known.any(axis=2).sum(axis=1), strict=True)

@@ -7,8 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from hazecast.air.tables import HORIZON_HOURS
-from hazecast.features import FutureWeather, Panel, Path, Rows, View, build_features, build_path, log_level, look
-from hazecast.features.path import join_paths
+from hazecast.features import (
+    AsOfView,
+    FutureWeather,
+    Panel,
+    Rows,
+    SequenceInputs,
+    as_of,
+    build_features,
+    build_sequences,
+    log_level,
+)
+from hazecast.features.sequences import concat_sequences
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -81,14 +91,14 @@ class Curriculum:
         hour = hour[chosen] + 1
         return Cases(station[chosen], hour, self._fold(hour))
 
-    def paths(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[Path, Floats]:
+    def paths(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
         """Inputs of the path net, and what it is to say: (lead, case, pollutant) departure of the truth from the base.
 
         NaN where the truth is not known.
         """
         parts = [self._path(some, pollutants) for some in self._in_turn(cases)]
         paths, departures = zip(*parts, strict=True)
-        return join_paths(paths), np.concatenate(departures, axis=1)
+        return concat_sequences(paths), np.concatenate(departures, axis=1)
 
     def lessons(
         self, block: tuple[int, int], cases: Cases, walked: Floats, *, n_rows: int, pollutants: tuple[str, ...]
@@ -119,14 +129,14 @@ class Curriculum:
         for start in range(0, len(cases), _CASES_AT_ONCE):
             yield cases[start : start + _CASES_AT_ONCE]
 
-    def _look(self, cases: Cases) -> View:
-        return look(self.panel, cases.station, cases.hour, future=self.future, seed=self.seed)
+    def _look(self, cases: Cases) -> AsOfView:
+        return as_of(self.panel, cases.station, cases.hour, future=self.future, seed=self.seed)
 
-    def _path(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[Path, Floats]:
-        path = build_path(self._look(cases), offsets=self.offsets, future=self.future, only=pollutants)
+    def _path(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
+        path = build_sequences(self._look(cases), offsets=self.offsets, future=self.future, only=pollutants)
         hours = cases.hour + np.arange(HORIZON_HOURS)[:, None]
         truth = [self._truth(p, np.broadcast_to(cases.station, hours.shape), hours) for p in pollutants]
-        return path, np.stack(truth, axis=-1) - path.base
+        return path, np.stack(truth, axis=-1) - path.naive
 
     def _truth(self, pollutant: str, station: Ints, hour: Ints) -> Floats:
         truth, known_from = self.panel.truth(pollutant, station, hour)
@@ -139,11 +149,11 @@ class Curriculum:
         built = build_features(self._look(cases), rows, offsets=self.offsets, future=self.future, only=pollutants)
         for k, (pollutant, features) in enumerate(built.items()):
             truth = self._truth(pollutant, cases.station[rows.case], cases.hour[rows.case] + rows.lead - 1)
-            departure = truth - features.base
+            departure = truth - features.naive
             use = ~np.isnan(departure)
-            said = walked[rows.lead - 1, rows.case, k] - features.base
+            said = walked[rows.lead - 1, rows.case, k] - features.naive
             fold = cases.fold[rows.case]
-            columns = features.values, features.base, departure, said, fold
+            columns = features.values, features.naive, departure, said, fold
             yield pollutant, Lesson(features.names, *(column[use] for column in columns))
 
     def _fold(self, hour: Ints) -> Ints:
@@ -176,7 +186,7 @@ def _join(lessons: list[Lesson]) -> Lesson:
 def log_offsets(panel: Panel, until: int) -> dict[str, float]:
     """A tenth of each pollutant's median, of ozone three of them: there the log scale bends, as do small values."""
     found = {}
-    known = panel.trusted_by(until)
+    known = panel.truth_by(until)
     for k, pollutant in enumerate(panel.pollutants):
         values = panel.concentration_ugm3[k][known[k]]
         if len(values):

@@ -5,13 +5,13 @@ from datetime import timedelta
 import polars as pl
 
 from hazecast.air.tables import Drivers, newest
-from hazecast.features.view import HABIT_DAYS
+from hazecast.features.view import DIURNAL_MEAN_DAYS
 from hazecast.models.forecaster import Forecaster
 from hazecast.steps.inputs import read_inputs
 from hazecast.store import Store
 
 # As far back as anything but the climatology looks, and a day more.
-SEEN_DAYS = HABIT_DAYS + 1
+SEEN_DAYS = DIURNAL_MEAN_DAYS + 1
 
 
 def explain(store: Store, forecaster: Forecaster, forecasts: pl.DataFrame) -> pl.DataFrame:
