@@ -1,26 +1,17 @@
 """A new place from what the services offer around a point."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
 from hazecast.air.pollutants import Pollutant
-from hazecast.errors import SourceError, SourceRefused
-from hazecast.places import (
-    BackgroundName,
-    FmiObservations,
-    Observing,
-    OpenAQObservations,
-    OpenMeteoObservations,
-    Place,
-    Point,
-)
+from hazecast.errors import SourceError
+from hazecast.places import Place
 from hazecast.providers import Providers
-from hazecast.sources.area import Box, Circle
-from hazecast.sources.open_meteo import is_in_europe
+from hazecast.sources.area import Circle
+from hazecast.sources.open_meteo import OpenMeteoObservations, Point
+from hazecast.sources.provider import NetworkConfig
+from hazecast.sources.registry import BACKGROUNDS, PROVIDERS
 
-FINLAND = Box(west=19.0, south=59.5, east=31.6, north=70.1)
-Measured = FmiObservations | OpenAQObservations
 _INDEX_OF_COUNTRY = {
     "CA": "ca-aqhi",
     "CN": "cn-hj633-2026",
@@ -33,20 +24,20 @@ _INDEX_OF_COUNTRY = {
 
 @dataclass(frozen=True)
 class Discovery:
-    """A place that would work, and how it was come by, as lines for people."""
+    """A place that would work, and how it was found, as lines for people."""
 
     place: Place
-    told: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
 def discover(providers: Providers, area: Circle, *, name: str) -> Discovery:
-    """The best that can be had in `area`: measured by FMI or OpenAQ, else CAMS at its centre.
+    """The best network in `area`, in the order of the registry; else CAMS model data at its centre.
 
     Raises:
         SourceError: Open-Meteo, without which there is no weather, does not answer.
     """
     timezone = providers.open_meteo.timezone_at(area.latitude, area.longitude)
-    observing, told = _observing(providers, area, name)
+    observing, messages = _observing(providers, area, name)
     place = Place(
         place=name,
         title=name.replace("-", " ").title() + (" (model data)" if observing.source == "open_meteo" else ""),
@@ -54,9 +45,9 @@ def discover(providers: Providers, area: Circle, *, name: str) -> Discovery:
         index=index_of(timezone),
         pollutants=tuple(Pollutant),
         observations=observing,
-        background=_backgrounds(area),
+        background=tuple(name for name, offer in BACKGROUNDS.items() if offer.covers(area.latitude, area.longitude)),
     )
-    return Discovery(place, told)
+    return Discovery(place, messages)
 
 
 def index_of(timezone: str) -> str:
@@ -65,39 +56,19 @@ def index_of(timezone: str) -> str:
     return _INDEX_OF_COUNTRY.get(country, "eu-eaqi" if timezone.startswith("Europe/") else "us-epa")
 
 
-def _observing(providers: Providers, area: Circle, name: str) -> tuple[Observing, tuple[str, ...]]:
-    told = []
-    networks: dict[str, Callable[[Providers, Circle], Measured]] = {"FMI": _fmi, "OpenAQ": _openaq}
-    if not FINLAND.contains("", area.latitude, area.longitude):
-        del networks["FMI"]
-    for network, ask in networks.items():
+def _observing(providers: Providers, area: Circle, name: str) -> tuple[NetworkConfig, tuple[str, ...]]:
+    messages = []
+    for provider in PROVIDERS.values():
         try:
-            found = ask(providers, area)
+            found = provider.discover(providers.services, area) if provider.discover else None
         except SourceError as err:
-            told.append(f"{network}: {err}")
+            messages.append(f"{provider.title}: {err}")
             continue
-        return found, (*told, f"{network}: {len(found.stations)} stations")
+        if found is not None:
+            return found, (*messages, f"{provider.title}: {found.n_stations} stations")
     point = Point(station_id=f"{name}-centre", name="Centre", latitude=area.latitude, longitude=area.longitude)
-    told.append("no station found: CAMS model data at the centre stand in, and are labelled so")
-    return OpenMeteoObservations(points=(point,)), tuple(told)
-
-
-def _fmi(providers: Providers, area: Circle) -> FmiObservations:
-    ids = providers.fmi(area, list(Pollutant)).fetch_stations()["station_id"]
-    return FmiObservations(stations=tuple(ids.str.strip_prefix("fmi-")))
-
-
-def _openaq(providers: Providers, area: Circle) -> OpenAQObservations:
-    ids = providers.openaq(area, list(Pollutant)).fetch_stations()["station_id"]
-    if ids.is_empty():
-        raise SourceRefused(f"no station in {area}")
-    return OpenAQObservations(stations=tuple(int(number) for number in ids.str.strip_prefix("openaq-")))
-
-
-def _backgrounds(area: Circle) -> tuple[BackgroundName, ...]:
-    if is_in_europe(area.latitude, area.longitude):
-        return ("cams_europe", "cams_global", "silam")
-    return ("cams_global",)
+    messages.append("no station found: using CAMS model data at the centre, labelled as model data")
+    return OpenMeteoObservations(points=(point,)), tuple(messages)
 
 
 def _country_of(timezone: str) -> str:

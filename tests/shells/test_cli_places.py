@@ -181,7 +181,7 @@ def test_discover_with_a_key_finds_openaq(hazecast, openaq: OpenAQServer, monkey
 
 def test_discover_where_nobody_measures_offers_model_data_and_says_so(hazecast):
     text = said(hazecast("discover", "--lat", "-49.35", "--lon", "70.22"))
-    assert "CAMS model data at the centre stand in" in text
+    assert "using CAMS model data at the centre" in text
     assert "title: Here (model data)" in text
 
 

@@ -15,7 +15,7 @@ from hazecast.air.clock import floor_hour
 from hazecast.api.server import serve_api
 from hazecast.cli import backtest, index, keys, registry, replay, show, stack, watch
 from hazecast.cli.doctor import diagnose
-from hazecast.cli.live import ask_providers
+from hazecast.cli.live import query_providers
 from hazecast.cli.pipeline import pipeline_on
 from hazecast.cli.places import discover_place, show_places
 from hazecast.cli.publish import publish
@@ -228,7 +228,7 @@ def doctor(source: Source = None, data: Data = None, now: Now = None, place: Pla
     With --live every service of the place is asked one small question instead; that needs the network.
     """
     parts = _wire(source, data, now, place)
-    if not show.findings(ask_providers(parts) if live else diagnose(parts), console):
+    if not show.findings(query_providers(parts) if live else diagnose(parts), console):
         raise typer.Exit(1)
 
 

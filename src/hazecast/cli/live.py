@@ -1,4 +1,4 @@
-"""`hazecast doctor --live`: one small question to every service of the place."""
+"""`hazecast doctor --live`: one small request to every service of the place."""
 
 from datetime import timedelta
 from functools import partial
@@ -15,19 +15,19 @@ from hazecast.wiring import Wiring
 _DAY = timedelta(days=1)
 
 
-def ask_providers(parts: Wiring) -> list[Finding]:
-    """What each service of the chosen place answers now; nothing is stored.
+def query_providers(parts: Wiring) -> list[Finding]:
+    """Response of each service of the chosen place; nothing is stored.
 
     Raises:
         SettingsError: no live place is chosen.
     """
     if parts.place is None:
         raise SettingsError(
-            "--live asks the services of a place: choose one with --place; `hazecast places` lists them"
+            "--live queries the services of a place: choose one with --place; `hazecast places` lists them"
         )
-    questions = {"stations": _stations, "observations": _observations, "weather": _weather}
-    questions |= {model.name: partial(_background, model) for model in parts.backgrounds}
-    return [look(what, ask, parts) for what, ask in questions.items()]
+    checks = {"stations": _stations, "observations": _observations, "weather": _weather}
+    checks |= {model.name: partial(_background, model) for model in parts.backgrounds}
+    return [look(what, check, parts) for what, check in checks.items()]
 
 
 def _stations(parts: Wiring) -> str:
@@ -49,7 +49,7 @@ def _weather(parts: Wiring) -> str:
     found = parts.source.fetch_weather(since=until - 2 * _DAY, until=until)
     issued = newest(found["issued_at"])
     if issued is None:
-        raise SettingsError("no forecast was issued in the last two days; look at the model in the place file")
+        raise SettingsError("no forecast was issued in the last two days; check the model in the place file")
     return f"{found.height} hours, the newest forecast issued {issued:%Y-%m-%d %H:%M} UTC"
 
 

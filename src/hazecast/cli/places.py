@@ -13,8 +13,8 @@ from hazecast.places import Place, write_place
 from hazecast.providers import Providers, known_places
 from hazecast.settings import Settings
 from hazecast.sources.area import Circle
+from hazecast.sources.registry import PROVIDERS
 
-OBSERVERS = {"fmi": "FMI", "openaq": "OpenAQ", "open_meteo": "CAMS model data"}
 UNNAMED = "here"
 CREDITS = (
     "Weather data by Open-Meteo.com; contains modified Copernicus Atmosphere Monitoring Service information; SILAM by "
@@ -29,12 +29,12 @@ def show_places(settings: Settings, console: Console) -> None:
         table.add_column(column, no_wrap=column in ("place", "background", "index"))
     for place in known_places(settings):
         background = "\n".join(place.background) or "–"
-        observed = OBSERVERS[place.observations.source]
+        observed = PROVIDERS[place.observations.source].title
         table.add_row(place.place, escape(place.title), observed, background, place.index, _needs(place, settings))
     console.print(table)
     console.print("OpenAQ key: free at explore.openaq.org, put it into HAZECAST_OPENAQ_API_KEY")
     console.print("choose one with --place NAME or HAZECAST_PLACE; without, simulated data are used, offline")
-    console.print(f"files of your own in {settings.config} come first; docs/places.md shows what they say")
+    console.print(f"files of your own in {settings.config} come first; docs/places.md documents their keys")
     console.print(f"[dim]{CREDITS}[/dim]")
 
 
@@ -48,18 +48,19 @@ def discover_place(providers: Providers, area: Circle, out: Path | None, console
     if out is not None and out.suffix != ".yaml":
         raise SettingsError(f"--out {out}: place files end in .yaml")
     found = discover(providers, area, name=out.stem if out else UNNAMED)
-    for line in found.told:
+    for line in found.messages:
         console.print(escape(line), soft_wrap=True)
     if out is None:
-        said = found.place.model_dump(mode="json", exclude_none=True)
-        console.print(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), markup=False, highlight=False)
+        content = found.place.model_dump(mode="json", exclude_none=True)
+        console.print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), markup=False, highlight=False)
         return
     write_place(found.place, out)
     console.print(f"wrote {out}; collect with: hazecast collect --place {found.place.place}", soft_wrap=True)
 
 
 def _needs(place: Place, settings: Settings) -> str:
-    if not place.needs_openaq_key:
+    if not place.key_setting:
         return "nothing"
-    is_set = bool(settings.openaq_api_key.get_secret_value())
-    return "OpenAQ key [green](set)[/green]" if is_set else "OpenAQ key [red](not set)[/red]"
+    is_set = bool(getattr(settings, place.key_setting).get_secret_value())
+    title = PROVIDERS[place.observations.source].title
+    return f"{title} key [green](set)[/green]" if is_set else f"{title} key [red](not set)[/red]"

@@ -1,31 +1,6 @@
 """Places as data: which stations, pollutants, sources, timezone and index belong together (`config/*.yaml`)."""
 
 from hazecast.places.folder import SHIPPED, find_place, list_places, read_place, write_place
-from hazecast.places.place import (
-    Area,
-    BackgroundName,
-    FmiObservations,
-    Observing,
-    OpenAQObservations,
-    OpenMeteoObservations,
-    Place,
-    Point,
-    WeatherChoice,
-)
+from hazecast.places.place import Place, WeatherChoice
 
-__all__ = [
-    "SHIPPED",
-    "Area",
-    "BackgroundName",
-    "FmiObservations",
-    "Observing",
-    "OpenAQObservations",
-    "OpenMeteoObservations",
-    "Place",
-    "Point",
-    "WeatherChoice",
-    "find_place",
-    "list_places",
-    "read_place",
-    "write_place",
-]
+__all__ = ["SHIPPED", "Place", "WeatherChoice", "find_place", "list_places", "read_place", "write_place"]

@@ -2,110 +2,39 @@
 
 import re
 from functools import cache
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hazecast.air.indices import INDICES
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import DEFAULT_HORIZON_HOURS, ForecastSpec
+from hazecast.sources.provider import NetworkConfig
+from hazecast.sources.registry import BACKGROUNDS, PROVIDERS
 
-BackgroundName = Literal["cams_europe", "cams_global", "silam"]
-
-# OpenAQ searches no wider.
-WIDEST_RADIUS_KM = 25.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+if TYPE_CHECKING:
+    Observing = NetworkConfig
+else:
+    _CONFIGS = tuple(provider.config for provider in PROVIDERS.values() if provider.config)
+    Observing = Annotated[Union[_CONFIGS], Field(discriminator="source")]  # noqa: UP007 - built from the registry
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-Longitude = Annotated[float, Field(ge=-180, le=180)]
-
-
-class Area(_Part):
-    """A circle: centre [degrees, WGS84] and radius [km]."""
-
-    latitude: Latitude
-    longitude: Longitude
-    radius_km: float = Field(gt=0, le=WIDEST_RADIUS_KM)
-
-
-class Box(_Part):
-    """A rectangle [degrees, WGS84]."""
-
-    west: Longitude
-    south: Latitude
-    east: Longitude
-    north: Latitude
-
-    @model_validator(mode="after")
-    def _right_way_round(self) -> Self:
-        if self.west >= self.east or self.south >= self.north:
-            raise ValueError("west must be less than east and south less than north")
-        return self
-
-
-class Point(_Part):
-    """A spot for which model data stand in for a station."""
-
-    station_id: str = Field(min_length=1)
-    name: str
-    latitude: Latitude
-    longitude: Longitude
-
-
-class FmiObservations(_Part):
-    """Stations of the Finnish Meteorological Institute: those listed (fmisid), or all in a box."""
-
-    source: Literal["fmi"] = "fmi"
-    stations: tuple[str, ...] = ()
-    box: Box | None = None
-
-    @model_validator(mode="after")
-    def _one_choice(self) -> Self:
-        if bool(self.stations) == (self.box is not None):
-            raise ValueError("name either `stations` or a `box`")
-        return self
-
-
-class OpenAQObservations(_Part):
-    """Stations of OpenAQ: the locations listed, or all near a point or in a box."""
-
-    source: Literal["openaq"] = "openaq"
-    stations: tuple[int, ...] = ()
-    near: Area | None = None
-    box: Box | None = None
-
-    @model_validator(mode="after")
-    def _one_choice(self) -> Self:
-        if [bool(self.stations), self.near is not None, self.box is not None].count(True) != 1:
-            raise ValueError("name either `stations`, `near` or a `box`")
-        return self
-
-
-class OpenMeteoObservations(_Part):
-    """No instruments: CAMS model data at chosen points stand in for stations, and are labelled so."""
-
-    source: Literal["open_meteo"] = "open_meteo"
-    points: tuple[Point, ...] = Field(min_length=1)
-
-
-Observing = Annotated[FmiObservations | OpenAQObservations | OpenMeteoObservations, Field(discriminator="source")]
-
-
 class WeatherChoice(_Part):
-    """Which weather model; pinned, because a model trained on one should not be served by another."""
+    """The weather model, pinned because a model trained on one should not be served by another."""
 
     source: Literal["open_meteo"] = "open_meteo"
     model: str = "ecmwf_ifs025"
 
 
 class Place(_Part):
-    """One place: what is observed where, what weather and background belong to it, by which clock and index."""
+    """One place: its observations, weather, background models, timezone and index."""
 
     place: str
     title: str
@@ -114,7 +43,7 @@ class Place(_Part):
     pollutants: tuple[Pollutant, ...] = Field(min_length=1)
     observations: Observing
     weather: WeatherChoice = WeatherChoice()
-    background: tuple[BackgroundName, ...] = ()
+    background: tuple[str, ...] = ()
     horizon_hours: int = DEFAULT_HORIZON_HOURS
 
     @field_validator("horizon_hours")
@@ -143,10 +72,17 @@ class Place(_Part):
             raise ValueError(f"{name!r} is not one of {', '.join(INDICES)}")
         return name
 
+    @field_validator("background")
+    @classmethod
+    def _known_backgrounds(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(names) - set(BACKGROUNDS)):
+            raise ValueError(f"{unknown[0]!r} is not one of {', '.join(BACKGROUNDS)}")
+        return names
+
     @property
-    def needs_openaq_key(self) -> bool:
-        """Whether nothing can be observed here without a key."""
-        return isinstance(self.observations, OpenAQObservations)
+    def key_setting(self) -> str:
+        """The setting with the API key that the observations need; empty: none."""
+        return PROVIDERS[self.observations.source].key_setting
 
 
 @cache

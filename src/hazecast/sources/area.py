@@ -1,40 +1,54 @@
-"""Which stations of a network are meant."""
+"""Selection of the stations of a network: a rectangle, a circle, or a list of ids."""
 
-from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from hazecast.air.distance import distance_km
 
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
 
-@dataclass(frozen=True)
+_FORBID = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_FORBID)
 class Box:
-    """All between these meridians and parallels [degrees, WGS84]."""
+    """A rectangle between meridians and parallels [degrees, WGS84]."""
 
-    west: float
-    south: float
-    east: float
-    north: float
+    west: Longitude
+    south: Latitude
+    east: Longitude
+    north: Latitude
+
+    @model_validator(mode="after")
+    def _right_way_round(self) -> Self:
+        if self.west >= self.east or self.south >= self.north:
+            raise ValueError("west must be less than east and south less than north")
+        return self
 
     def contains(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
         """Whether the station lies inside."""
         return self.south <= latitude <= self.north and self.west <= longitude <= self.east
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_FORBID)
 class Circle:
-    """All within `radius_km` [km] of a point [degrees, WGS84]."""
+    """All within `radius_km` [km] of a point [degrees, WGS84]; OpenAQ searches no wider than 25 km."""
 
-    latitude: float
-    longitude: float
-    radius_km: float
+    latitude: Latitude
+    longitude: Longitude
+    radius_km: Annotated[float, Field(gt=0, le=25.0)]
 
     def contains(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
         """Whether the station lies inside."""
         return distance_km((self.latitude, self.longitude), (latitude, longitude)) <= self.radius_km
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_FORBID)
 class Listed:
-    """These, by the network's own ids."""
+    """Stations listed by the network's own ids."""
 
     station_ids: tuple[str, ...]
 
