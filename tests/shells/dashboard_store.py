@@ -1,4 +1,4 @@
-"""The small store with everything the dashboard can show; run as a script it serves it.
+"""The small store with data for every part of the dashboard; as a script it serves them.
 
 python dashboard_store.py FOLDER PORT
 """
@@ -32,10 +32,10 @@ def _town() -> pl.DataFrame:
 
 
 def _archive() -> pl.DataFrame:
-    """Forecasts of the days before, wrong by a little more the longer ahead."""
+    """Forecasts of the days before, with errors."""
     issues = [FIRST_ISSUE + timedelta(days=k) for k in range(4)]
     drawn = [small_store.forecast(HARBOUR, "pm25", issued_at=issue) for issue in issues]
-    # Otherwise the small world is forecast without any error.
+    # The forecasts of the small store have no error.
     error = (pl.col("valid_at").dt.epoch("s").cast(pl.Float64) / 9_000).sin() * 0.25 + 1.0
     quantiles = [pl.col(name) * error for name in ("mean", "q05", "q10", "q25", "q50", "q75", "q90", "q95")]
     return pl.concat(drawn).with_columns(quantiles)
@@ -75,7 +75,7 @@ def _drift() -> pl.DataFrame:
 
 
 def _retrains() -> pl.DataFrame:
-    rows = [(NOW, False, "nothing asks for it", "{}"), (NOW - 24 * HOUR, True, "there is no champion", "{}")]
+    rows = [(NOW, False, "no reason", "{}"), (NOW - 24 * HOUR, True, "there is no champion", "{}")]
     return pl.DataFrame(rows, schema=Retrains.create_empty().schema, orient="row")
 
 
@@ -111,7 +111,7 @@ def _runs() -> pl.DataFrame:
 
 @dataclass
 class Registry:
-    """A registry of two versions, for the API to ask."""
+    """A registry of two versions."""
 
     trained: datetime = field(default=NOW - timedelta(days=9))
 
@@ -128,11 +128,11 @@ class Registry:
         return [Change(self.trained + HOUR, "promote", "7", None, "validation", reason)]
 
     def champion_version(self) -> str:
-        """The one in charge."""
+        """Version of the champion."""
         return "7"
 
     def challenger_version(self) -> str:
-        """The one in shadow."""
+        """Version of the challenger."""
         return "8"
 
 
@@ -148,8 +148,8 @@ def fill(folder: Path) -> Store:
     store.append(Forecasts, pl.concat(forecasts).with_columns(source=pl.lit("simulated")))
     archive = _archive()
     store.append(Forecasts, archive)
-    long_ago = small_store.observations(HARBOUR, "pm25", n_hours=24 * 20)
-    store.upsert(Verification, tally(archive, long_ago).with_columns(ingested_at=pl.lit(NOW)))
+    observed_20_days = small_store.observations(HARBOUR, "pm25", n_hours=24 * 20)
+    store.upsert(Verification, tally(archive, observed_20_days).with_columns(ingested_at=pl.lit(NOW)))
     store.upsert(Background, _background())
     store.append(Drivers, _drivers())
     for table, rows in ((Health, _health()), (Drift, _drift()), (Retrains, _retrains())):
@@ -164,7 +164,7 @@ def _serve(folder: Path, port: int) -> None:
 
     from hazecast.api.app import Options, create_app
 
-    options = Options(registry=Registry)  # type: ignore[arg-type]  # the four questions the API asks
+    options = Options(registry=Registry)  # type: ignore[arg-type]  # the four methods that the API calls
     app = create_app(store=fill(folder), clock=lambda: NOW, clock_replayed=True, options=options)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 

@@ -10,7 +10,7 @@ import hazecast.dashboard
 from hazecast.air.tables import Forecasts, Observations, Stations
 from hazecast.store import Store
 
-ALWAYS = {"lang": "en", "index": "eu-eaqi"}
+DEFAULTS = {"lang": "en", "index": "eu-eaqi"}
 PAGE = Path(hazecast.dashboard.__file__).with_name("app.py")
 
 
@@ -21,7 +21,7 @@ def open_page(monkeypatch):
         page = AppTest.from_file(str(PAGE), default_timeout=60)
         for name, value in query.items():
             page.query_params[name] = value
-        if screen != "now":  # AppTest has no word for pages that are functions
+        if screen != "now":  # AppTest cannot switch to pages that are functions
             page._page_hash = calc_hash(screen)
         page.run()
         assert not page.exception
@@ -30,16 +30,16 @@ def open_page(monkeypatch):
     return open_at
 
 
-def said(page):
+def page_text(page):
     kinds = (page.header, page.title, page.caption, page.info, page.warning, page.error, page.markdown)
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
-def list_called(page, key):
+def list_named(page, key):
     return next(one for one in page.selectbox if one.key == key)
 
 
-def row_called(page, key):
+def buttons_named(page, key):
     return next(one for one in page.get("button_group") if one.key == key)
 
 
@@ -52,46 +52,47 @@ def test_page_of_a_simulated_station(open_page, serve, filled_store):
     assert [metric.label for metric in page.metric] == [
         "Latest observation",
         "Highest hour, next 24 h",
-        "Chance above 25 µg/m³, next 24 h",
-        "Chance above 200 µg/m³, next 24 h",
+        "Probability above 25 µg/m³, next 24 h",
+        "Probability above 200 µg/m³, next 24 h",
     ]
     assert page.metric[0].value == "24.9 µg/m³"
     assert page.metric[0].delta == "Sun 11:00–12:00, 30 min ago"
     assert page.metric[3].value == "< 1 %"
-    assert "EU 2030 limit, 1 h \\(200 µg/m³\\) lies above this chart" in said(page)
-    assert "Simulated; not real" in said(page)
+    assert "EU 2030 limit, 1 h \\(200 µg/m³\\) is above the range of this chart" in page_text(page)
+    assert "Simulated; not real" in page_text(page)
 
 
-def test_choices_live_in_the_address(open_page, serve, filled_store):
+def test_selections_are_kept_in_the_address(open_page, serve, filled_store):
     with serve(filled_store) as url:
         page = open_page(url)
-        assert page.query_params == {**ALWAYS, "station": small_store.DONGSI, "pollutant": "pm25"}
-        list_called(page, "station").select(small_store.HARBOUR).run()
-        row_called(page, "pollutant").set_value("no2").run()
-        assert page.query_params == {**ALWAYS, "station": small_store.HARBOUR, "pollutant": "no2"}
+        assert page.query_params == {**DEFAULTS, "station": small_store.DONGSI, "pollutant": "pm25"}
+        list_named(page, "station").select(small_store.HARBOUR).run()
+        buttons_named(page, "pollutant").set_value("no2").run()
+        assert page.query_params == {**DEFAULTS, "station": small_store.HARBOUR, "pollutant": "no2"}
         assert not page.exception
-        list_called(page, "station").select(small_store.DONGSI).run()
+        list_named(page, "station").select(small_store.DONGSI).run()
     assert not page.exception
-    assert page.query_params == {**ALWAYS, "station": small_store.DONGSI, "pollutant": "pm25"}
+    assert page.query_params == {**DEFAULTS, "station": small_store.DONGSI, "pollutant": "pm25"}
 
 
-def test_an_address_of_something_unknown_shows_what_exists(open_page, serve, filled_store):
+def test_unknown_values_in_the_address_fall_back_to_defaults(open_page, serve, filled_store):
     with serve(filled_store) as url:
         page = open_page(url, station="nowhere", pollutant="co")
     assert page.title[0].value == "Dongsi"
 
 
-def test_how_good_the_model_is(open_page, serve, filled_store):
+def test_accuracy_of_the_model(open_page, serve, filled_store):
     with serve(filled_store) as url:
-        known = said(open_page(url, station=small_store.DONGSI, pollutant="pm25"))
-        unknown = said(open_page(url, station=small_store.HARBOUR, pollutant="no2"))
-    assert "missed by 4\\.2 µg/m³ on average; 39 % less than repeating the day before" in known
-    assert "79 % of hours fell inside the 80 % band" in known
-    assert "Not known" in unknown
+        scored = page_text(open_page(url, station=small_store.DONGSI, pollutant="pm25"))
+        unscored = page_text(open_page(url, station=small_store.HARBOUR, pollutant="no2"))
+    assert "mean absolute error 4\\.2 µg/m³" in scored
+    assert "39 % lower than the seasonal naive forecast" in scored
+    assert "the 80 % interval covered 79 % of the observations" in scored
+    assert "no scores of this model" in unscored
 
 
 @pytest.mark.parametrize("status", ["degraded", "baseline"])
-def test_doubts_about_the_forecast_come_first(open_page, serve, tmp_path, status):
+def test_the_status_of_the_forecast_is_a_warning(open_page, serve, tmp_path, status):
     store = Store(str(tmp_path))
     store.upsert(Stations, small_store.stations())
     store.append(Forecasts, small_store.forecast(small_store.DONGSI, "pm25", status=status))
@@ -102,11 +103,11 @@ def test_doubts_about_the_forecast_come_first(open_page, serve, tmp_path, status
     assert page.metric[0].value == "–"
 
 
-def test_a_stale_forecast_says_so(open_page, serve, tmp_path):
+def test_a_stale_forecast_is_a_warning(open_page, serve, tmp_path):
     store = Store(str(tmp_path))
     store.upsert(Stations, small_store.stations())
-    long_ago = small_store.ISSUED - 100 * small_store.HOUR
-    store.append(Forecasts, small_store.forecast(small_store.DONGSI, "pm25", issued_at=long_ago))
+    old = small_store.ISSUED - 100 * small_store.HOUR
+    store.append(Forecasts, small_store.forecast(small_store.DONGSI, "pm25", issued_at=old))
     with serve(store) as url:
         page = open_page(url)
     assert page.warning[0].value.startswith("**STALE.** The newest forecast was issued 4 days ago")
@@ -119,25 +120,25 @@ def test_observations_are_shown_before_the_first_forecast(open_page, serve, tmp_
     store.upsert(Observations, small_store.observations(small_store.DONGSI, "pm25"))
     with serve(store) as url:
         page = open_page(url)
-    assert "**No forecast yet.**" in said(page) and "hazecast forecast" in said(page)
+    assert "**No forecast yet.**" in page_text(page) and "hazecast forecast" in page_text(page)
     assert page.metric[0].value == "11.6 µg/m³"
 
 
-def test_empty_places_say_how_to_fill_them(open_page, serve, tmp_path, filled_store):
+def test_an_empty_installation_names_the_command_that_fills_it(open_page, serve, tmp_path, filled_store):
     with serve(Store(str(tmp_path))) as url:
-        assert "hazecast collect" in said(open_page(url))
+        assert "hazecast collect" in page_text(open_page(url))
     with serve(filled_store) as url:
         page = open_page(url)
-        list_called(page, "station").select(small_store.EMPTY).run()
-        assert "hazecast collect" in said(page)
+        list_named(page, "station").select(small_store.EMPTY).run()
+        assert "hazecast collect" in page_text(page)
         assert page.query_params["station"] == small_store.EMPTY
 
 
-def test_without_the_api_the_page_says_what_it_tried(open_page, serve, filled_store, unused_port):
+def test_without_the_api_the_page_shows_its_address_and_a_remedy(open_page, serve, filled_store, unused_port):
     url = f"http://127.0.0.1:{unused_port}"
     page = open_page(url)
     assert url in page.error[0].value
-    assert "HAZECAST_API_URL" in said(page)
+    assert "HAZECAST_API_URL" in page_text(page)
     with serve(filled_store):
         page.button[0].click().run()
     assert not page.error
@@ -145,7 +146,7 @@ def test_without_the_api_the_page_says_what_it_tried(open_page, serve, filled_st
     assert "Rajapinta ei vastaa" in open_page(url, lang="fi").error[0].value
 
 
-def test_a_broken_store_is_a_problem_not_a_crash(open_page, serve, tmp_path):
+def test_an_error_of_the_api_is_shown(open_page, serve, tmp_path):
     small_store.fill(tmp_path)
     for log in (tmp_path / "forecasts" / "_delta_log").glob("*.json"):
         log.write_text("damaged")
@@ -159,54 +160,56 @@ def town(tmp_path_factory):
     return dashboard_store.fill(tmp_path_factory.mktemp("town"))
 
 
-def test_now_tells_today_and_tomorrow_in_words(open_page, serve, town):
+def test_now_shows_today_and_tomorrow_with_advice(open_page, serve, town):
     with serve(town) as url:
         page = open_page(url, "now", station=small_store.HARBOUR, index="fi-hsy", lang="fi")
     cards = [html.proto.body for html in page.get("html")]
     assert [("Tänään" in card, "Huomenna" in card) for card in cards] == [(True, False), (False, True)]
     assert all("Tyydyttävä" in card or "Hyvä" in card for card in cards)
-    assert "Herkät ryhmät" in said(page) and "SIMULOITU" in said(page)
+    assert "Herkät ryhmät" in page_text(page) and "SIMULOITU" in page_text(page)
     table = page.dataframe[0].value
     assert list(table["Asema"])[:2] == ["Dongsi", "Simulated Harbour"]
 
 
-def test_what_moves_the_forecast_is_told_for_the_hours_ahead(open_page, serve, town):
+def test_drivers_are_shown_for_the_hours_ahead(open_page, serve, town):
     with serve(town) as url:
-        moved = said(open_page(url, station=small_store.HARBOUR, pollutant="pm25"))
-        unknown = said(open_page(url, station=small_store.HARBOUR, pollutant="no2"))
-    rows = [line for line in moved.splitlines() if line.startswith("|")]
-    assert rows[0] == "| Hour | Last 24 h here | Stations around | Weather ahead |"
+        drivers = page_text(open_page(url, station=small_store.HARBOUR, pollutant="pm25"))
+        without = page_text(open_page(url, station=small_store.HARBOUR, pollutant="no2"))
+    rows = [line for line in drivers.splitlines() if line.startswith("|")]
+    assert rows[0] == "| Hour | Last 24 h here | Nearby stations | Weather ahead |"
     assert rows[2:] == [  # the first of four hours is past
         "| Sun 23:00 | ▲ +2.4 µg/m³ | ± 0 µg/m³ | ▼ −1.5 µg/m³ |",
         "| Mon 20:00 | ▲ +2.4 µg/m³ | ± 0 µg/m³ | ▼ −3.6 µg/m³ |",
         "| Tue 20:00 | ▲ +2.4 µg/m³ | ± 0 µg/m³ | ▼ −6.0 µg/m³ |",
     ]
-    assert "not what causes the pollution" in moved
-    assert "What moves this forecast" not in unknown
+    assert "not the causes of the pollution" in drivers
+    assert "Drivers of this forecast" not in without
 
 
-def test_trust_shows_measures_and_a_past_forecast(open_page, serve, town):
+@pytest.mark.parametrize("address", ["verification", "trust"])  # `trust`: the former address
+def test_verification_shows_scores_and_a_past_forecast(open_page, serve, town, address):
     with serve(town) as url:
-        page = open_page(url, "trust", station=small_store.HARBOUR, pollutant="pm25")
-        assert [metric.label for metric in page.metric] == [f"Observed inside the {p} % band" for p in (50, 80, 90)]
-        assert list(page.dataframe[0].value["Hours ahead"]) == ["1-6", "7-24", "25-48", "49-72"]
-        assert list_called(page, "issue").value == "2026-03-26T06:00:00Z"  # its last hour is over
-        empty = open_page(url, "trust", station=small_store.HARBOUR, pollutant="no2")
-    assert "hazecast verify" in said(empty)
+        page = open_page(url, address, station=small_store.HARBOUR, pollutant="pm25")
+        assert page.title[0].value == "Verification"
+        assert [metric.label for metric in page.metric] == [f"Coverage of the {p} % interval" for p in (50, 80, 90)]
+        assert list(page.dataframe[0].value["Lead time [h]"]) == ["1-6", "7-24", "25-48", "49-72"]
+        assert list_named(page, "issue").value == "2026-03-26T06:00:00Z"  # its last hour is over
+        empty = open_page(url, address, station=small_store.HARBOUR, pollutant="no2")
+    assert "hazecast verify" in page_text(empty)
 
 
-def test_data_names_the_sensor_in_doubt(open_page, serve, town):
+def test_data_lists_the_sensor_with_a_warning(open_page, serve, town):
     with serve(town) as url:
         page = open_page(url, "data", station=small_store.HARBOUR)
-    hours, series, doubts = (frame.value for frame in page.dataframe)
-    assert set(hours["State"]) == {"ok", "suspicious", "invalid", "missing"}
+    hours, series, sensors = (frame.value for frame in page.dataframe)
+    assert set(hours["Flag"]) == {"ok", "suspicious", "invalid", "missing"}
     assert list(series["Pollutant"]) == ["pm25", "pm25"]
-    assert list(doubts["Of what"]) == ["sim/harbour no2"]
+    assert list(sensors["Subject"]) == ["sim/harbour no2"]
 
 
-def test_operations_shows_what_watches(open_page, serve, town, monkeypatch):
+def test_operations_shows_registry_checks_and_links(open_page, serve, town, monkeypatch):
     monkeypatch.setenv("HAZECAST_MLFLOW_PAGE", "http://mlflow.example")
     with serve(town) as url:
         page = open_page(url, "operations", lang="sv")
-    assert "utan modellregister" in said(page) and "1 av 4 bedömningar" in said(page)
+    assert "utan modellregister" in page_text(page) and "1 av 4 kontroller" in page_text(page)
     assert [link.proto.url for link in page.get("link_button")] == ["http://mlflow.example"]

@@ -1,4 +1,4 @@
-"""A load balancer: a cookie keeps each browser with one replica for as long as it lives. PORT REPLICA_PORT …"""
+"""A load balancer with sticky sessions by cookie. Arguments: PORT REPLICA_PORT …"""
 
 import asyncio
 import itertools
@@ -15,8 +15,8 @@ async def main(port: int, *replicas: int) -> None:
     async def serve(browser: asyncio.StreamReader, to_browser: asyncio.StreamWriter) -> None:
         try:
             head = await browser.readuntil(END_OF_HEAD)
-            kept = COOKIE.search(head)
-            chosen, replica, to_replica = await connect(int(kept[1]) if kept else next(turns))
+            sticky = COOKIE.search(head)
+            chosen, replica, to_replica = await connect(int(sticky[1]) if sticky else next(turns))
             to_replica.write(head)
             status, rest = (await replica.readuntil(END_OF_HEAD)).split(b"\r\n", 1)
             to_browser.write(status + b"\r\nSet-Cookie: replica=%d; Path=/\r\n" % chosen + rest)
@@ -30,7 +30,7 @@ async def main(port: int, *replicas: int) -> None:
                 return chosen, *await asyncio.open_connection("127.0.0.1", replicas[chosen])
             except ConnectionRefusedError:
                 continue
-        raise ConnectionRefusedError("no replica lives")
+        raise ConnectionRefusedError("no replica accepts connections")
 
     async with await asyncio.start_server(serve, "127.0.0.1", port) as server:
         await server.serve_forever()

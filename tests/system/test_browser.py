@@ -31,12 +31,18 @@ BROWSER_OPTIONS = [
     "--disable-quic",
 ]
 
-LOOKED_FOR = ("/_stcore/health", "/_stcore/host-config")
+BELOW_PAGE = ("/_stcore/health", "/_stcore/host-config")
 NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
-PAGES = {"": "Today, ", "forecast": "How good is it?", "trust": "by station", "data": "in doubt", "operations": "Runs"}
+PAGES = {
+    "": "Today, ",
+    "forecast": "Accuracy:",
+    "verification": "by station",
+    "data": "Sensors with warnings",
+    "operations": "Runs",
+}
 SERIOUS = ("serious", "critical")
-LAST_LINE = "no official warning"  # of every page
-PATIENCE_SECONDS = 180  # a page that takes long on a busy machine is no failure
+LAST_LINE = "not an official warning"  # of every page
+TIMEOUT_SECONDS = 180  # generous: a slow page on a busy machine is not a failure
 
 pytestmark = [
     pytest.mark.system,
@@ -46,18 +52,18 @@ pytestmark = [
 
 @contextmanager
 def process(*command, healthy_at, **environment):
-    """A child process, up and answering inside the body."""
+    """A child process that is healthy inside the body."""
     child = subprocess.Popen([sys.executable, *command], env={**os.environ, **environment})
     try:
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         while not is_healthy(healthy_at):
             assert child.poll() is None, f"{command} died"
-            assert time.monotonic() < until, f"{command} does not answer at {healthy_at}"
+            assert time.monotonic() < until, f"{command} does not respond at {healthy_at}"
             time.sleep(0.1)
         yield child
     finally:
         child.terminate()
-        child.wait(PATIENCE_SECONDS)
+        child.wait(TIMEOUT_SECONDS)
 
 
 def is_healthy(url):
@@ -93,7 +99,7 @@ def servers(api):
 
 @pytest.fixture
 def replicas(api):
-    """(two dashboards, the address of the balancer before them)."""
+    """(two dashboards, the address of their load balancer)."""
     ports = free_port(), free_port(), free_port()
     balancer = process(str(BALANCER), *map(str, ports), healthy_at=f"http://127.0.0.1:{ports[0]}/_stcore/health")
     with dashboard(ports[1], api[1]) as one, dashboard(ports[2], api[1]) as two, balancer:
@@ -102,24 +108,24 @@ def replicas(api):
 
 @pytest.fixture
 def slow_servers(api):
-    """(an event that lets the API's forecasts through, the address of a dashboard before that API)."""
-    through = threading.Event()
+    """(an event that releases the forecasts of the API, the address of a dashboard on that API)."""
+    release = threading.Event()
 
     class Gate(BaseHTTPRequestHandler):
         def do_GET(self):
             if self.path.split("?")[0].endswith("/forecast"):
-                through.wait(PATIENCE_SECONDS)
-            answer = httpx.get(api[1] + self.path, timeout=PATIENCE_SECONDS, trust_env=False)
-            self.send_response(answer.status_code)
-            self.send_header("Content-Type", answer.headers["Content-Type"])
+                release.wait(TIMEOUT_SECONDS)
+            response = httpx.get(api[1] + self.path, timeout=TIMEOUT_SECONDS, trust_env=False)
+            self.send_response(response.status_code)
+            self.send_header("Content-Type", response.headers["Content-Type"])
             self.end_headers()
-            self.wfile.write(answer.content)
+            self.wfile.write(response.content)
 
     gate, port = ThreadingHTTPServer(("127.0.0.1", 0), Gate), free_port()
     threading.Thread(target=gate.serve_forever, daemon=True).start()
     with dashboard(port, f"http://127.0.0.1:{gate.server_port}"):
-        yield through, f"http://127.0.0.1:{port}"
-    through.set()
+        yield release, f"http://127.0.0.1:{port}"
+    release.set()
     gate.shutdown()
     gate.server_close()
 
@@ -134,36 +140,36 @@ def browser():
         chromium.close()
 
 
-def is_complaint(message):
-    """An error in the console that the page is to blame for.
+def is_page_error(message):
+    """Whether a console message is an error of the page.
 
-    Streamlit looks for its server below a page's address first; Chromium drops connections, loopback too, whenever an
-    interface of the machine comes or goes, and asks again.
+    Streamlit requests BELOW_PAGE below the address of the page first and gets a 404. Chromium drops connections,
+    loopback too, when a network interface comes or goes, and retries.
     """
-    is_ours = not message.location["url"].endswith(LOOKED_FOR) and NETWORK_CHANGED not in message.text
+    is_ours = not message.location["url"].endswith(BELOW_PAGE) and NETWORK_CHANGED not in message.text
     return message.type == "error" and is_ours
 
 
 @pytest.fixture
 def tab(browser):
-    """A tab in another time zone than any station that notes what went wrong and who was asked."""
+    """A tab in another time zone than any station, with the errors and the hosts of its requests."""
     context = browser.new_context(timezone_id="America/New_York", viewport={"width": 1280, "height": 1100})
-    context.set_default_timeout(1000 * PATIENCE_SECONDS)
+    context.set_default_timeout(1000 * TIMEOUT_SECONDS)
     tab = context.new_page()
-    tab.complaints, tab.asked = [], set()
-    tab.on("console", lambda message: tab.complaints.append(message.text) if is_complaint(message) else None)
-    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
-    tab.on("request", lambda request: tab.asked.add(httpx.URL(request.url).host))
+    tab.errors, tab.hosts = [], set()
+    tab.on("console", lambda message: tab.errors.append(message.text) if is_page_error(message) else None)
+    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
+    tab.on("request", lambda request: tab.hosts.add(httpx.URL(request.url).host))
     yield tab
     context.close()
 
 
 def fan_chart(tab):
-    """The fan among the charts of the page, by what it is called for people who do not see it."""
-    return tab.get_by_test_id("stVegaLiteChart").and_(tab.get_by_label("observations and the forecast with its bands"))
+    """The fan chart, by its text alternative."""
+    return tab.get_by_test_id("stVegaLiteChart").and_(tab.get_by_label("observations and forecast with its intervals"))
 
 
-def test_a_person_sees_the_fan(servers, tab):
+def test_the_fan_chart_is_drawn(servers, tab):
     _, url = servers
     tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
     chart = fan_chart(tab)
@@ -178,43 +184,43 @@ def test_a_person_sees_the_fan(servers, tab):
     tooltip = tab.locator("#vg-tooltip-element")
     tooltip.get_by_text("q50").wait_for()
     assert "Mar" in tooltip.inner_text()
-    assert tab.complaints == []
-    assert tab.asked <= {"127.0.0.1", ""}
+    assert tab.errors == []
+    assert tab.hosts <= {"127.0.0.1", ""}
 
 
 def test_choosing_changes_the_page_and_its_address(servers, tab):
     _, url = servers
     tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
     tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click()
-    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
     tab.locator("[data-test-script-state=notRunning]").wait_for()  # the page is complete
     assert "pollutant=no2" in tab.url
-    tab.get_by_text("Table of what is shown").click()
+    tab.get_by_text("Data table").click()
     with tab.expect_download() as download:
-        tab.get_by_text("Download as CSV").click()
+        tab.get_by_text("Download CSV").click()
     assert download.value.suggested_filename == "hazecast_simulated_sim-harbour_no2.csv"
     rows = Path(download.value.path()).read_text().splitlines()
     assert rows[0].startswith("hour_start_utc,hour_start_local,observed_ugm3")
     assert len(rows) > 200
-    assert tab.complaints == []
+    assert tab.errors == []
 
 
 def test_choosing_before_the_page_is_loaded_stays_on_the_page(slow_servers, tab):
-    through, url = slow_servers
+    release, url = slow_servers
     tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
     tab.get_by_role("radio", name="NO₂").click()  # no forecast has come yet
-    through.set()
-    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    release.set()
+    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
     assert httpx.URL(tab.url).path == "/forecast"
 
 
-@pytest.mark.parametrize(("scheme", "half_band"), [("light", "#6fb0d6"), ("dark", "#2a7aa5")])
-def test_the_fan_is_painted_in_both_themes(servers, tab, scheme, half_band):
+@pytest.mark.parametrize(("scheme", "interval_50"), [("light", "#6fb0d6"), ("dark", "#2a7aa5")])
+def test_the_fan_is_painted_in_both_themes(servers, tab, scheme, interval_50):
     _, url = servers
     tab.emulate_media(color_scheme=scheme)
     tab.goto(f"{url}/forecast?station=dongsi&pollutant=pm25")
     chart = fan_chart(tab)
-    fan = chart.locator(f".mark-area path[fill='{half_band}']")
+    fan = chart.locator(f".mark-area path[fill='{interval_50}']")
     fan.wait_for()
     assert fan.bounding_box()["width"] > 0.25 * chart.bounding_box()["width"]
     assert fan.bounding_box()["height"] > 20
@@ -223,7 +229,7 @@ def test_the_fan_is_painted_in_both_themes(servers, tab, scheme, half_band):
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_whole_and_accessible(servers, tab, name, scheme, width):
+def test_every_page_is_complete_and_accessible(servers, tab, name, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
     _, url = servers
@@ -237,10 +243,10 @@ def test_every_page_is_whole_and_accessible(servers, tab, name, scheme, width):
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     found = Axe().run(tab).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS] == []
-    assert tab.complaints == []
+    assert tab.errors == []
 
 
-def test_a_keyboard_is_enough(servers, tab):
+def test_the_page_can_be_used_with_the_keyboard(servers, tab):
     _, url = servers
     tab.goto(f"{url}/forecast?station=sim/harbour&lang=en")
     tab.get_by_text(LAST_LINE).wait_for()
@@ -252,52 +258,52 @@ def test_a_keyboard_is_enough(servers, tab):
     tab.wait_for_url(re.compile("station=dongsi"))
     tab.locator("[data-test-script-state=notRunning]").wait_for()
 
-    tab_to(tab, tab.get_by_role("link", name="Trust"))
+    tab_to(tab, tab.get_by_role("link", name="Verification"))
     tab.keyboard.press("Enter")
-    tab.wait_for_url(re.compile("/trust.*station=dongsi"))
-    tab.get_by_role("heading", name="Trust").wait_for()
-    assert tab.complaints == []
+    tab.wait_for_url(re.compile("/verification.*station=dongsi"))
+    tab.get_by_role("heading", name="Verification").wait_for()
+    assert tab.errors == []
 
 
 def tab_to(tab, target):
-    """Press Tab until the target has the focus, and see that it shows."""
-    as_it_was = looks(tab, target)
+    """Press Tab until the target has the focus, which must be visible."""
+    unfocused = picture(tab, target)
     for _ in range(60):
         tab.keyboard.press("Tab")
         if target.evaluate("element => element === document.activeElement"):
-            assert looks(tab, target) != as_it_was, "nothing shows that it has the focus"
+            assert picture(tab, target) != unfocused, "the focus is not visible"
             return
     raise AssertionError(f"the keyboard does not reach {target}")
 
 
-def looks(tab, target):
-    """A picture of the target and a few pixels around it, where the ring of the focus is drawn."""
+def picture(tab, target):
+    """A screenshot of the target and a few pixels around it, where the focus ring is drawn."""
     box = target.bounding_box()
     around = {"x": box["x"] - 6, "y": box["y"] - 6, "width": box["width"] + 12, "height": box["height"] + 12}
     return tab.screenshot(clip=around, animations="disabled", caret="hide")
 
 
-def test_a_replica_that_goes_leaves_its_pages_to_the_other(replicas, tab):
+def test_a_reload_moves_the_page_of_a_dead_replica_to_the_other(replicas, tab):
     dashboards, url = replicas
     tab.goto(f"{url}/forecast?station=sim/harbour&lang=en")
     tab.get_by_text(LAST_LINE).wait_for()
     tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click()
-    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
-    assert tab.complaints == []
+    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
+    assert tab.errors == []
 
-    kept = next(cookie["value"] for cookie in tab.context.cookies() if cookie["name"] == "replica")
-    dashboards[int(kept)].kill()
+    sticky = next(cookie["value"] for cookie in tab.context.cookies() if cookie["name"] == "replica")
+    dashboards[int(sticky)].kill()
     tab.reload()
-    tab.get_by_text("Chance above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
     tab.get_by_text(LAST_LINE).wait_for()
     assert tab.get_by_test_id("stException").count() == 0
 
 
-def test_without_the_api_the_page_says_so(servers, tab):
+def test_without_the_api_the_page_shows_an_error(servers, tab):
     api, url = servers
     api.terminate()
-    api.wait(PATIENCE_SECONDS)
+    api.wait(TIMEOUT_SECONDS)
     tab.goto(url)
-    tab.get_by_text("The API does not answer").wait_for()
-    tab.get_by_role("button", name="Try again").wait_for()
+    tab.get_by_text("The API does not respond").wait_for()
+    tab.get_by_role("button", name="Retry").wait_for()
     assert tab.get_by_test_id("stException").count() == 0

@@ -1,1 +1,1 @@
-"""The dashboard: shows what the API serves, and knows nothing but the API."""
+"""The dashboard, a Streamlit app on the public API: it uses nothing but `hazecast.client`."""

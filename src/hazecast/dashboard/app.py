@@ -1,6 +1,6 @@
-"""The dashboard: choices and warnings on top, then one of five pages.
+"""The dashboard: banners and selections on top, then one of five pages.
 
-Run by `streamlit run`; speaks to the API at HAZECAST_API_URL and to nothing else.
+Run with `streamlit run`. It uses the API at HAZECAST_API_URL only.
 """
 
 import os
@@ -10,67 +10,86 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from hazecast.dashboard.client import Api, ApiDown, ApiProblem
-from hazecast.dashboard.frame import show_banners, show_credits, show_down, show_nothing, show_problem
-from hazecast.dashboard.language import Language
+from hazecast.client import ApiProblem, ApiUnreachable, Client
+from hazecast.dashboard.context import PageContext, current_language, select_context, select_language
+from hazecast.dashboard.i18n import Language
+from hazecast.dashboard.layout import show_banners, show_credits, show_empty, show_problem, show_unreachable
 from hazecast.dashboard.screens.data import show_data
 from hazecast.dashboard.screens.forecast import show_forecast
 from hazecast.dashboard.screens.now import show_now
 from hazecast.dashboard.screens.operations import show_operations
-from hazecast.dashboard.screens.trust import show_trust
-from hazecast.dashboard.visit import Visit, choose_language, choose_visit, language_asked_for
+from hazecast.dashboard.screens.verification import show_verification
 
 DEFAULT_API_URL = "http://127.0.0.1:8000"
+API_TIMEOUT_SECONDS = 15.0
 ICON = Path(__file__).with_name("icon.svg")
-SCREENS: dict[str, tuple[str, Callable[[Visit], None]]] = {
+SCREENS: dict[str, tuple[str, Callable[[PageContext], None]]] = {
     "now": (":material/today:", show_now),
     "forecast": (":material/show_chart:", show_forecast),
-    "trust": (":material/verified:", show_trust),
+    "verification": (":material/verified:", show_verification),
     "data": (":material/sensors:", show_data),
     "operations": (":material/settings:", show_operations),
 }
+# Former addresses of pages, kept for links and bookmarks.
+ALIASES = {"trust": "verification"}
 
-connect = st.cache_resource(Api)
+
+def _connect(url: str) -> Client:
+    # Without proxies: the API is part of the installation.
+    return Client(url, timeout_seconds=API_TIMEOUT_SECONDS, trust_env=False)
 
 
-def show(api: Api, words: Language) -> None:
-    """The choices and the page that the address names."""
-    # The pages before the choices: a choice made while no page is known yet would lead to the first of them.
-    chosen = st.navigation([_page(name, words, lambda: visit) for name in SCREENS], position="top")
-    status, stations = api.status(), api.stations()
-    choices = st.container(horizontal=True, vertical_alignment="bottom")
-    with choices:
-        choose_language()
+# One client for all sessions.
+connect = st.cache_resource(_connect)
+
+
+def show(api: Client, language: Language) -> None:
+    """Draw the selections and the page of the address."""
+    # Navigation before selections: a selection made while no page is known would lead to the first page.
+    page = _navigation(language, lambda: context)
+    status, stations = api.status(), list(api.stations())
+    selections = st.container(horizontal=True, vertical_alignment="bottom")
+    with selections:
+        select_language()
     if not stations:
-        show_nothing(words.say("empty.stations"), words.say("empty.stations_remedy"))
+        show_empty(language.t("empty.stations"), language.t("empty.stations_remedy"))
         return
-    with choices:
-        visit = choose_visit(api, words, status=status, stations=stations)
-    show_banners(visit)
-    with st.spinner(words.say("page.loading")):
-        chosen.run()
-    show_credits(visit)
+    with selections:
+        context = select_context(api, language, status=status, stations=stations)
+    show_banners(context)
+    with st.spinner(language.t("page.loading")):
+        page.run()
+    show_credits(context)
 
 
-def _page(name: str, words: Language, visit: Callable[[], Visit]) -> Page:
+def _navigation(language: Language, context: Callable[[], PageContext]) -> Page:
+    pages = [_page(name, name, language, context) for name in SCREENS]
+    aliases = [_page(address, name, language, context, visibility="hidden") for address, name in ALIASES.items()]
+    return st.navigation([*pages, *aliases], position="top")
+
+
+def _page(
+    address: str, name: str, language: Language, context: Callable[[], PageContext], *, visibility: str = "visible"
+) -> Page:
     icon, screen = SCREENS[name]
 
     def run() -> None:
-        screen(visit())
+        screen(context())
 
-    return st.Page(run, title=words.say(f"page.{name}"), icon=icon, url_path=name, default=name == "now")
+    title = language.t(f"page.{name}")
+    return st.Page(run, title=title, icon=icon, url_path=address, default=name == "now", visibility=visibility)
 
 
 def main() -> None:
-    """Show the page, or say why there is none."""
+    """Draw the page, or the reason why it cannot be drawn."""
     st.set_page_config(page_title="Hazecast", page_icon=str(ICON), layout="wide")
-    url, words = os.environ.get("HAZECAST_API_URL", DEFAULT_API_URL), language_asked_for()
+    url, language = os.environ.get("HAZECAST_API_URL", DEFAULT_API_URL), current_language()
     try:
-        show(connect(url), words)
-    except ApiDown as down:
-        show_down(words, url, str(down))
-    except ApiProblem as problem:
-        show_problem(words, problem)
+        show(connect(url), language)
+    except ApiUnreachable as error:
+        show_unreachable(language, url, str(error))
+    except ApiProblem as error:
+        show_problem(language, error.problem)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The pages: each shows one visit."""
+"""The pages: each draws one page context."""

@@ -1,89 +1,98 @@
-"""The Data page: how fresh and complete the observations are, what is doubted and which sensors are in doubt."""
+"""The Data page: age, completeness and flags of the observations, and sensors with warnings."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
 import streamlit as st
+from pydantic import BaseModel
 
-from hazecast.air.clock import HOUR, parse_utc
-from hazecast.dashboard.frame import plain, show_nothing
-from hazecast.dashboard.gaps import gap_chart, observed_states
-from hazecast.dashboard.language import NOTHING
-from hazecast.dashboard.tables import rows_of, show_table, shown_as
-from hazecast.dashboard.visit import Visit, station_labels
+from hazecast.air.clock import HOUR
+from hazecast.dashboard.charts.hours import observation_states, states_chart
+from hazecast.dashboard.context import PageContext, optional, station_labels
+from hazecast.dashboard.i18n import NO_VALUE
+from hazecast.dashboard.layout import escape_markdown, records, show_empty, show_table, table_of
 
 SENSOR_CHECKS = ("source", "freshness", "completeness", "silent", "stuck", "neighbours")
-SERIES = ("station_id", "pollutant", "n_expected", "n_observed", "completeness", "n_suspicious", "n_invalid", "reasons")
-VERDICT = ("verdict", "check", "subject", "reason")
+WARNINGS = ("warning", "critical")
+QUALITY = (
+    "station_id",
+    "pollutant",
+    "n_expected",
+    "n_observed",
+    "completeness",
+    "n_suspicious",
+    "n_invalid",
+    "reasons",
+)
+SENSORS = ("verdict", "check", "subject", "reason")
 
 
-def show_data(visit: Visit) -> None:
-    """Freshness of everything, the hours of one station, all series checked and sensors in doubt."""
-    words = visit.words
-    st.title(words.say("page.data"), anchor=False)
-    _show_summary(visit)
-    st.header(words.say("data.hours", station=plain(visit.station["name"])), anchor=False)
-    _show_hours(visit)
-    st.header(words.say("data.series"), anchor=False)
-    _show_series(visit)
-    st.header(words.say("data.doubts"), anchor=False)
-    _show_doubts(visit)
+def show_data(context: PageContext) -> None:
+    """Age and completeness, the hours of the station, all series of the latest check, and sensors with warnings."""
+    st.title(context.t("page.data"), anchor=False)
+    _show_summary(context)
+    st.header(context.t("data.hours", station=escape_markdown(context.station.name)), anchor=False)
+    _show_hours(context)
+    st.header(context.t("data.series"), anchor=False)
+    _show_quality(context)
+    st.header(context.t("data.sensors"), anchor=False)
+    _show_sensors(context)
 
 
-def _show_summary(visit: Visit) -> None:
-    words, status = visit.words, visit.status
-    newest, quality = status["newest_observed_at"], status["quality"]
-    age = NOTHING if newest is None else words.age((visit.now - parse_utc(newest)) / HOUR - 1)
+def _show_summary(context: PageContext) -> None:
+    language, status = context.language, context.status
+    newest, quality = status.newest_observed_at, status.quality
+    age = NO_VALUE if newest is None else language.age((context.now - newest) / HOUR - 1)
     first, *others = st.columns(4)
-    first.metric(words.say("data.newest"), age, border=True)
+    first.metric(context.t("data.newest"), age, border=True)
     if quality is None:
-        others[0].metric(words.say("data.checked"), NOTHING, border=True)
+        others[0].metric(context.t("data.checked"), NO_VALUE, border=True)
         return
-    labels = station_labels(visit.stations)
-    worst = f"{labels.get(quality['worst_station_id'], quality['worst_station_id'])}, {quality['worst_pollutant']}"
-    others[0].metric(words.say("data.suspicious"), words.percent(quality["share_suspicious"]), border=True)
-    others[1].metric(words.say("data.invalid"), words.percent(quality["share_invalid"]), border=True)
-    complete = words.percent(quality["worst_completeness"])
-    others[2].metric(words.say("data.worst"), complete, worst, delta_color="off", delta_arrow="off", border=True)
+    labels = station_labels(context.stations)
+    worst = f"{labels.get(quality.worst_station_id, quality.worst_station_id)}, {quality.worst_pollutant}"
+    others[0].metric(context.t("data.suspicious"), language.percent(quality.share_suspicious), border=True)
+    others[1].metric(context.t("data.invalid"), language.percent(quality.share_invalid), border=True)
+    complete = language.percent(quality.worst_completeness)
+    others[2].metric(context.t("data.worst"), complete, worst, delta_color="off", delta_arrow="off", border=True)
 
 
-def _show_hours(visit: Visit) -> None:
-    words = visit.words
-    if not visit.station["pollutants"]:
-        show_nothing(words.say("empty.station"), words.say("empty.station_remedy"))
+def _show_hours(context: PageContext) -> None:
+    if not context.station.pollutants:
+        show_empty(context.t("empty.station"), context.t("empty.station_remedy"))
         return
-    states = observed_states(visit)
-    st.altair_chart(gap_chart(visit, states), width="stretch", alt=words.say("data.hours_description"))
-    st.caption(words.say("data.hours_note"))
-    with st.expander(words.say("table.title")):
-        show_table(visit, _stamped(states), name=f"{visit.station['station_id']}_hours")
+    states = observation_states(context)
+    st.altair_chart(states_chart(context, states), width="stretch", alt=context.t("data.hours_description"))
+    st.caption(context.t("data.hours_note"))
+    with st.expander(context.t("table.title")):
+        show_table(context, _with_utc(states), name=f"{context.station.station_id}_hours")
 
 
-def _stamped(states: pl.DataFrame) -> pl.DataFrame:
-    return states.with_columns(pl.col("hour_start").dt.strftime("%Y-%m-%dT%H:%MZ").alias("hour_start_utc")).select(
-        "hour_start_utc", pl.exclude("hour_start", "hour_start_utc")
-    )
+def _with_utc(states: pl.DataFrame) -> pl.DataFrame:
+    utc = pl.col("hour_start").dt.strftime("%Y-%m-%dT%H:%MZ").alias("hour_start_utc")
+    return states.rename({"state": "flag"}).select(utc, pl.exclude("hour_start"))
 
 
-def _show_series(visit: Visit) -> None:
-    words, rows = visit.words, rows_of(visit.api.ask("quality"), "series")
-    if not rows:
-        show_nothing(words.say("empty.quality"), words.say("empty.quality_remedy"))
+def _show_quality(context: PageContext) -> None:
+    quality = optional(context.api.quality)
+    if quality is None or not quality.series:
+        show_empty(context.t("empty.quality"), context.t("empty.quality_remedy"))
         return
-    show_table(visit, shown_as(rows, SERIES), name="quality")
+    show_table(context, table_of(records(quality.series), QUALITY), name="quality")
 
 
-def _show_doubts(visit: Visit) -> None:
-    words, verdicts = visit.words, rows_of(visit.api.ask("health-verdicts"), "verdicts")
-    if not verdicts:
-        show_nothing(words.say("empty.verdicts"), words.say("empty.verdicts_remedy"))
+def _show_sensors(context: PageContext) -> None:
+    health = optional(context.api.health_verdicts)
+    if health is None or not health.verdicts:
+        show_empty(context.t("empty.verdicts"), context.t("empty.verdicts_remedy"))
         return
-    doubted = [one for one in verdicts if one["check"] in SENSOR_CHECKS and one["verdict"] in ("warning", "critical")]
-    if not doubted:
-        st.success(words.say("data.no_doubts"), icon=":material/check_circle:")
+    warnings = [one for one in health.verdicts if one.check in SENSOR_CHECKS and one.verdict in WARNINGS]
+    if not warnings:
+        st.success(context.t("data.no_warnings"), icon=":material/check_circle:")
         return
-    show_table(visit, shown_as(_told(visit, doubted), VERDICT), name="doubts")
+    show_table(context, table_of(translated_verdicts(context, warnings), SENSORS), name="sensors")
 
 
-def _told(visit: Visit, verdicts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**one, "verdict": visit.words.say(f"verdict.{one['verdict']}")} for one in verdicts]
+def translated_verdicts(context: PageContext, verdicts: Iterable[BaseModel]) -> list[dict[str, Any]]:
+    """One row per model with its field `verdict` in the selected language."""
+    return [{**row, "verdict": context.t(f"verdict.{row['verdict']}")} for row in records(verdicts)]

@@ -1,18 +1,23 @@
-"""The Operations page: models and who is in charge, verdicts, drift, retraining, runs and alerts."""
+"""The Operations page: models, alerts, monitoring, drift, retraining and runs."""
 
 import os
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
-import polars as pl
 import streamlit as st
+from pydantic import BaseModel
 
-from hazecast.air.clock import parse_utc
-from hazecast.dashboard.frame import plain, show_nothing
-from hazecast.dashboard.language import NOTHING
-from hazecast.dashboard.tables import rows_of, show_table, shown_as
-from hazecast.dashboard.visit import Visit
+from hazecast.api import schemas
+from hazecast.dashboard.context import PageContext, optional
+from hazecast.dashboard.i18n import NO_VALUE
+from hazecast.dashboard.layout import escape_markdown, records, show_empty, show_table, table_of, with_local_times
+from hazecast.dashboard.screens.data import WARNINGS, translated_verdicts
+
+Row = TypeVar("Row", bound=BaseModel)
 
 LINKS = {"MLflow": "HAZECAST_MLFLOW_PAGE", "Prefect": "HAZECAST_PREFECT_PAGE"}
+ROLES = ("champion", "challenger", "serving")
 VERSIONS = ("version", "aliases", "registered_at", "run_id")
 CHANGES = ("at", "action", "version", "replaced", "by", "reason")
 ALERTS = ("state", "severity", "summary", "reason", "opened_at", "resolved_at")
@@ -20,81 +25,75 @@ VERDICTS = ("verdict", "check", "subject", "reason")
 DRIFT = ("station_id", "variable", "verdict", "psi", "usual_psi", "reason")
 RETRAINS = ("checked_at", "justified", "reasons")
 RUNS = ("started_at", "step", "outcome", "summary")
-WORRYING = ("critical", "warning")
-MOST_RUNS = 50
+# Most severe first.
+SEVERITIES = ("critical", "warning", "unknown", "ok")
+MAX_ROWS = 50
 
 
-def show_operations(visit: Visit) -> None:
-    """Everything somebody who runs Hazecast looks at first."""
-    st.title(visit.words.say("page.operations"), anchor=False)
+def show_operations(context: PageContext) -> None:
+    """The state of models and pipeline, for operators."""
+    st.title(context.t("page.operations"), anchor=False)
     _show_links()
-    health = visit.api.ask("health-verdicts")
-    _show_models(visit)
-    _show_list(visit, "alerts", _first_page(visit, "alerts"), ALERTS)
-    _show_verdicts(visit, health)
-    _show_list(visit, "drift", rows_of(health, "drift"), DRIFT)
-    _show_list(visit, "retrains", rows_of(health, "retrains"), RETRAINS)
-    _show_list(visit, "runs", _first_page(visit, "runs")[:MOST_RUNS], RUNS)
+    health = optional(context.api.health_verdicts)
+    _show_models(context)
+    _show_rows(context, "alerts", records(_newest(context.api.alerts)), ALERTS)
+    _show_verdicts(context, health)
+    _show_rows(context, "drift", translated_verdicts(context, health.drift if health else []), DRIFT)
+    _show_rows(context, "retrains", records(health.retrains if health else []), RETRAINS)
+    _show_rows(context, "runs", records(_newest(context.api.runs)), RUNS)
 
 
 def _show_links() -> None:
-    """Where MLflow and Prefect can be seen, as far as this dashboard was told."""
-    known = {name: os.environ.get(variable, "") for name, variable in LINKS.items()}
+    """Links to MLflow and Prefect, if their addresses are set."""
+    addresses = {name: os.environ.get(variable, "") for name, variable in LINKS.items()}
     with st.container(horizontal=True):
-        for name, address in known.items():
+        for name, address in addresses.items():
             if address:
                 st.link_button(name, address, icon=":material/open_in_new:")
 
 
-def _show_models(visit: Visit) -> None:
-    words, models = visit.words, visit.api.ask("models")
-    st.header(words.say("operations.models"), anchor=False)
+def _show_models(context: PageContext) -> None:
+    st.header(context.t("operations.models"), anchor=False)
+    models = optional(context.api.models)
     if models is None:
-        show_nothing(words.say("empty.models"), words.say("empty.models_remedy"))
+        show_empty(context.t("empty.models"), context.t("empty.models_remedy"))
         return
-    if models["registry"] != "ok":
-        st.warning(words.say(f"registry.{models['registry']}"), icon=":material/warning:")
-    for column, role in zip(st.columns(3), ("champion", "challenger", "serving"), strict=True):
-        column.metric(words.say(f"operations.{role}"), models[role] or NOTHING, border=True)
-    for name, columns in (("versions", VERSIONS), ("changes", CHANGES)):
-        if models[name]:
-            st.subheader(words.say(f"operations.{name}"), anchor=False)
-            show_table(visit, _local(visit, models[name], columns), name=name)
+    if models.registry != "ok":
+        st.warning(context.t(f"registry.{models.registry}"), icon=":material/warning:")
+    versions = (models.champion, models.challenger, models.serving)
+    for column, role, version in zip(st.columns(len(ROLES)), ROLES, versions, strict=True):
+        column.metric(context.t(f"operations.{role}"), version or NO_VALUE, border=True)
+    tables: tuple[tuple[str, Sequence[BaseModel], tuple[str, ...]], ...] = (
+        ("versions", models.versions, VERSIONS),
+        ("changes", models.changes, CHANGES),
+    )
+    for name, rows, columns in tables:
+        if rows:
+            st.subheader(context.t(f"operations.{name}"), anchor=False)
+            show_table(context, table_of(with_local_times(context, records(rows)), columns), name=name)
 
 
-def _show_verdicts(visit: Visit, health: dict[str, Any] | None) -> None:
-    words, verdicts = visit.words, rows_of(health, "verdicts")
-    st.header(words.say("operations.verdicts"), anchor=False)
-    if health is None or not verdicts:
-        show_nothing(words.say("empty.verdicts"), words.say("empty.verdicts_remedy"))
+def _show_verdicts(context: PageContext, health: schemas.HealthVerdicts | None) -> None:
+    st.header(context.t("operations.verdicts"), anchor=False)
+    if health is None or health.checked_at is None or not health.verdicts:
+        show_empty(context.t("empty.verdicts"), context.t("empty.verdicts_remedy"))
         return
-    worrying = [one for one in verdicts if one["verdict"] in WORRYING]
-    checked = words.time(parse_utc(health["checked_at"]), visit.zone)
-    counted = words.say("operations.checked", n=len(verdicts), worrying=len(worrying), when=checked)
-    (st.warning if worrying else st.success)(plain(counted))
-    ordered = sorted(verdicts, key=lambda one: (*WORRYING, "unknown", "ok").index(one["verdict"]))
-    told = [{**one, "verdict": words.say(f"verdict.{one['verdict']}")} for one in ordered]
-    show_table(visit, shown_as(told, VERDICTS), name="verdicts")
+    n_warnings = sum(one.verdict in WARNINGS for one in health.verdicts)
+    checked_at = context.language.time(health.checked_at, context.zone)
+    summary = context.t("operations.checked", n=len(health.verdicts), n_warnings=n_warnings, when=checked_at)
+    (st.warning if n_warnings else st.success)(escape_markdown(summary))
+    ordered = sorted(health.verdicts, key=lambda one: SEVERITIES.index(one.verdict))
+    show_table(context, table_of(translated_verdicts(context, ordered), VERDICTS), name="verdicts")
 
 
-def _show_list(visit: Visit, name: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    words = visit.words
-    st.header(words.say(f"operations.{name}"), anchor=False)
+def _show_rows(context: PageContext, name: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    st.header(context.t(f"operations.{name}"), anchor=False)
     if rows:
-        show_table(visit, _local(visit, rows, columns), name=name)
+        show_table(context, table_of(with_local_times(context, rows), columns), name=name)
     else:
-        show_nothing(words.say(f"empty.{name}"))
+        show_empty(context.t(f"empty.{name}"))
 
 
-def _first_page(visit: Visit, name: str) -> list[dict[str, Any]]:
-    return rows_of(visit.api.ask(name), name)
-
-
-def _local(visit: Visit, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pl.DataFrame:
-    """The columns of `rows`, moments in words of the station's time."""
-    moments = [name for name in columns if name == "at" or name.endswith("_at")]
-    told = [
-        {**row, **{name: visit.words.time(parse_utc(row[name]), visit.zone) for name in moments if row[name]}}
-        for row in rows
-    ]
-    return shown_as(told, columns)
+def _newest(request: Callable[[], Iterator[Row]]) -> list[Row]:
+    """The first MAX_ROWS of a list that starts with the newest; empty if the API has no such list."""
+    return optional(lambda: list(islice(request(), MAX_ROWS))) or []
