@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazecast.air.clock import floor_hour, hours_between, parse_utc
-from hazecast.air.limits import limits_of
+from hazecast.air.limits import LIMIT_KEYS, limits_of
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Forecasts, Observations, Stations, Weather, conform, key_of, newest
+from hazecast.air.verdicts import Verification
 from hazecast.errors import ContractError
 
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
@@ -65,6 +66,17 @@ def forecast_row(**changed: object) -> pl.DataFrame:
     return pl.DataFrame([row | changed], schema=Forecasts.create_empty().schema)
 
 
+def test_columns_of_quantiles_and_limits_follow_their_lists():
+    columns = Forecasts.create_empty().columns
+    assert [name for name in columns if name.startswith("q")] == list(QUANTILES)
+    assert [name for name in columns if name.startswith("p_exceed")] == [f"p_exceed_{key}" for key in LIMIT_KEYS]
+    verified = Verification.create_empty().columns
+    assert {f"below_{quantile}" for quantile in QUANTILES} <= set(verified)
+    assert {f"{key}_{part}" for key in LIMIT_KEYS for part in ("observed", "forecast", "hits", "brier")} <= set(
+        verified
+    )
+
+
 def test_a_good_forecast_conforms():
     assert conform(Forecasts, forecast_row()).height == 1
 
@@ -74,7 +86,7 @@ def test_a_good_forecast_conforms():
     [
         ({"q25": 9.0}, "quantiles_do_not_cross"),
         ({"lead_hours": 4}, "lead_ends_with_the_hour"),
-        ({"lead_hours": 73, "valid_at": NOON + timedelta(hours=72)}, "lead_hours"),
+        ({"lead_hours": 121, "valid_at": NOON + timedelta(hours=120)}, "lead_hours"),
         ({"q05": -0.1}, "q05"),
         ({"mean": float("nan")}, "mean"),
         ({"p_exceed_who": 1.01}, "p_exceed_who"),

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dataframely as dy
 import polars as pl
 import pytest
 from deltalake import write_deltalake
@@ -157,6 +158,45 @@ def test_a_table_of_an_older_version_is_named_with_the_remedy(tmp_path: Path):
     write_deltalake(tmp_path / "observations", hours("a", 3).drop("flag_reasons").to_arrow())
     with pytest.raises(StoreError, match=r"older version of Hazecast, without flag_reasons; .*hazecast collect"):
         Store(str(tmp_path)).read(Observations)
+
+
+class Chances(dy.Schema):
+    """A table before a limit was added."""
+
+    station_id = dy.String(primary_key=True)
+    p_exceed_who = dy.Float64(nullable=True)
+
+
+class ChancesOfMore(Chances):
+    """The same table with one more limit."""
+
+    p_exceed_us = dy.Float64(nullable=True)
+
+
+ChancesOfMore.__name__ = Chances.__name__
+
+
+@pytest.mark.parametrize("station_id", ["a", "b"])
+def test_a_column_added_to_a_contract_is_null_in_old_rows_and_stored_from_the_next_write(
+    station_id: str, tmp_path: Path
+):
+    store = Store(str(tmp_path))
+    store.upsert(Chances, pl.DataFrame({"station_id": ["a"], "p_exceed_who": [0.1]}))
+    assert store.read(ChancesOfMore, pl.col("p_exceed_us").is_null()).rows() == [("a", 0.1, None)]
+    row = {"station_id": station_id, "p_exceed_who": 0.1, "p_exceed_us": 0.2}
+    store.upsert(ChancesOfMore, pl.DataFrame([row]))
+    stored = {found["station_id"]: found["p_exceed_us"] for found in store.read(ChancesOfMore).to_dicts()}
+    assert stored == {"a": None} | {station_id: 0.2}
+
+
+@pytest.mark.parametrize("station_id", ["a", "b"])
+def test_a_column_removed_from_a_contract_is_ignored_and_kept(station_id: str, tmp_path: Path):
+    store = Store(str(tmp_path))
+    store.upsert(ChancesOfMore, pl.DataFrame({"station_id": ["a"], "p_exceed_who": [0.1], "p_exceed_us": [0.2]}))
+    assert store.read(Chances).rows() == [("a", 0.1)]
+    store.upsert(Chances, pl.DataFrame({"station_id": [station_id], "p_exceed_who": [0.3]}))
+    assert (station_id, 0.3) in store.read(Chances).rows()
+    assert store.read(ChancesOfMore).height == len({"a", station_id})
 
 
 def test_a_corrupt_log_is_named_with_the_remedy(tmp_path: Path):

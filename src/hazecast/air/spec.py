@@ -15,6 +15,8 @@ MAX_HORIZON_HOURS = max(HORIZONS_HOURS)
 LEAD_BLOCKS: tuple[LeadBlock, ...] = ((1, 6), (7, 24), (25, 48), (49, 72), (73, 96), (97, 120))
 QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 QUANTILES: tuple[str, ...] = tuple(f"q{100 * level:02.0f}" for level in QUANTILE_LEVELS)
+# Central intervals: per cent between two quantiles.
+INTERVALS: dict[int, tuple[str, str]] = {50: ("q25", "q75"), 80: ("q10", "q90"), 90: ("q05", "q95")}
 DAY_HOURS = 24
 
 

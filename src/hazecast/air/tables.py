@@ -10,11 +10,13 @@ import dataframely as dy
 import polars as pl
 from dataframely.exc import SchemaError, ValidationError
 
+from hazecast.air.columns import amount as _amount
 from hazecast.air.columns import concentration as _concentration
 from hazecast.air.columns import one_of as _one_of
 from hazecast.air.columns import utc as _utc
+from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS
-from hazecast.air.spec import QUANTILES, ForecastSpec
+from hazecast.air.spec import MAX_HORIZON_HOURS, QUANTILES, ForecastSpec
 from hazecast.errors import ContractError
 
 HORIZON_HOURS = ForecastSpec().horizon_hours
@@ -134,26 +136,20 @@ class Backfilled(dy.Schema):
 class Forecasts(dy.Schema):
     """Issued forecasts, append-only: the archive. All concentrations [µg/m³].
 
-    `lead_hours` counts from `issued_at` to the END of the hour `valid_at` (1…72). `p_exceed_<limit>` is the probability
-    that the hour's mean is above that limit's value, null where the pollutant has none. `observations_version` is the
-    version of the observations table it was made from; `data_age_hours` [h] the age of the newest one at issue.
+    `lead_hours` counts from `issued_at` to the END of the hour `valid_at`: 1 to the horizon. There is a column for each
+    of QUANTILES, `q05` … `q95`. `p_exceed_<key>` is the probability that the hour's mean is above the limit under that
+    key, null where the pollutant has none. `observations_version` is the version of the observations table that was
+    read; `data_age_hours` [h] the age of the newest observation at issue.
     """
 
     station_id = dy.String(primary_key=True)
     pollutant = _one_of(POLLUTANTS, primary_key=True)
     issued_at = _utc(primary_key=True)
     valid_at = _utc(primary_key=True)
-    lead_hours = dy.Int32(min=1, max=HORIZON_HOURS)
-    mean = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q05 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q10 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q25 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q50 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q75 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q90 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    q95 = dy.Float64(min=0, allow_nan=False, allow_inf=False)
-    p_exceed_who = dy.Float64(nullable=True, min=0, max=1)
-    p_exceed_eu = dy.Float64(nullable=True, min=0, max=1)
+    lead_hours = dy.Int32(min=1, max=MAX_HORIZON_HOURS)
+    mean = _amount()
+    locals().update({quantile: _amount() for quantile in QUANTILES})
+    locals().update({f"p_exceed_{key}": dy.Float64(nullable=True, min=0, max=1) for key in LIMIT_KEYS})
     status = _one_of(STATUSES)
     model_version = dy.String()
     observations_version = dy.Int64(min=0)

@@ -5,8 +5,10 @@ Like `air.tables`: one class per table, its primary key is its grain.
 
 import dataframely as dy
 
-from hazecast.air.columns import one_of, utc
+from hazecast.air.columns import amount, count, one_of, utc
+from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS
+from hazecast.air.spec import DAY_HOURS, INTERVALS, MAX_HORIZON_HOURS, QUANTILES
 
 VERDICTS: tuple[str, ...] = ("ok", "unknown", "warning", "critical")
 CHECKS: tuple[str, ...] = (
@@ -27,12 +29,13 @@ AUDIENCES: tuple[str, ...] = ("operators", "public")
 INCIDENT_STATES: tuple[str, ...] = ("pending", "open", "resolved")
 
 
-def _sum(*, nullable: bool = False) -> dy.Float64:
-    return dy.Float64(nullable=nullable, min=0, allow_nan=False, allow_inf=False)
-
-
-def _count(*, nullable: bool = False) -> dy.Int64:
-    return dy.Int64(nullable=nullable, min=0)
+def _contingency() -> dict[str, dy.Column]:
+    """Per limit: hours observed above, hours forecast above, hours of both, and the summed Brier score."""
+    columns: dict[str, dy.Column] = {}
+    for key in LIMIT_KEYS:
+        columns |= {f"{key}_{part}": count(nullable=True) for part in ("observed", "forecast", "hits")}
+        columns[f"{key}_brier"] = amount(nullable=True)
+    return columns
 
 
 class Verification(dy.Schema):
@@ -52,40 +55,25 @@ class Verification(dy.Schema):
     pollutant = one_of(POLLUTANTS, primary_key=True)
     lead_block = dy.String(primary_key=True)
     model_version = dy.String(primary_key=True)
-    n_forecast = _count()
-    n = _count()
-    absolute_error = _sum()
-    squared_error = _sum()
+    n_forecast = count()
+    n = count()
+    absolute_error = amount()
+    squared_error = amount()
     error = dy.Float64(allow_nan=False, allow_inf=False)
-    crps = _sum()
-    persistence_error = _sum()
-    seasonal_naive_error = _sum()
-    n_background = _count()
-    background_error = _sum()
-    error_beside_background = _sum()
-    inside_50 = _count()
-    inside_80 = _count()
-    inside_90 = _count()
-    below_q05 = _count()
-    below_q10 = _count()
-    below_q25 = _count()
-    below_q50 = _count()
-    below_q75 = _count()
-    below_q90 = _count()
-    below_q95 = _count()
-    who_observed = _count(nullable=True)
-    who_forecast = _count(nullable=True)
-    who_hits = _count(nullable=True)
-    who_brier = _sum(nullable=True)
-    eu_observed = _count(nullable=True)
-    eu_forecast = _count(nullable=True)
-    eu_hits = _count(nullable=True)
-    eu_brier = _sum(nullable=True)
+    crps = amount()
+    persistence_error = amount()
+    seasonal_naive_error = amount()
+    n_background = count()
+    background_error = amount()
+    error_beside_background = amount()
+    locals().update({f"inside_{percent}": count() for percent in INTERVALS})
+    locals().update({f"below_{quantile}": count() for quantile in QUANTILES})
+    locals().update(_contingency())
     ingested_at = utc()
 
 
 class ModelQuality(dy.Schema):
-    """Sums for FAIRMODE's modelling quality indicator, one row per issue day, station, pollutant and lead day (1…3).
+    """Sums for FAIRMODE's modelling quality indicator, one row per issue day, station, pollutant and lead day (from 1).
 
     Values are hourly for NO2, 24 h means for particles and the highest 8 h mean for O3, as FAIRMODE has it; other
     pollutants have none. `squared_uncertainty` is the sum of U(O)² [µg²/m⁶].
@@ -94,11 +82,11 @@ class ModelQuality(dy.Schema):
     issued_on = utc(primary_key=True)
     station_id = dy.String(primary_key=True)
     pollutant = one_of(POLLUTANTS, primary_key=True)
-    lead_day = dy.Int32(primary_key=True, min=1, max=3)
+    lead_day = dy.Int32(primary_key=True, min=1, max=MAX_HORIZON_HOURS // DAY_HOURS)
     model_version = dy.String(primary_key=True)
-    n = _count()
-    squared_error = _sum()
-    squared_uncertainty = _sum()
+    n = count()
+    squared_error = amount()
+    squared_uncertainty = amount()
     ingested_at = utc()
 
 
@@ -133,12 +121,12 @@ class Drift(dy.Schema):
     checked_at = utc(primary_key=True)
     station_id = dy.String(primary_key=True)
     variable = dy.String(primary_key=True)
-    n = _count()
-    n_reference = _count()
-    psi = _sum(nullable=True)
-    usual_psi = _sum(nullable=True)
-    ks = _sum(nullable=True)
-    wasserstein = _sum(nullable=True)
+    n = count()
+    n_reference = count()
+    psi = amount(nullable=True)
+    usual_psi = amount(nullable=True)
+    ks = amount(nullable=True)
+    wasserstein = amount(nullable=True)
     verdict = one_of(VERDICTS)
     reason = dy.String()
 

@@ -2,12 +2,12 @@
 
 import polars as pl
 
-from hazecast.air.spec import QUANTILES
+from hazecast.air.spec import INTERVALS, QUANTILES
 from hazecast.scoring.probability import crps, pinball
 
 PERSISTENCE_HOURS = 48
 DAYS_BACK = 4
-COVERAGES = {"coverage_50": ("q25", "q75"), "coverage_80": ("q10", "q90"), "coverage_90": ("q05", "q95")}
+COVERAGES = tuple(f"coverage_{percent}" for percent in INTERVALS)
 _KEY = ("station_id", "pollutant", "valid_at")
 
 
@@ -60,8 +60,8 @@ def _with_losses(rows: pl.DataFrame) -> pl.DataFrame:
         return rows.with_columns(**absent)
     observed, quantiles = rows["observed_ugm3"].to_numpy(), rows.select(QUANTILES).to_numpy()
     inside = {
-        name: pl.col("observed_ugm3").is_between(pl.col(low), pl.col(high)).cast(pl.Float64)
-        for name, (low, high) in COVERAGES.items()
+        f"coverage_{percent}": pl.col("observed_ugm3").is_between(pl.col(low), pl.col(high)).cast(pl.Float64)
+        for percent, (low, high) in INTERVALS.items()
     }
     return rows.with_columns(
         pl.Series("pinball_ugm3", pinball(observed, quantiles).mean(axis=1)),

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from hazecast.air.tables import LEAD_BLOCKS
+from hazecast.air.spec import LEAD_BLOCKS, block_name
 from hazecast.scoring.pairs import COVERAGES, pair
 
 
@@ -30,11 +30,11 @@ def score(forecasts: pl.DataFrame, observations: pl.DataFrame, *, by: tuple[str,
     return both.group_by(*by, "lead_block").agg(_measures()).sort(*by, "lead_block")
 
 
-def lead_block() -> pl.Expr:
-    """The block that `lead_hours` lies in, by name: "1-6"."""
+def lead_block(column: str = "lead_hours") -> pl.Expr:
+    """The name of the block that contains the lead [h] in `column`: "1-6"."""
+    lead = pl.col(column)
     return pl.coalesce(
-        pl.when(pl.col("lead_hours").is_between(first, last)).then(pl.lit(f"{first}-{last}"))
-        for first, last in LEAD_BLOCKS
+        pl.when(lead.is_between(first, last)).then(pl.lit(block_name((first, last)))) for first, last in LEAD_BLOCKS
     )
 
 

@@ -3,8 +3,8 @@
 import polars as pl
 
 from hazecast.air.limits import LIMIT_KEYS, limit_values
-from hazecast.air.spec import QUANTILES
-from hazecast.scoring.pairs import COVERAGES, pair
+from hazecast.air.spec import INTERVALS, QUANTILES
+from hazecast.scoring.pairs import pair
 from hazecast.scoring.skill import lead_block
 
 KEY = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
@@ -23,7 +23,7 @@ _SUMS = (
 )
 _COUNTS = (
     "n_background",
-    *(name.replace("coverage", "inside") for name in COVERAGES),
+    *(f"inside_{percent}" for percent in INTERVALS),
     *(f"below_{quantile}" for quantile in QUANTILES),
 )
 _PARTS = ("observed", "forecast", "hits", "brier")
@@ -89,7 +89,7 @@ def _addends() -> list[pl.Expr]:
         (background - observed).abs().fill_null(0).alias("background_error"),
         pl.when(compared).then(absolute_error).otherwise(0.0).alias("error_beside_background"),
         compared.cast(pl.Int64).alias("n_background"),
-        *(pl.col(name).cast(pl.Int64).alias(name.replace("coverage", "inside")) for name in COVERAGES),
+        *(pl.col(f"coverage_{percent}").cast(pl.Int64).alias(f"inside_{percent}") for percent in INTERVALS),
         *((observed < pl.col(quantile)).cast(pl.Int64).alias(f"below_{quantile}") for quantile in QUANTILES),
         *(addend for event in LIMIT_KEYS for addend in _event(event)),
     ]
@@ -134,7 +134,7 @@ def _measures() -> list[pl.Expr]:
         _ratio("absolute_error", "seasonal_naive_error").alias("rmae"),
         _ratio("absolute_error", "persistence_error").alias("rmae_persistence"),
         _ratio("error_beside_background", "background_error").alias("rmae_background"),
-        *(_ratio(name.replace("coverage", "inside"), "n").alias(name) for name in COVERAGES),
+        *(_ratio(f"inside_{percent}", "n").alias(f"coverage_{percent}") for percent in INTERVALS),
         *(_ratio(f"below_{quantile}", "n").alias(f"share_below_{quantile}") for quantile in QUANTILES),
         *(measure for event in LIMIT_KEYS for measure in _contingency(event, n)),
     ]
