@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# One image each for API, dashboard, MLflow and Prefect, named by the commit and released by digest.
+# One image each for API, dashboard, MLflow and Prefect, tagged with the commit and released by digest.
 
 push_images() {
   step "Images of $commit"
@@ -11,26 +11,26 @@ push_images() {
       is_signed_in=true
       promote "$name" "$url" || build_and_push "$name" "$url:$commit"
     fi
-    say "$name $(digest_of "$repository")"
+    log "$name $(digest_of "$repository")"
   done < <(output '.repositories.value | to_entries[] | "\(.key) \(.value)"')
 }
 
 sign_in() {
-  aws ecr get-login-password | docker login --username AWS --password-stdin "$1" >/dev/null || die "the registry $1 refuses us"
+  aws ecr get-login-password | docker login --username AWS --password-stdin "$1" >/dev/null || die "login to the registry $1 failed"
 }
 
-# Production runs the very image that staging ran, where both are in one account.
+# Production reuses the image that staging ran if both are in one account.
 promote() {
   [ "$environment" = prod ] && [ "$(digest_of "air-pollution-staging/$1")" != None ] || return 1
   docker buildx imagetools create --tag "$2:$commit" "${2%%/*}/air-pollution-staging/$1:$commit" </dev/null
 }
 
 build_and_push() {
-  docker build --platform linux/amd64 --label "org.opencontainers.image.revision=$commit" -f "Dockerfile.$1" -t "$2" . </dev/null || die "the image of $1 cannot be built" "docker build -f Dockerfile.$1 . says why"
-  docker push "$2" </dev/null || die "the image of $1 cannot be pushed" "run it again: what is pushed is not pushed twice"
+  docker build --platform linux/amd64 --label "org.opencontainers.image.revision=$commit" -f "Dockerfile.$1" -t "$2" . </dev/null || die "the image of $1 cannot be built" "see the output of docker build -f Dockerfile.$1 ."
+  docker push "$2" </dev/null || die "the image of $1 cannot be pushed" "run it again: images that were pushed are skipped"
 }
 
-# Digest in the registry, or None.
+# Digest in the registry, or None if the image is not there.
 digest_of() {
   aws ecr describe-images --repository-name "$1" --image-ids "imageTag=$commit" --query 'imageDetails[0].imageDigest' --output text 2>/dev/null || echo None
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# A release is one task definition for each service, kept as a line of JSON in the state bucket.
+# A release is one task definition per service, stored as a line of JSON in the state bucket.
 
 release() {
   local before wanted
@@ -9,16 +9,16 @@ release() {
   move_to "$wanted"
   if steady "$wanted" && register_schedules && ensure_forecast && is_verified "$wanted"; then
     keep_release "$wanted"
-    say "$commit is released: $(smoke_url)"
+    log "$commit is released: $(smoke_url)"
     output '.hosts.value | to_entries[] | "   \(.key): https://\(.value)"'
   else
     step "The release failed"
     roll_back_to "$before"
-    die "$commit was not released; $environment runs what it ran before" "the messages above say why; logs: aws logs tail /ecs/… --follow"
+    die "$commit was not released; $environment runs the previous release" "see the messages above; logs: aws logs tail /ecs/… --follow"
   fi
 }
 
-# What runs now: {"service": "task definition", …}.
+# Running task definitions: {"service": "task definition", …}.
 running_release() {
   local service
   output '.services.value[].service' | while read -r service; do
@@ -28,7 +28,7 @@ running_release() {
 
 describe() { aws ecs describe-services --cluster "$cluster" --services "$1" --query 'services[0]' --output json; }
 
-# The newest revision of each family, which holds what Terraform last said, with this commit's image. Made once.
+# The newest revision of each family (written by Terraform) with the image of this commit. Registered once.
 register_revisions() {
   local service family image url digest newest
   output '.services.value | to_entries | sort_by(.key)[].value | "\(.service) \(.family) \(.image)"' |
@@ -40,7 +40,7 @@ register_revisions() {
     done | jq -cs add
 }
 
-# revision_with IMAGE REVISION: ARN of that revision with that image, registered if it is new.
+# revision_with IMAGE REVISION: ARN of that revision with that image; registers a new one if needed.
 revision_with() {
   if [ "$(jq -r '.containerDefinitions[0].image' <<<"$2")" = "$1" ]; then
     jq .taskDefinitionArn <<<"$2"
@@ -52,38 +52,38 @@ revision_with() {
   aws ecs register-task-definition --cli-input-json "$wanted" --query taskDefinition.taskDefinitionArn --output json
 }
 
-# move_to RELEASE: tell each service its revision; those that run it already are left alone.
+# move_to RELEASE: update each service that does not run its revision yet.
 move_to() {
   local service revision
   while read -r service revision; do
     if [ "$(describe "$service" | jq -r .taskDefinition)" = "$revision" ]; then
-      say "$service runs ${revision##*/} already"
+      log "$service already runs ${revision##*/}"
     else
       aws ecs update-service --cluster "$cluster" --service "$service" --task-definition "$revision" >/dev/null
-      say "$service → ${revision##*/}"
+      log "$service → ${revision##*/}"
     fi
   done < <(pairs "$1")
 }
 
 pairs() { jq -r 'to_entries[] | "\(.key) \(.value)"' <<<"$1"; }
 
-# steady RELEASE: every service has settled, and on this revision. A service that was rolled back is steady as well.
+# steady RELEASE: every service is stable on its revision. A service that ECS rolled back is stable too, on another.
 steady() {
   step "Waiting for a steady state"
   local service revision primary services deadline=$((SECONDS + ${SETTLE_MINUTES:-30} * 60))
   mapfile -t services < <(jq -r 'keys[]' <<<"$1")
-  aws ecs wait services-stable --cluster "$cluster" --services "${services[@]}" || say "not steady after ten minutes"
+  aws ecs wait services-stable --cluster "$cluster" --services "${services[@]}" || log "not stable after ten minutes"
   while read -r service revision; do
     primary=$(settled "$service" "$deadline")
     if [ "$primary" != "$revision COMPLETED" ]; then
-      say "$service should run ${revision##*/} and runs ${primary##*/}"
+      log "$service should run ${revision##*/} and runs ${primary##*/}"
       return 1
     fi
   done < <(pairs "$1")
-  say "all services run their revisions"
+  log "all services run their revisions"
 }
 
-# settled SERVICE DEADLINE: revision and state, once ECS has decided: it watches the alarms while the tasks are steady.
+# settled SERVICE DEADLINE: revision and state once the rollout has ended; ECS watches the alarms for a while first.
 settled() {
   local primary
   while primary=$(describe "$1" | jq -r '.deployments[] | select(.status == "PRIMARY") | "\(.taskDefinition) \(.rolloutState)"'); do
@@ -96,18 +96,18 @@ settled() {
 register_schedules() { (run_once "$(output .one_off.value.worker)" worker '["python", "flows/deployments.py"]'); }
 
 roll_back_to() {
-  [ -n "$1" ] || die "there is no release before this one"
-  step "Going back"
+  [ -n "$1" ] || die "there is no previous release"
+  step "Rolling back"
   move_to "$1"
-  steady "$1" || die "what ran before does not become steady either" "docs/aws/runbooks.md#rollback"
+  steady "$1" || die "the previous release does not become stable either" "docs/aws/runbooks.md#rollback"
 }
 
-# Releases that were verified, oldest first.
+# Verified releases, oldest first.
 releases() { aws s3 cp --quiet "s3://$state_bucket/releases-$environment.jsonl" - 2>/dev/null || true; }
 
 newest_release() { releases | tail -n 1 | jq -c '.services // empty'; }
 
-# The newest verified release that is not what runs now.
+# The newest verified release other than the running one.
 release_before() {
   local running
   running=$(running_release)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154,SC2034
-# Terraform's state: in a bucket of its own, locked, one file for each environment.
+# Terraform state: one bucket, one locked file per environment.
 
 tf() { terraform -chdir=infrastructure/terraform "$@"; }
 
@@ -7,11 +7,11 @@ prepare_state() {
   step "Preparing the state"
   state_bucket="hazecast-state-$account-$region"
   if aws s3api head-bucket --bucket "$state_bucket" >/dev/null 2>&1; then
-    say "$state_bucket is there"
+    log "$state_bucket exists"
   else
     make_state_bucket
   fi
-  # A file beside the configuration, so that terraform by hand finds the same state.
+  # Written next to the configuration so that manual terraform commands use the same state.
   cat >infrastructure/terraform/backend_override.tf <<HCL
 terraform {
   backend "s3" {
@@ -24,7 +24,7 @@ terraform {
 }
 HCL
   export TF_DATA_DIR=".terraform-$environment"
-  tf init -input=false -reconfigure >/dev/null || die "terraform init failed" "its message is above"
+  tf init -input=false -reconfigure >/dev/null || die "terraform init failed" "see its message above"
 }
 
 make_state_bucket() {
@@ -39,24 +39,24 @@ make_state_bucket() {
   aws s3api put-bucket-policy --bucket "$state_bucket" --policy "$(jq -n --arg bucket "arn:aws:s3:::$state_bucket" '{
     Version: "2012-10-17", Statement: [{Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "s3:*",
     Resource: [$bucket, ($bucket + "/*")], Condition: {Bool: {"aws:SecureTransport": "false"}}}]}')"
-  say "made $state_bucket: versioned, encrypted, closed"
+  log "created $state_bucket: versioned, encrypted, not public"
 }
 
 plan() {
   step "Planning"
   local code=0
   tf plan -input=false -var-file="$var_file" -out="$environment.tfplan" -detailed-exitcode || code=$?
-  [ "$code" != 1 ] || die "the plan failed" "if the state is locked by a run that died: terraform force-unlock ID"
+  [ "$code" != 1 ] || die "the plan failed" "if an interrupted run left the state locked: terraform force-unlock ID"
   has_changes=$([ "$code" = 2 ] && echo true || echo false)
 }
 
 apply() {
   step "Applying"
   if ! "$has_changes"; then
-    say "nothing to change"
+    log "nothing to change"
     return
   fi
-  tf apply -input=false "$environment.tfplan" || die "the apply stopped half-way" "nothing is lost: run ./deploy.sh again and it goes on"
+  tf apply -input=false "$environment.tfplan" || die "the apply was interrupted" "run ./deploy.sh again; it continues"
 }
 
 read_outputs() {
@@ -68,12 +68,12 @@ read_outputs() {
 output() { jq -r "$1" <<<"$outputs"; }
 
 guard_destroy() {
-  "$env_was_named" || die "--destroy needs --env" "so that nothing is removed by mistake"
+  "$env_was_named" || die "--destroy needs --env" "this prevents removing the wrong environment"
   local kept
   kept=$(tf show -json | jq -r '[.. | objects | select(.values? | objects | .deletion_protection == true or .enable_deletion_protection == true) | .address] | join(", ")')
   [ -z "$kept" ] || die "protected: $kept" "set is_protected = false in $var_file, deploy that, then destroy"
   if [ "$environment" = prod ]; then
-    [ "${CONFIRM_DESTROY:-}" = "prod-$account" ] || die "production is removed with its data only if you say so" "export CONFIRM_DESTROY=prod-$account"
+    [ "${CONFIRM_DESTROY:-}" = "prod-$account" ] || die "destroying production deletes its data and needs a confirmation" "export CONFIRM_DESTROY=prod-$account"
   fi
 }
 
@@ -84,5 +84,5 @@ destroy() {
   confirm "Destroy all of this?"
   tf apply -input=false "$environment.tfplan"
   aws s3 rm --quiet "s3://$state_bucket/releases-$environment.jsonl" || true
-  say "gone; the state bucket $state_bucket stays"
+  log "destroyed; the state bucket $state_bucket is kept"
 }

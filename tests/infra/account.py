@@ -1,4 +1,4 @@
-"""An emulated account that deploy.sh is run in, with Docker and what visitors get stood in for."""
+"""An emulated AWS account for deploy.sh, with fakes for Docker and for the deployed site."""
 
 import json
 import os
@@ -39,8 +39,8 @@ fi
 _KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
-class Visited(BaseHTTPRequestHandler):
-    """What visitors get: health always, readiness as the test says."""
+class DeployedSite(BaseHTTPRequestHandler):
+    """The deployed site: always healthy; ready if `is_ready`."""
 
     is_ready = True
 
@@ -52,14 +52,14 @@ class Visited(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output to itself."""
+        """Write no access log."""
 
 
 @contextmanager
-def visited() -> Iterator[str]:
-    """A site on loopback that answers as `Visited` does; its address."""
-    Visited.is_ready = True
-    site = ThreadingHTTPServer(("127.0.0.1", 0), Visited)
+def deployed_site() -> Iterator[str]:
+    """Serve `DeployedSite` on loopback; yields its address."""
+    DeployedSite.is_ready = True
+    site = ThreadingHTTPServer(("127.0.0.1", 0), DeployedSite)
     threading.Thread(target=site.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{site.server_port}"
@@ -69,16 +69,16 @@ def visited() -> Iterator[str]:
 
 
 class Account:
-    """A commit of the script in a checkout of its own, and the account it deploys to."""
+    """A checkout of the deployment script with one commit, and the account it deploys to."""
 
-    def __init__(self, address: str, folder: Path, url: str, *, stood_in: dict[str, str], files: list[str]) -> None:
+    def __init__(self, address: str, folder: Path, url: str, *, fakes: dict[str, str], files: list[str]) -> None:
         self.folder, self.address, self.checkout = folder, address, folder / "checkout"
         self.ecs = self.client("ecs")
         self._calls = folder / "calls"
         _check_out(self.checkout, files)
         tools = folder / "bin"
         tools.mkdir()
-        for name, text in stood_in.items():
+        for name, text in fakes.items():
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
         self.env = environment(address) | {
@@ -92,8 +92,8 @@ class Account:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.address, region_name="us-east-1", **_KEYS)
 
-    def forget_credentials(self) -> None:
-        """From now on AWS asks who is calling, and knows nobody."""
+    def reject_credentials(self) -> None:
+        """Reject every request from now on: turn authentication on without users."""
         plain = {"Content-Type": "text/plain"}
         urlopen(Request(f"{self.address}/moto-api/reset-auth", data=b"0", headers=plain)).close()
 
@@ -118,7 +118,7 @@ class Account:
 
 
 def _check_out(folder: Path, files: list[str]) -> None:
-    """The script and what it reads, in a repository with one commit."""
+    """Copy the script and its inputs to a git repository with one commit."""
     state = shutil.ignore_patterns(".terraform", ".terraform-*", "*.tfstate*", "*.tfplan", "backend_override.tf")
     for name in ("deploy.sh", "infrastructure/deploy", *files):
         source, target = ROOT / name, folder / name
@@ -131,11 +131,11 @@ def _check_out(folder: Path, files: list[str]) -> None:
 
 
 class AppliedAccount(Account):
-    """An account that Terraform, stood in for as well, has been applied in: a cluster with two services."""
+    """An account after a (fake) Terraform apply: a cluster with two services."""
 
     def __init__(self, address: str, folder: Path, url: str) -> None:
-        stood_in = {"terraform": TERRAFORM, "docker": DOCKER}
-        super().__init__(address, folder, url, stood_in=stood_in, files=["infrastructure/terraform/environments"])
+        fakes = {"terraform": TERRAFORM, "docker": DOCKER}
+        super().__init__(address, folder, url, fakes=fakes, files=["infrastructure/terraform/environments"])
         (folder / "outputs.json").write_text(
             json.dumps({name: {"value": one} for name, one in self._outputs().items()})
         )
@@ -182,7 +182,7 @@ class AppliedAccount(Account):
         return {"subnets": [subnet], "securityGroups": [group]}
 
     def revise(self, family: str, state: str = "well") -> None:
-        """A revision as Terraform makes it, with an image nobody has pushed."""
+        """Register a task definition as Terraform does, with a placeholder image."""
         container = {"name": family, "image": "none:latest", "cpu": 256, "memory": 512}
         self.ecs.register_task_definition(
             family=family,

@@ -32,13 +32,13 @@ OIDC = {
     "client_secret": "a-client-secret",
 }
 
-# Each with its address, its type and what is known of it `after` the plan is carried out.
+# Each with its address, its type and its planned attributes (`after`).
 Resources = list[dict[str, Any]]
 
 
 @contextmanager
 def emulator(log: Path) -> Iterator[str]:
-    """An empty AWS on loopback; its address."""
+    """Start an empty emulated AWS on loopback; yields its address."""
     port = _free_port()
     with log.open("wb") as out:
         server = subprocess.Popen([sys.executable, str(_SERVER), str(port)], stdout=out, stderr=out)
@@ -66,11 +66,11 @@ def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.2)
         else:
             return
-    raise RuntimeError(f"the emulated AWS does not answer: {log.read_text()}")
+    raise RuntimeError(f"the emulated AWS does not respond: {log.read_text()}")
 
 
 def environment(address: str) -> dict[str, str]:
-    """What makes Terraform and the AWS tools speak to the emulator; no registry if a provider is on the disk."""
+    """Environment of Terraform and the AWS CLI for the emulator; uses a provider on this disk if there is one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
     return (
         kept
@@ -93,7 +93,7 @@ def environment(address: str) -> dict[str, str]:
 
 @cache
 def _mirror() -> dict[str, str]:
-    """Where a provider is on this disk. Asked once, and kept in a folder of this process: others write theirs now."""
+    """CLI configuration of a provider on this disk, in a folder of this process since others write theirs."""
     configured = os.environ.get("TF_CLI_CONFIG_FILE", "")
     if configured and Path(configured).exists():
         return {"TF_CLI_CONFIG_FILE": configured}
@@ -105,33 +105,33 @@ def _mirror() -> dict[str, str]:
 
 
 class CannotRun(Exception):
-    """There is no Terraform here, or no AWS provider for it; says which."""
+    """Terraform or its AWS provider is not installed."""
 
 
 def domain(zone_id: str) -> tuple[str, ...]:
-    """Options that give a deployment the domain air.example.org and people who sign in."""
+    """Options for the domain air.example.org with sign-in."""
     return "-var=domain=air.example.org", f"-var=route53_zone_id={zone_id}", f"-var=oidc={json.dumps(OIDC)}"
 
 
 class Terraform:
-    """Terraform in a copy of infrastructure/terraform, so that a state of yours is never touched."""
+    """Terraform in a copy of infrastructure/terraform, so that it never touches your state."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         ignored = shutil.ignore_patterns(".terraform", ".terraform-*", "*.tfstate*", "*.tfplan", "backend_override.tf")
         self.folder, self._env = shutil.copytree(SOURCE, folder, ignore=ignored), env
 
     def run(self, *words: str, show: bool = False) -> subprocess.CompletedProcess[str]:
-        """One command, its output kept or (`show`) left to the terminal; never raises for its exit code."""
+        """Run one command, capture its output or (`show`) print it; never raises for its exit code."""
         out = None if show else subprocess.PIPE
         command = ("terraform", *words)
         return subprocess.run(command, cwd=self.folder, env=self._env, text=True, stdout=out, stderr=out, check=False)
 
     def init(self) -> str:
-        """Get the provider; what Terraform said.
+        """Run `terraform init`; returns its output.
 
         Raises:
-            CannotRun: there is no Terraform, or no provider on this disk or in a registry.
-            RuntimeError: Terraform refuses to begin; its reasons.
+            CannotRun: Terraform is not installed, or the provider is neither on this disk nor in a registry.
+            RuntimeError: `terraform init` failed.
         """
         if shutil.which("terraform") is None:
             raise CannotRun("needs terraform 1.11 or newer")
@@ -143,10 +143,10 @@ class Terraform:
         return started.stdout
 
     def plan(self, name: str, *more: str) -> Resources:
-        """Every resource an environment of that name would begin with.
+        """Resources that the environment `name` would create.
 
         Raises:
-            RuntimeError: Terraform refuses to plan; its reasons.
+            RuntimeError: `terraform plan` failed.
         """
         planned = self.run("plan", f"-var-file=environments/{name}.tfvars", "-out=asserted.tfplan", *more)
         if planned.returncode != 0:
@@ -156,7 +156,7 @@ class Terraform:
 
 
 def of(planned: Resources, kind: str, address: str = "") -> list[dict[str, Any]]:
-    """What the plan says of every resource of one type, or of those with these words in their address; never none."""
+    """Planned attributes of all resources of one type whose address contains `address`; fails if there are none."""
     found = [one["after"] for one in planned if one["type"] == kind and address in one["address"]]
     assert found, f"the plan has no {kind} {address}"
     return found

@@ -25,7 +25,7 @@ def terraform(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 @pytest.fixture(scope="session")
 def password() -> str:
-    return "a-password-nobody-else-would-choose"
+    return "a-long-and-unique-password"
 
 
 @pytest.fixture(scope="session")

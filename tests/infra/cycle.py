@@ -1,4 +1,4 @@
-"""The whole life of an environment in an emulated AWS: `make infra-test`. Prints what Terraform itself says."""
+"""Apply, plan again and destroy an environment in an emulated AWS: `make infra-test`. Prints Terraform's output."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from cloud import CannotRun, Terraform, domain, emulator, environment
 from policies import attached, excesses, policies, silences
 
 NOTHING_CHANGES, CHANGES = 0, 2
-# What AWS itself wrote for backups and for the database's detailed monitoring.
+# Managed policies of AWS for backups and for enhanced database monitoring.
 _SERVICE_POLICIES = {
     "AWSBackupServiceRolePolicyForS3Backup",
     "AWSBackupServiceRolePolicyForS3Restore",
@@ -56,11 +56,9 @@ def _judge(terraform: Terraform) -> None:
     wide = [excess for address, policy in found.items() for excess in excesses(address, policy)]
     wide += sorted(attached(state) - _SERVICE_POLICIES)
     wide += [silence for address, policy in found.items() for silence in silences(address, policy)]
-    print(
-        f"\n{len(found)} policies as applied: {wide or 'none allows everything, or anything to everybody'}", flush=True
-    )
+    print(f"\n{len(found)} policies as applied: {wide or 'none allows all actions or all principals'}", flush=True)
     if wide or not found:
-        raise SystemExit("infra-test: a policy gives too much, or nothing")
+        raise SystemExit("infra-test: a policy allows too much, or blocks EventBridge")
 
 
 def _step(terraform: Terraform, *words: str) -> None:
@@ -77,21 +75,21 @@ def main() -> None:
     """One environment after the other, each in an AWS of its own.
 
     Raises:
-        SystemExit: as `live` says, or there is no Terraform.
+        SystemExit: as for `live`, or Terraform is not installed.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "environments", nargs="*", default=["staging", "prod"], help="staging, prod, minimal, or domain: prod with one"
     )
     parser.add_argument(
-        "--or-skip", action="store_true", help="say so and succeed where Terraform or its provider is absent"
+        "--or-skip", action="store_true", help="exit 0 with a message if Terraform or its provider is not installed"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        for name in asked.environments:
+        for name in options.environments:
             _whole(name)
     except CannotRun as err:
-        if not asked.or_skip:
+        if not options.or_skip:
             raise SystemExit(f"infra-test: {err}") from err
         print(f"infra-test: skipped, {err}")
 

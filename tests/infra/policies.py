@@ -6,13 +6,13 @@ from typing import Any
 
 # AWS knows no narrower resource for these: a registry's token, and the channels of ECS Exec.
 _WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
-# An endpoint's policy grants nothing, it only bounds: workers read public archives through that of S3.
+# An endpoint policy grants nothing, it only limits: workers read public archives through the S3 endpoint.
 _BOUND = "aws_vpc_endpoint"
 _ATTACHED = "arn:aws:iam::aws:policy/"
 
 
 def policies(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every policy document of a state (`terraform show -json`), by the address of what it belongs to."""
+    """Policy documents in a state (`terraform show -json`), by resource address."""
     return {
         f"{one['address']}.{name}": json.loads(text)
         for one in _resources(state["values"]["root_module"])
@@ -25,7 +25,7 @@ def policies(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def attached(state: dict[str, Any]) -> set[str]:
-    """The policies of AWS itself that roles have."""
+    """AWS-managed policies attached to roles."""
     found = (one["values"] for one in _resources(state["values"]["root_module"]))
     return {one["policy_arn"].removeprefix(_ATTACHED) for one in found if "policy_arn" in one and "role" in one}
 
@@ -37,7 +37,7 @@ def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def excesses(address: str, policy: dict[str, Any]) -> Iterator[str]:
-    """What a policy allows that none should: every action, every resource without need, or everybody."""
+    """Excessive permissions: all actions, all resources without need, or all principals."""
     for statement in _list(policy.get("Statement", [])):
         if statement["Effect"] != "Allow":
             continue
@@ -48,11 +48,11 @@ def excesses(address: str, policy: dict[str, Any]) -> Iterator[str]:
         if "*" in resources and not is_key and not actions <= _WITHOUT_RESOURCE:
             yield f"{address} allows {sorted(actions)} on everything"
         if statement.get("Principal") in ("*", {"AWS": "*"}) and "Condition" not in statement:
-            yield f"{address} allows {sorted(actions)} to everybody"
+            yield f"{address} allows {sorted(actions)} to all principals"
 
 
 def silences(address: str, policy: dict[str, Any]) -> Iterator[str]:
-    """What would never arrive: EventBridge does not say on whose behalf it calls, so that no condition on it holds."""
+    """Statements that block EventBridge: it sends no source account, so a condition on it never matches."""
     for statement in _list(policy.get("Statement", [])):
         principal = statement.get("Principal", {})
         services = _list(principal.get("Service", [])) if isinstance(principal, dict) else []

@@ -1,4 +1,4 @@
-"""What Terraform tells Hazecast: environment variables and places."""
+"""The environment variables and places that Terraform configures."""
 
 import re
 
@@ -10,21 +10,23 @@ FILES = {name: (SOURCE / name).read_text() for name in ("services.tf", "prefect.
 SERVICES = "".join(FILES.values())
 
 
-def test_every_variable_that_tasks_are_given_is_a_setting():
+def test_task_variables_are_settings():
     given = set(re.findall(r"\bHAZECAST_\w+", SERVICES))
-    assert given - {variable_of(name) for name in Settings.model_fields} == {"HAZECAST_API_URL"}  # the dashboard's own
+    assert given - {variable_of(name) for name in Settings.model_fields} == {
+        "HAZECAST_API_URL"
+    }  # read by the dashboard only
     assert '"HAZECAST_API_URL"' in (ROOT / "src/hazecast/dashboard/app.py").read_text()
 
 
-def test_whoever_speaks_to_the_database_does_so_by_tls():
-    """Prefect's own TLS settings know no way without RDS's authority; its driver reads PGSSLMODE, as all do."""
-    asked = {name: len(re.findall(r"module\.database\.host\b", text)) for name, text in FILES.items()}
-    sure = {name: len(re.findall(r'PGSSLMODE += "require"', text)) for name, text in FILES.items()}
-    assert asked == sure == {"services.tf": 1, "prefect.tf": 2}
+def test_database_connections_require_tls():
+    """Prefect's own TLS settings require the RDS certificate authority; its driver reads PGSSLMODE."""
+    connections = {name: len(re.findall(r"module\.database\.host\b", text)) for name, text in FILES.items()}
+    encrypted = {name: len(re.findall(r'PGSSLMODE += "require"', text)) for name, text in FILES.items()}
+    assert connections == encrypted == {"services.tf": 1, "prefect.tf": 2}
     assert "TLS_ENABLED" not in SERVICES
 
 
-def test_the_place_of_every_environment_is_there():
+def test_places_of_environments_exist():
     for file in (SOURCE / "environments").glob("*.tfvars"):
         [place] = re.findall(r'^place += "(.+)"', file.read_text(), re.MULTILINE)
         assert (ROOT / "config" / f"{place}.yaml").exists()

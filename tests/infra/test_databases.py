@@ -1,4 +1,4 @@
-"""databases.sql on a real PostgreSQL 16, by an administrator who is no superuser, as in RDS."""
+"""databases.sql on a real PostgreSQL 16, run by a non-superuser administrator as in RDS."""
 
 import os
 import subprocess
@@ -17,16 +17,18 @@ Psql = Callable[..., str]
 
 @pytest.fixture
 def psql(tmp_path: Path) -> Iterator[Psql]:
-    """Run SQL as a user in a database; what is read comes back bare."""
+    """Run SQL as a user in a database; returns unaligned rows."""
     pgserver = pytest.importorskip("pgserver", reason="no PostgreSQL in a wheel for this Python", exc_type=ImportError)
     server = pgserver.get_server(tmp_path / "postgres", cleanup_mode="stop")
     program = Path(pgserver.__file__).parent / "pginstall" / "bin" / "psql"
     where = server.get_postmaster_info()
 
     def run(sql: str, *, user: str = "hazecast_admin", database: str = "postgres") -> str:
-        told = {"PGHOST": str(where.socket_dir), "PGUSER": user, "PGDATABASE": database, **PASSWORDS}
+        variables = {"PGHOST": str(where.socket_dir), "PGUSER": user, "PGDATABASE": database, **PASSWORDS}
         command = [program, "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet", "--tuples-only", "--no-align"]
-        done = subprocess.run(command, input=sql, env=os.environ | told, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, input=sql, env=os.environ | variables, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -45,7 +47,7 @@ FROM (VALUES ('mlflow', 'prefect'), ('prefect', 'mlflow')) AS pair (name, other)
 HASHED = "SELECT rolname FROM pg_authid WHERE rolname IN ('mlflow', 'prefect') AND rolpassword LIKE 'SCRAM%' ORDER BY 1"
 
 
-def test_each_service_gets_a_database_that_is_its_own_alone(psql: Psql):
+def test_each_service_has_a_private_database(psql: Psql):
     assert EXTENSION in SCRIPT
     for _ in range(2):
         psql(SCRIPT.replace(EXTENSION, ""))

@@ -1,11 +1,11 @@
-"""deploy.sh, run as it is against the emulated AWS; Terraform and Docker are stood in for, all else is real."""
+"""deploy.sh against the emulated AWS, with fakes for Terraform and Docker."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from account import CLUSTER, AppliedAccount, Visited, visited
+from account import CLUSTER, AppliedAccount, DeployedSite, deployed_site
 from cloud import emulator
 
 pytestmark = [
@@ -18,11 +18,11 @@ pytestmark = [
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[AppliedAccount]:
-    with visited() as url, emulator(tmp_path / "aws.log") as address:
+    with deployed_site() as url, emulator(tmp_path / "aws.log") as address:
         yield AppliedAccount(address, tmp_path, url)
 
 
-def test_a_release_runs_by_digest_and_a_second_changes_nothing(account: AppliedAccount):
+def test_release_uses_digests_and_is_idempotent(account: AppliedAccount):
     first = account.deploy("--yes")
     assert first.returncode == 0, first.stdout + first.stderr
     arn, image = account.running("api")
@@ -34,7 +34,7 @@ def test_a_release_runs_by_digest_and_a_second_changes_nothing(account: AppliedA
     assert account.calls("docker push") == 2
 
 
-def test_a_release_that_never_gets_healthy_is_taken_back_everywhere(account: AppliedAccount):
+def test_unhealthy_release_is_rolled_back_on_all_services(account: AppliedAccount):
     assert account.deploy("--yes").returncode == 0
     before = {name: account.running(name)[0] for name in ("api", "worker")}
     account.revise("api", "unhealthy")
@@ -45,7 +45,7 @@ def test_a_release_that_never_gets_healthy_is_taken_back_everywhere(account: App
     assert {name: account.running(name)[0] for name in ("api", "worker")} == before
 
 
-def test_a_release_that_ecs_still_watches_is_waited_for(account: AppliedAccount):
+def test_release_waits_while_ecs_watches_the_deployment(account: AppliedAccount):
     assert account.deploy("--yes").returncode == 0
     account.revise("api", "watched")
     watched = account.deploy("--yes")
@@ -54,8 +54,8 @@ def test_a_release_that_ecs_still_watches_is_waited_for(account: AppliedAccount)
     assert api["deployments"][0]["rolloutState"] == "COMPLETED"
 
 
-def test_a_stale_forecast_is_made_anew_and_if_it_stays_stale_the_release_is_taken_back(account: AppliedAccount):
-    Visited.is_ready = False
+def test_release_is_rolled_back_if_the_forecast_stays_stale_after_a_prediction_run(account: AppliedAccount):
+    DeployedSite.is_ready = False
     before = account.running("api")[0]
     failed = account.deploy("--yes")
     assert failed.returncode == 1
@@ -64,7 +64,7 @@ def test_a_stale_forecast_is_made_anew_and_if_it_stays_stale_the_release_is_take
     assert account.running("api")[0] == before
 
 
-def test_an_interrupted_apply_is_gone_on_with(account: AppliedAccount):
+def test_interrupted_apply_is_resumed(account: AppliedAccount):
     (account.folder / "calls.interrupt").touch()
     stopped = account.deploy("--yes")
     assert stopped.returncode == 1 and "run ./deploy.sh again" in stopped.stderr
@@ -72,7 +72,7 @@ def test_an_interrupted_apply_is_gone_on_with(account: AppliedAccount):
     assert account.deploy("--yes").returncode == 0
 
 
-def test_rollback_goes_to_the_release_before(account: AppliedAccount):
+def test_rollback_returns_to_the_previous_release(account: AppliedAccount):
     assert account.deploy("--yes").returncode == 0
     first = account.running("api")[0]
     account.revise("api")
@@ -83,14 +83,14 @@ def test_rollback_goes_to_the_release_before(account: AppliedAccount):
     assert account.running("api")[0] == first
 
 
-def test_a_plan_only_changes_nothing(account: AppliedAccount):
+def test_plan_only_changes_nothing(account: AppliedAccount):
     planned = account.deploy("--plan-only")
     assert planned.returncode == 0, planned.stderr
     assert account.calls(" apply ") == 0 and account.calls("docker push") == 0
 
 
-def test_credentials_that_aws_does_not_know_change_nothing(account: AppliedAccount):
-    account.forget_credentials()
+def test_rejected_credentials_change_nothing(account: AppliedAccount):
+    account.reject_credentials()
     refused = account.deploy("--yes")
     assert refused.returncode == 1
     assert "AWS refuses these credentials" in refused.stderr and "InvalidClientTokenId" in refused.stderr
@@ -100,16 +100,16 @@ def test_credentials_that_aws_does_not_know_change_nothing(account: AppliedAccou
 @pytest.mark.parametrize(
     ("words", "more", "reason"),
     [
-        (["--yes"], {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "no region is chosen"),
+        (["--yes"], {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "no region is set"),
         (["--yes"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint"),
         (["--yes"], {"PROFILE": "minimal"}, "minimal.tfvars is not for staging"),
         (["--yes"], {"PREFECT_API_URL": "https://your-prefect-cloud-url"}, "guide's example"),
-        (["--env", "dev"], {}, "there is no environment 'dev'"),
+        (["--env", "dev"], {}, "unknown environment 'dev'"),
         (["--destroy", "--yes"], {}, "protected: the database"),
-        ([], {}, "nobody is there to answer"),
+        ([], {}, "no terminal to confirm"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_changes(
+def test_invalid_input_is_reported_before_any_change(
     account: AppliedAccount, words: list[str], more: dict, reason: str
 ):
     refused = account.deploy(*words, **more)

@@ -1,4 +1,4 @@
-"""deploy.sh with the real Terraform, from an empty account to an empty account; only Docker is stood in for."""
+"""deploy.sh with the real Terraform, from an empty account to an empty account, with a fake Docker."""
 
 import os
 import signal
@@ -8,30 +8,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from account import DOCKER, Account, visited
+from account import DOCKER, Account, deployed_site
 from cloud import Terraform, emulator
 
 pytestmark = pytest.mark.system
-_BEGUN = 40  # resources made before the interruption, of some two hundred
+_BEGUN = 40  # resources created before the interruption, of about 220
 _MINUTES = 20
 
 
 @pytest.fixture
 def account(terraform: Terraform, tmp_path: Path) -> Iterator[Account]:
-    """Empty; asks for `terraform` to be skipped where there is none."""
-    with visited() as url, emulator(tmp_path / "aws.log") as address:
+    """An empty account; the `terraform` fixture skips the test if Terraform is not installed."""
+    with deployed_site() as url, emulator(tmp_path / "aws.log") as address:
         yield Account(
             address,
             tmp_path,
             url,
-            stood_in={"docker": DOCKER},
+            fakes={"docker": DOCKER},
             files=["infrastructure/terraform", *(f"Dockerfile.{one}" for one in ("api", "dashboard"))],
         )
 
 
-def test_interrupted_gone_on_with_repeated_and_removed(account: Account):
+def test_deployment_is_interrupted_resumed_repeated_and_destroyed(account: Account):
     interrupted = _interrupt(account)
-    assert "the apply stopped half-way" in interrupted, interrupted[-2000:]
+    assert "the apply was interrupted" in interrupted, interrupted[-2000:]
     assert account.calls("docker push") == 0
 
     resumed = account.deploy("--yes", seconds=_MINUTES * 60)
@@ -54,7 +54,7 @@ def test_interrupted_gone_on_with_repeated_and_removed(account: Account):
 
 
 def _interrupt(account: Account) -> str:
-    """Deploy, press Ctrl-C in the middle of the apply, and what was said until the end."""
+    """Deploy and send SIGINT during the apply; returns the output."""
     log = account.folder / "interrupted.log"
     with log.open("wb") as out:
         script = subprocess.Popen(

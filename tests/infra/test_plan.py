@@ -1,4 +1,4 @@
-"""Production, as Terraform plans it: sizes, counts, encryption, nothing public, no power beyond need."""
+"""The Terraform plan of production: sizes, counts, encryption, network exposure, permissions."""
 
 import json
 import re
@@ -15,12 +15,12 @@ SIZES = {"api": (1024, 2048), "dashboard": (512, 1024), "mlflow": (1024, 2048), 
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_tasks_have_the_size_of_the_guide(planned: Resources, name: str):
+def test_task_sizes_match_the_guide(planned: Resources, name: str):
     [task] = of(planned, "aws_ecs_task_definition", f"module.{name}_task")
     assert (int(task["cpu"]), int(task["memory"])) == SIZES[name]
 
 
-def test_services_are_as_many_as_in_the_guide(planned: Resources):
+def test_service_counts_match_the_guide(planned: Resources):
     bounds = {
         one["resource_id"]: (one["min_capacity"], one["max_capacity"])
         for one in of(planned, "aws_appautoscaling_target")
@@ -30,7 +30,7 @@ def test_services_are_as_many_as_in_the_guide(planned: Resources):
     assert of(planned, "aws_ecs_service", "module.dashboard")[0]["desired_count"] == 2
 
 
-def test_interruptible_work_runs_on_spot_and_the_rest_does_not(planned: Resources):
+def test_only_interruptible_services_run_on_spot(planned: Resources):
     spot = {
         one["name"]
         for one in of(planned, "aws_ecs_service")
@@ -39,13 +39,13 @@ def test_interruptible_work_runs_on_spot_and_the_rest_does_not(planned: Resource
     assert spot == {"air-pollution-worker", "air-pollution-watch"}
 
 
-def test_a_failed_deployment_is_undone(planned: Resources):
+def test_failed_deployments_are_rolled_back(planned: Resources):
     for service in of(planned, "aws_ecs_service"):
         assert service["deployment_circuit_breaker"] == [{"enable": True, "rollback": True}]
     assert of(planned, "aws_ecs_service", "module.api.")[0]["alarms"][0]["rollback"] is True
 
 
-def test_the_database_is_encrypted_spare_and_closed(planned: Resources):
+def test_database_is_encrypted_replicated_and_private(planned: Resources):
     [database] = of(planned, "aws_db_instance")
     on = (
         "storage_encrypted",
@@ -62,9 +62,9 @@ def test_the_database_is_encrypted_spare_and_closed(planned: Resources):
     assert {"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"} in parameters["parameter"]
 
 
-def test_every_bucket_is_encrypted_versioned_and_closed(planned: Resources):
+def test_buckets_are_encrypted_versioned_and_private(planned: Resources):
     buckets = len(of(planned, "aws_s3_bucket"))
-    assert buckets == 7  # three and their copies in another region, and the access logs
+    assert buckets == 7  # three, their replicas in another region, and the access logs
     locks = of(planned, "aws_s3_bucket_public_access_block")
     shut = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
     assert len(locks) == buckets and all(lock[name] for lock in locks for name in shut)
@@ -80,8 +80,8 @@ def test_every_bucket_is_encrypted_versioned_and_closed(planned: Resources):
     assert len(of(planned, "aws_s3_bucket_policy")) == buckets
 
 
-def test_only_the_load_balancer_is_open_to_the_internet(planned: Resources):
-    """Also: it is open on port 80 alone, while there is no domain."""
+def test_only_the_load_balancer_is_public(planned: Resources):
+    """Without a domain it listens on port 80 only."""
     incoming = of(planned, "aws_vpc_security_group_ingress_rule")
     opened = [(one["description"], one["from_port"]) for one in incoming if one.get("cidr_ipv4") == "0.0.0.0/0"]
     assert opened == [("Visitors", 80)]
@@ -91,7 +91,7 @@ def test_only_the_load_balancer_is_open_to_the_internet(planned: Resources):
     assert public == []
 
 
-def test_parts_reach_each_other_where_they_must_and_nowhere_else(planned: Resources):
+def test_security_groups_allow_only_the_required_ports(planned: Resources):
     incoming = of(planned, "aws_vpc_security_group_ingress_rule", ".path[")
     outgoing = of(planned, "aws_vpc_security_group_egress_rule", ".path[")
     assert sorted((one["description"].removeprefix("From "), one["from_port"]) for one in incoming) == [
@@ -106,7 +106,7 @@ def test_parts_reach_each_other_where_they_must_and_nowhere_else(planned: Resour
     assert len(outgoing) == len(incoming)
 
 
-def test_two_zones_have_public_private_and_database_subnets_and_their_own_way_out(planned: Resources):
+def test_two_zones_have_public_private_and_database_subnets_and_nat(planned: Resources):
     for kind in ("public", "private", "database"):
         assert len({one["availability_zone"] for one in of(planned, "aws_subnet", f"aws_subnet.{kind}[")}) == 2
     assert len(of(planned, "aws_nat_gateway")) == 2
@@ -115,7 +115,7 @@ def test_two_zones_have_public_private_and_database_subnets_and_their_own_way_ou
     assert services == {"s3", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms"}
 
 
-def test_visitors_are_sent_to_tasks_that_answer_at_the_paths_of_the_guide(planned: Resources):
+def test_target_groups_use_the_health_paths_of_the_guide(planned: Resources):
     groups = {one["name"].removeprefix("air-pollution-"): one for one in of(planned, "aws_lb_target_group")}
     assert {name: one["health_check"][0]["path"] for name, one in groups.items()} == {
         "api": "/api/v1/health",
@@ -124,7 +124,7 @@ def test_visitors_are_sent_to_tasks_that_answer_at_the_paths_of_the_guide(planne
     assert groups["dashboard"]["stickiness"][0]["type"] == "lb_cookie"
 
 
-def test_a_firewall_stands_before_the_load_balancer(planned: Resources):
+def test_load_balancer_has_a_firewall(planned: Resources):
     [firewall] = of(planned, "aws_wafv2_web_acl")
     [rate] = [rule for rule in firewall["rule"] if rule["name"] == "rate"]
     assert rate["statement"][0]["rate_based_statement"][0]["limit"] == 2000
@@ -132,20 +132,20 @@ def test_a_firewall_stands_before_the_load_balancer(planned: Resources):
     assert len(of(planned, "aws_wafv2_web_acl_association")) == 1
 
 
-def test_the_cluster_has_the_name_of_the_guide_and_container_insights(planned: Resources):
+def test_cluster_name_and_container_insights_match_the_guide(planned: Resources):
     [cluster] = of(planned, "aws_ecs_cluster")
     assert cluster["name"] == "air-pollution-prediction-cluster"
     assert cluster["setting"] == [{"name": "containerInsights", "value": "enabled"}]
     assert not any(one["enable_execute_command"] for one in of(planned, "aws_ecs_service"))
 
 
-def test_backups_are_kept_here_and_in_another_region(planned: Resources):
+def test_backups_are_copied_to_another_region(planned: Resources):
     [rule] = of(planned, "aws_backup_plan")[0]["rule"]
     assert rule["lifecycle"][0]["delete_after"] == 30 and len(rule["copy_action"]) == 1
     assert len(of(planned, "aws_backup_vault")) == 2
 
 
-def test_what_is_old_goes(planned: Resources):
+def test_old_objects_and_images_expire(planned: Resources):
     rules = [one["rule"][0] for one in of(planned, "aws_s3_bucket_lifecycle_configuration")]
     assert all(rule["noncurrent_version_expiration"][0]["noncurrent_days"] <= 30 for rule in rules)
     assert len(of(planned, "aws_ecr_lifecycle_policy")) == 4
@@ -162,7 +162,7 @@ def test_images_are_immutable_scanned_and_encrypted(planned: Resources):
         assert one["encryption_configuration"][0]["encryption_type"] == "KMS"
 
 
-def test_logs_have_the_names_of_the_guide_and_an_end(planned: Resources):
+def test_log_groups_match_the_guide_and_have_a_retention(planned: Resources):
     groups = {one["name"]: one["retention_in_days"] for one in of(planned, "aws_cloudwatch_log_group")}
     assert "/ecs/air-pollution-api" in groups
     assert set(groups.values()) == {365}
@@ -172,7 +172,7 @@ def test_no_password_is_in_the_plan(planned: Resources, password: str):
     assert password not in json.dumps(planned)
 
 
-def test_every_alarm_leads_to_a_page_of_the_runbook(planned: Resources):
+def test_every_alarm_links_to_a_runbook(planned: Resources):
     text = (SOURCE.parents[1] / "docs" / "aws" / "runbooks.md").read_text()
     headings = {
         re.sub(r"[^a-z -]", "", line[3:].lower()).replace(" ", "-")
@@ -187,20 +187,20 @@ def test_every_alarm_leads_to_a_page_of_the_runbook(planned: Resources):
     assert all("runbooks.md#" in one["alarm_description"] for one in alarms)
 
 
-def test_every_alarm_tells_somebody(planned: Resources):
-    """The topic is known only once it is made: what is set to it is absent here, what is not set is None."""
+def test_every_alarm_has_an_action(planned: Resources):
+    """The topic is unknown at plan time: a set action is absent from the plan, an unset one is None."""
     silent = [
         one["alarm_name"] for one in of(planned, "aws_cloudwatch_metric_alarm") if not one.get("alarm_actions", 1)
     ]
     assert silent == []
 
 
-def test_what_the_guide_lists_has_an_alarm(planned: Resources):
+def test_alarms_of_the_guide_exist(planned: Resources):
     names = {one["alarm_name"].removeprefix("air-pollution-") for one in of(planned, "aws_cloudwatch_metric_alarm")}
     assert {"model", "data", "infrastructure", "pipeline", "forecast-age", "failed-steps"} <= names
 
 
-def test_without_a_domain_dashboard_and_api_are_reached_by_plain_http(planned: Resources):
+def test_without_a_domain_dashboard_and_api_use_plain_http(planned: Resources):
     [listener] = of(planned, "aws_lb_listener")
     assert (listener["port"], listener["protocol"]) == (80, "HTTP")
     assert [action["type"] for action in listener["default_action"]] == ["forward"]
@@ -210,7 +210,7 @@ def test_without_a_domain_dashboard_and_api_are_reached_by_plain_http(planned: R
     assert {one["type"] for one in planned}.isdisjoint({"aws_acm_certificate", "aws_route53_record"})
 
 
-def test_without_sign_in_mlflow_and_prefect_are_reached_from_inside_only(planned: Resources):
+def test_without_sign_in_mlflow_and_prefect_are_private(planned: Resources):
     assert {one["name"] for one in of(planned, "aws_lb_target_group")} == {
         "air-pollution-api",
         "air-pollution-dashboard",
@@ -219,19 +219,19 @@ def test_without_sign_in_mlflow_and_prefect_are_reached_from_inside_only(planned
         assert of(planned, "aws_ecs_service", f"module.{part}")[0]["load_balancer"] == []
 
 
-def test_every_operators_rule_has_its_alarm_and_no_alarm_waits_for_another(planned: Resources):
+def test_operator_rules_and_incident_alarms_correspond(planned: Resources):
     rules = {rule["name"] for rule in yaml.safe_load((ROOT / "config/alerts.yaml").read_text())["operators"]}
     alarms = of(planned, "aws_cloudwatch_metric_alarm", ".incidents[")
     assert {one["dimensions"]["rule"] for one in alarms} == rules
 
 
-def test_workers_are_scaled_by_metrics_that_are_published(planned: Resources):
-    said = json.loads(QueueDepth("hazecast", waiting=1, running=2).as_json(namespace="Hazecast", now=NOW))
-    [directive] = said["_aws"]["CloudWatchMetrics"]
-    published = {(directive["Namespace"], metric["Name"], "pool", said["pool"]) for metric in directive["Metrics"]}
+def test_worker_scaling_uses_published_metrics(planned: Resources):
+    record = json.loads(QueueDepth("hazecast", waiting=1, running=2).as_json(namespace="Hazecast", now=NOW))
+    [directive] = record["_aws"]["CloudWatchMetrics"]
+    published = {(directive["Namespace"], metric["Name"], "pool", record["pool"]) for metric in directive["Metrics"]}
     [policy] = of(planned, "aws_appautoscaling_policy", ".queue[")
-    asked = policy["target_tracking_scaling_policy_configuration"][0]["customized_metric_specification"][0]["metrics"]
-    metrics = [one["metric_stat"][0]["metric"][0] for one in asked if one["metric_stat"]]
+    queries = policy["target_tracking_scaling_policy_configuration"][0]["customized_metric_specification"][0]["metrics"]
+    metrics = [one["metric_stat"][0]["metric"][0] for one in queries if one["metric_stat"]]
     ours = [one for one in metrics if one["namespace"] == "Hazecast"]
     keys = {(one["namespace"], one["metric_name"], *_only(one["dimensions"])) for one in ours}
     assert keys == published
@@ -251,26 +251,26 @@ WRONG = {
     "image_tag=a b": "a tag such as latest",
     "schedule_timezone=EET DST": "a name such as Europe/Helsinki",
     "secret_version=0": "counts 1, 2, 3",
-    "prefect_api_url=https://api.prefect.cloud/api": "lets nobody in without a key",
+    "prefect_api_url=https://api.prefect.cloud/api": "requires a key",
     f"oidc={json.dumps(OIDC | {'issuer': 'http://sign-in.example.org'})}": "begin with https://",
 }
 
 
-def test_wrong_values_are_refused_with_their_remedies(terraform: Terraform):
+def test_invalid_variables_are_rejected_with_a_remedy(terraform: Terraform):
     refused = terraform.run("plan", "-refresh=false", *(f"-var={wrong}" for wrong in WRONG))
     assert refused.returncode == 1
-    said = " ".join(refused.stderr.replace("│", " ").split())
-    assert [wrong for wrong, reason in WRONG.items() if reason not in said] == []
+    message = " ".join(refused.stderr.replace("│", " ").split())
+    assert [wrong for wrong, reason in WRONG.items() if reason not in message] == []
 
 
-def test_modules_hold_what_their_own_tests_demand(terraform: Terraform):
+def test_terraform_module_tests_pass(terraform: Terraform):
     done = terraform.run("test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "8 passed, 0 failed" in done.stdout
 
 
-def test_no_policy_gives_power_over_everything():
-    """Actions * nowhere; resources * only where AWS knows no narrower ones, and each says so above itself."""
+def test_no_policy_allows_all_actions():
+    """No action `*`. Resource `*` only where AWS has no narrower one, with a comment."""
     wide = []
     for file in SOURCE.rglob("*.tf"):
         if ".terraform" in file.parts:

@@ -1,4 +1,4 @@
-"""The judge of policies itself: what it must not let pass."""
+"""The policy checks of the infrastructure tests."""
 
 import pytest
 from policies import excesses, silences
@@ -12,11 +12,11 @@ READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::o
         ({"Action": "*"}, "allows ['*']"),
         ({"Action": ["s3:*"]}, "allows ['s3:*']"),
         ({"Resource": "*"}, "on everything"),
-        ({"Principal": "*"}, "to everybody"),
-        ({"Principal": {"AWS": "*"}}, "to everybody"),
+        ({"Principal": "*"}, "to all principals"),
+        ({"Principal": {"AWS": "*"}}, "to all principals"),
     ],
 )
-def test_too_much_is_named(change: dict, words: str):
+def test_excessive_permissions_are_reported(change: dict, words: str):
     [found] = excesses("one.policy", {"Statement": [READ | change]})
     assert words in found
 
@@ -30,14 +30,17 @@ def test_too_much_is_named(change: dict, words: str):
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}},
     ],
 )
-def test_what_is_needed_passes(statement: dict):
+def test_required_permissions_pass(statement: dict):
     assert list(excesses("one.policy", {"Statement": statement})) == []
 
 
 EVENTS = {"Effect": "Allow", "Action": "sns:Publish", "Principal": {"Service": ["events.amazonaws.com"]}}
 
 
-def test_a_condition_silences_eventbridge():
-    told = {"Statement": [EVENTS]}
-    silent = {"Statement": [EVENTS | {"Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}]}
-    assert [list(silences("topic", policy)) for policy in (told, silent)] == [[], ["topic allows EventBridge nothing"]]
+def test_condition_blocks_eventbridge():
+    allowed = {"Statement": [EVENTS]}
+    blocked = {"Statement": [EVENTS | {"Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}]}
+    assert [list(silences("topic", policy)) for policy in (allowed, blocked)] == [
+        [],
+        ["topic allows EventBridge nothing"],
+    ]

@@ -1,4 +1,4 @@
-"""The other ways to deploy: staging, a small city, a domain with sign-in; and production without a domain."""
+"""Plans of the other profiles: staging, minimal, and production with a domain and sign-in."""
 
 import json
 
@@ -31,12 +31,12 @@ def names_of_target_groups(planned: Resources) -> set[str]:
 
 
 def open_ports(planned: Resources) -> set[int]:
-    """Ports that the whole internet may speak to, of anything."""
+    """Ports open to the internet on any resource."""
     incoming = of(planned, "aws_vpc_security_group_ingress_rule")
     return {one["from_port"] for one in incoming if one["cidr_ipv4"] == "0.0.0.0/0"}
 
 
-def test_staging_is_smaller_apart_and_can_be_removed(staging: Resources):
+def test_staging_is_smaller_separate_and_destroyable(staging: Resources):
     [database] = of(staging, "aws_db_instance")
     assert (database["multi_az"], database["deletion_protection"]) == (False, False)
     assert database["storage_encrypted"] is True and database["publicly_accessible"] is False
@@ -46,7 +46,7 @@ def test_staging_is_smaller_apart_and_can_be_removed(staging: Resources):
         assert all("staging" in (one.get("name") or "staging") for one in of(staging, kind))
 
 
-def test_two_environments_in_one_account_say_apart_how_they_are(staging: Resources):
+def test_environments_in_one_account_use_separate_metric_namespaces(staging: Resources):
     alarms = of(staging, "aws_cloudwatch_metric_alarm", "module.watching")
     ours = {one["namespace"] for one in alarms if one["namespace"].startswith("Hazecast")}
     [filtered] = of(staging, "aws_cloudwatch_log_metric_filter")
@@ -55,7 +55,7 @@ def test_two_environments_in_one_account_say_apart_how_they_are(staging: Resourc
     assert '"namespace": "Hazecast/staging"' in json.dumps(scaled)
 
 
-def test_a_small_city_saves_spares_and_keeps_the_guards(minimal: Resources):
+def test_minimal_has_no_redundancy_but_keeps_encryption_and_protection(minimal: Resources):
     assert kinds(minimal).isdisjoint({"aws_nat_gateway", "aws_eip", "aws_s3_bucket_replication_configuration"})
     assert [one["vpc_endpoint_type"] for one in of(minimal, "aws_vpc_endpoint")] == ["Gateway"]
     assert len(of(minimal, "aws_s3_bucket")) == 4
@@ -65,7 +65,7 @@ def test_a_small_city_saves_spares_and_keeps_the_guards(minimal: Resources):
     assert database["publicly_accessible"] is False
 
 
-def test_a_task_with_a_public_address_still_lets_nobody_in(minimal: Resources):
+def test_tasks_with_public_addresses_accept_no_public_traffic(minimal: Resources):
     networks = [one["network_configuration"][0] for one in of(minimal, "aws_ecs_service")]
     assert all(one["assign_public_ip"] for one in networks)
     assert open_ports(minimal) == {80}
@@ -87,7 +87,7 @@ def test_with_a_domain_everything_is_https(named: Resources):
     assert hosts == {"air.example.org", *(f"{part}.air.example.org" for part in ("api", "mlflow", "prefect"))}
 
 
-def test_mlflow_and_prefect_are_shown_to_who_signed_in(named: Resources):
+def test_mlflow_and_prefect_require_sign_in(named: Resources):
     guarded = of(named, "aws_lb_listener_rule", "signed_in")
     assert {one["condition"][0]["host_header"][0]["values"][0] for one in guarded} == {
         "mlflow.air.example.org",
@@ -96,7 +96,7 @@ def test_mlflow_and_prefect_are_shown_to_who_signed_in(named: Resources):
     for rule in guarded:
         assert [action["type"] for action in rule["action"]] == ["authenticate-oidc", "forward"]
         assert rule["action"][0]["authenticate_oidc"][0]["issuer"] == ISSUER
-    # /api/* of their hosts must not be the API's: the guarded rules come first.
+    # The guarded rules take precedence over the /api/* rule.
     others = of(named, "aws_lb_listener_rule", "aws_lb_listener_rule.api")
     assert max(one["priority"] for one in guarded) < min(one["priority"] for one in others)
     assert names_of_target_groups(named) == {"api", "dashboard", "mlflow", "prefect"}

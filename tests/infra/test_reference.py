@@ -1,4 +1,4 @@
-"""What the documentation says of variables and outputs, and that every one says what it is."""
+"""The reference page of variables and outputs is complete and up to date."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ sys.path.insert(0, str(SOURCE))
 from reference import PAGE, reference
 
 
-def test_the_page_is_what_the_files_say():
+def test_page_matches_the_terraform_files():
     assert PAGE.read_text() == reference(), "run `make infra-docs`"
 
 

@@ -1,4 +1,4 @@
-"""ECS as AWS does it where moto only half does: what a service was told, and what becomes of a deployment."""
+"""ECS behaviour that moto lacks: attributes of a service and the outcome of a deployment."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse as Ecs
 from moto.moto_api import state_manager
 
-# A revision with this word in it never gets healthy: the circuit breaker goes back to the one before, and the service
-# is steady again. Whoever waits for that alone takes it for a success.
+# A revision with this marker never becomes healthy: the circuit breaker rolls back, and the service is stable again.
+# A script that waits for stability alone takes that for success.
 UNHEALTHY = "unhealthy"
-# One with this word is steady at once and watched for a while: in progress for as many answers.
-WATCHED, WATCHED_ANSWERS = "watched", 4
+# A revision with this marker is stable at once, but its rollout stays in progress for this many responses.
+WATCHED, WATCHED_RESPONSES = "watched", 4
 _ECHOED = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
     "capacityProviderStrategy": "capacity_provider_strategy",
@@ -24,7 +24,7 @@ _create, _update, _describe = Ecs.create_service, Ecs.update_service, Ecs.descri
 
 
 def create_service(self: Ecs) -> ActionResult:
-    """moto's, and remember all of the request."""
+    """As moto, and store all attributes of the request."""
     made = _create(self)
     service: Service = made.result["service"]  # type: ignore[index]  # its one shape
     _remember(self, service)
@@ -33,7 +33,7 @@ def create_service(self: Ecs) -> ActionResult:
 
 
 def update_service(self: Ecs) -> ActionResult:
-    """moto's, and finish the deployment at once, well or badly."""
+    """As moto, and complete or roll back the deployment at once."""
     before = self.ecs_backend.describe_services(self._get_param("cluster"), [self._get_param("service")])[0][0]
     revision = before.task_definition
     made = _update(self)
@@ -43,16 +43,16 @@ def update_service(self: Ecs) -> ActionResult:
         service.task_definition = revision
     _settle(service)
     if _is(WATCHED, self, service):
-        service.deployments[0] |= {"rolloutState": "IN_PROGRESS", "answers": WATCHED_ANSWERS}
+        service.deployments[0] |= {"rolloutState": "IN_PROGRESS", "responses": WATCHED_RESPONSES}
     return made
 
 
 def describe_services(self: Ecs) -> ActionResult:
-    """moto's; who is watched comes closer to the end."""
-    asked = self.ecs_backend.describe_services(self._get_param("cluster"), self._get_param("services"))[0]
-    for deployment in (service.deployments[0] for service in asked):
-        deployment["answers"] = deployment.get("answers", 0) - 1
-        if deployment["answers"] == 0:
+    """As moto; each call advances a watched deployment."""
+    services = self.ecs_backend.describe_services(self._get_param("cluster"), self._get_param("services"))[0]
+    for deployment in (service.deployments[0] for service in services):
+        deployment["responses"] = deployment.get("responses", 0) - 1
+        if deployment["responses"] == 0:
             deployment["rolloutState"] = "COMPLETED"
     return _describe(self)
 
@@ -87,5 +87,5 @@ def _is(word: str, request: Ecs, service: Any) -> bool:
 
 
 Ecs.create_service, Ecs.update_service, Ecs.describe_services = create_service, update_service, describe_services
-# A one-off task has ended, well, by the time somebody asks.
+# One-off tasks end successfully at once.
 state_manager.set_transition("ecs::task", {"progression": "immediate"})

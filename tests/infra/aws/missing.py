@@ -1,4 +1,4 @@
-"""Actions that the Terraform provider calls and moto has not: each kept as it was put."""
+"""Actions that the Terraform provider calls and moto lacks; each returns what was stored."""
 
 import json
 import time
@@ -26,7 +26,7 @@ def _refusal(kind: str, message: str) -> Answer:
 
 
 class ScalingTags:
-    """Tags of what is scaled."""
+    """Tags of scalable targets."""
 
     def register_scalable_target(self: Any) -> str:
         answer = json.loads(_register(self))
@@ -55,8 +55,8 @@ class BudgetDetails:
 
     def describe_subscribers_for_notification(self: Any) -> str:
         budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
-        asked = self._get_param("Notification")
-        found = [one.subscribers for one in budget.notifications if _is_same(one.details, asked)]
+        wanted = self._get_param("Notification")
+        found = [one.subscribers for one in budget.notifications if _is_same(one.details, wanted)]
         return json.dumps({"Subscribers": found[0] if found else []})
 
 
@@ -65,7 +65,7 @@ def _is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 class BackupParts:
-    """What is backed up, and who is told."""
+    """Backup selections and notifications."""
 
     def create_backup_selection(self: Any) -> str:
         plan, made = self.path.split("/plans/")[1].split("/")[0], {"SelectionId": str(uuid4())}

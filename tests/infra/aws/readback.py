@@ -1,4 +1,4 @@
-"""Attributes that moto takes but does not give back, which Terraform would then want to set again and again."""
+"""Attributes that moto accepts but does not return, which would show as drift in every plan."""
 
 import json
 from typing import Any
@@ -18,8 +18,8 @@ _replications: dict[str, str] = {}
 
 
 def enable_key_rotation(self: Kms) -> str:
-    asked = json.loads(self.body)
-    _rotation_days[asked["KeyId"]] = asked.get("RotationPeriodInDays", 365)
+    request = json.loads(self.body)
+    _rotation_days[request["KeyId"]] = request.get("RotationPeriodInDays", 365)
     return _enable_rotation(self)
 
 
@@ -30,14 +30,14 @@ def get_key_rotation_status(self: Kms) -> str:
     return json.dumps(status)
 
 
-def make_instance(self: Any, *args: Any, **told: Any) -> None:
-    _make_instance(self, *args, **told)
-    self.monitoring_interval = told.get("monitoring_interval", 0)
-    self.monitoring_role_arn = told.get("monitoring_role_arn")
-    self.performance_insights_enabled = told.get("enable_performance_insights", False)
-    self.performance_insights_kms_key_id = told.get("performance_insights_kms_key_id")
+def make_instance(self: Any, *args: Any, **options: Any) -> None:
+    _make_instance(self, *args, **options)
+    self.monitoring_interval = options.get("monitoring_interval", 0)
+    self.monitoring_role_arn = options.get("monitoring_role_arn")
+    self.performance_insights_enabled = options.get("enable_performance_insights", False)
+    self.performance_insights_kms_key_id = options.get("performance_insights_kms_key_id")
     if self.performance_insights_enabled:
-        self.performance_insights_retention_period = told.get("performance_insights_retention_period", 7)
+        self.performance_insights_retention_period = options.get("performance_insights_retention_period", 7)
 
 
 def update_parameters(self: Any, parameters: Any) -> None:

@@ -1,7 +1,7 @@
-"""An AWS for tests: moto's server with what the Terraform provider needs besides. `python server.py PORT`.
+"""An emulated AWS: moto's server with the additions that the Terraform provider needs. `python server.py PORT`.
 
-In memory, no authentication, no data plane: it proves that configuration, provider and state agree, not that AWS
-would accept the plan (docs/aws/cloud.md says what only a real account can show).
+In memory, no authentication, no data plane: it shows that configuration, provider and state agree, not that AWS
+would accept the plan (see docs/aws/cloud.md).
 """
 
 import json
@@ -11,7 +11,7 @@ from threading import Lock
 
 os.environ |= {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "1", "MOTO_PORT": sys.argv[1]}
 
-import ecs  # noqa: F401 - importing these is what changes moto, which reads its settings at import
+import ecs  # noqa: F401 - these imports patch moto, which reads its settings at import
 import missing  # noqa: F401
 import readback  # noqa: F401
 import transport  # noqa: F401
@@ -23,7 +23,7 @@ _call = BaseResponse.call_action
 
 
 def call_action(self: BaseResponse) -> object:
-    """Refuse at once what moto has not; as a server's fault it would be tried again for minutes."""
+    """Return a client error for actions that moto lacks; a server error would be retried for minutes."""
     try:
         return _call(self)
     except NotImplementedError as err:
@@ -35,7 +35,7 @@ BaseResponse.call_action = call_action  # type: ignore[method-assign, assignment
 
 
 class OneAtATime:
-    """moto's backends are plain dictionaries: two threads in them can lose an answer, and its repetition is refused."""
+    """Serialise requests: moto's backends are plain dictionaries and not thread-safe."""
 
     def __init__(self) -> None:
         self._app, self._lock = DomainDispatcherApplication(create_backend_app), Lock()

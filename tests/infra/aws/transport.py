@@ -1,4 +1,4 @@
-"""Loopback speaks HTTP where AWS speaks TLS: a statement about requests without TLS is about none of ours."""
+"""Ignore policy statements about requests without TLS: the emulator serves plain HTTP on loopback."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
 _is_permitted = IAMPolicyStatement.is_action_permitted
 
 
-def is_action_permitted(self: IAMPolicyStatement, *asked: Any, **more: Any) -> PermissionResult:
+def is_action_permitted(self: IAMPolicyStatement, *args: Any, **more: Any) -> PermissionResult:
     if self._statement.get("Condition") == WITHOUT_TLS:
         return PermissionResult.NEUTRAL
-    return _is_permitted(self, *asked, **more)
+    return _is_permitted(self, *args, **more)
 
 
 IAMPolicyStatement.is_action_permitted = is_action_permitted  # type: ignore[method-assign, assignment]
