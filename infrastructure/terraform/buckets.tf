@@ -1,13 +1,13 @@
 locals {
   replica_key_arn = var.is_replicated ? module.replica_key[0].arn : ""
 
-  # Days until objects move to infrequent access. Tables are rewritten by small commits, and read while they are old.
+  # Days until objects move to infrequent access. Tables get small commits, and old data are still read.
   buckets = {
     "mlflow-artifacts" = { purpose = "MLflow artifacts", infrequent = 90 }
     "training-data"    = { purpose = "Tables: observations, weather, forecasts, scores", infrequent = 0 }
     "model-artifacts"  = { purpose = "Exported models and reports", infrequent = 90 }
   }
-  # Names, so that every policy can be read in the plan.
+  # Names instead of references, so that policies are known in the plan.
   bucket_names = { for name in concat(keys(local.buckets), ["logs"]) : name => "${local.name}-${name}-${data.aws_caller_identity.current.account_id}" }
 }
 
@@ -25,7 +25,7 @@ module "buckets" {
 }
 
 module "replicas" {
-  # checkov:skip=CKV_AWS_18:Only S3 itself writes here, and CloudTrail tells who reads
+  # checkov:skip=CKV_AWS_18:Only S3 writes here; CloudTrail data events can record reads
   source    = "./modules/bucket"
   for_each  = var.is_replicated ? local.buckets : {}
   providers = { aws = aws.replica }
@@ -47,9 +47,9 @@ module "replication" {
   replica_key_arn = local.replica_key_arn
 }
 
-# The load balancer and S3 write here; neither can use a key of ours.
+# The load balancer and S3 write here; neither can use a customer-managed key.
 module "logs" {
-  # checkov:skip=CKV_AWS_145:Access logs can be written with keys of S3 itself alone
+  # checkov:skip=CKV_AWS_145:Access logs support S3-managed keys only
   source = "./modules/bucket"
 
   name           = local.bucket_names["logs"]

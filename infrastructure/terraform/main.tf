@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 locals {
   name   = var.environment == "prod" ? "air-pollution" : "air-pollution-${var.environment}"
   domain = "${local.name}.internal"
-  # Both environments may be in one account, forecasting one place.
+  # Both environments may share an account and a place.
   metrics = var.environment == "prod" ? "Hazecast" : "Hazecast/${var.environment}"
   tags    = { Project = "hazecast", Environment = var.environment, ManagedBy = "terraform" }
 

@@ -1,10 +1,10 @@
 output "url" {
-  description = "Where visitors go: the dashboard, and the API under /api/v1."
+  description = "URL of the dashboard; the API is under /api/v1."
   value       = module.edge.url
 }
 
 output "hosts" {
-  description = "Host of each part that is reachable from outside; empty without a domain."
+  description = "Public host of each service; empty without a domain."
   value       = module.edge.hosts
 }
 
@@ -19,7 +19,7 @@ output "repositories" {
 }
 
 output "services" {
-  description = "Services that deploy.sh releases, in this order: the image of each and the family of its revisions."
+  description = "Services that deploy.sh releases, in this order: image and task family of each."
   value = merge(
     { "1-mlflow" = { service = module.mlflow.name, image = "mlflow", family = module.mlflow_task.family } },
     local.has_own_prefect ? { "2-prefect" = { service = module.prefect[0].name, image = "prefect", family = module.prefect_task[0].family } } : {},
@@ -33,7 +33,7 @@ output "services" {
 }
 
 output "one_off" {
-  description = "How one-off tasks are run: their families, subnets and security group."
+  description = "Families, subnets and security group of one-off tasks."
   value = {
     database_setup    = module.database_setup.family
     worker            = module.worker_task.family

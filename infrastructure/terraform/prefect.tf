@@ -1,10 +1,10 @@
 locals {
-  # Without a domain and an identity provider nobody outside reaches MLflow or Prefect.
+  # Without a domain and an identity provider, MLflow and Prefect are private.
   is_signed_in = var.domain != "" && nonsensitive(var.oidc != null)
   pool         = "hazecast"
 }
 
-# Prefect server: 1 vCPU, 2 GB, one task; absent where Prefect Cloud is used
+# Prefect server: 1 vCPU, 2 GB, one task; not created with Prefect Cloud
 
 module "prefect_task" {
   source = "./modules/task"
@@ -33,7 +33,7 @@ module "prefect_task" {
     PREFECT_SERVER_DATABASE_USER     = "prefect"
     PREFECT_SERVER_ANALYTICS_ENABLED = "false"
     PREFECT_UI_API_URL               = "/api"
-    # Prefect's own TLS settings accept only authorities that the image knows, and RDS has one of its own.
+    # Prefect's own TLS settings accept only authorities in the image, and RDS has its own.
     PGSSLMODE = "require"
   }
 }
@@ -59,7 +59,7 @@ module "prefect" {
   is_exec_enabled     = var.is_exec_enabled
 }
 
-# Workers: 2 vCPU, 4 GB, 1 to 5 tasks by what waits in the queue, on Spot; interrupted runs are tried again
+# Workers: 2 vCPU, 4 GB, 1 to 5 tasks scaled by the queue, on Spot
 
 module "worker_task" {
   source = "./modules/task"
@@ -107,7 +107,7 @@ module "worker_scaling" {
   metrics      = local.metrics
 }
 
-# Watch: 0.5 vCPU, 1 GB, on Spot; says each minute, as metrics, how forecasts, incidents and the queue are
+# Watch: 0.5 vCPU, 1 GB, on Spot; publishes metrics of forecasts, incidents and the queue each minute
 
 module "watch_task" {
   source = "./modules/task"
@@ -141,7 +141,7 @@ module "watch" {
   has_public_address  = var.nat == "none"
 }
 
-# Database set-up: run once by deploy.sh; makes the databases and users of MLflow and Prefect, or sets their passwords anew
+# Database set-up: run by deploy.sh; creates the databases and users of MLflow and Prefect, or resets their passwords
 
 module "database_setup" {
   source = "./modules/task"

@@ -1,4 +1,4 @@
-"""docs/aws/reference.md: every variable and output, as variables.tf and outputs.tf describe them. `make infra-docs`."""
+"""Generate docs/aws/reference.md from variables.tf and outputs.tf: `make infra-docs`."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "aws" / "reference.md"
 _HEAD = """# Variables and outputs
 
-Written by `make infra-docs` from `infrastructure/terraform/variables.tf` and `outputs.tf`. The defaults are production;
-`environments/*.tfvars` say what differs elsewhere.
+Written by `make infra-docs` from `infrastructure/terraform/variables.tf` and `outputs.tf`. Defaults are for production;
+`environments/*.tfvars` override them.
 """
 
 
@@ -17,19 +17,19 @@ def reference(folder: Path = HERE) -> str:
     """The page: one table of variables for each section of variables.tf, and one of outputs."""
     lines = [_HEAD]
     for title, text in _sections((folder / "variables.tf").read_text()):
-        lines += [f"## {title}", "", "| variable | type | default | what |", "|---|---|---|---|"]
+        lines += [f"## {title}", "", "| variable | type | default | description |", "|---|---|---|---|"]
         lines += [
             f"| `{name}` | `{_value(body, 'type')}` | {_default(body)} | {_text(body)} |"
             for name, body in _blocks(text)
         ]
         lines.append("")
-    lines += ["## Outputs", "", "| output | what |", "|---|---|"]
+    lines += ["## Outputs", "", "| output | description |", "|---|---|"]
     lines += [f"| `{name}` | {_text(body)} |" for name, body in _blocks((folder / "outputs.tf").read_text())]
     return "\n".join(lines) + "\n"
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
-    """A comment alone between two blank lines begins a section; the first has the name of what it is for."""
+    """Titles and texts of the sections; a comment between two blank lines starts one."""
     parts = re.split(r"\n\n# ([^\n]+)\n\n", text)
     yield "Environment", parts[0]
     yield from zip(parts[1::2], parts[2::2], strict=True)
@@ -51,7 +51,7 @@ def _text(body: str) -> str:
 
 def _default(body: str) -> str:
     default = _value(body, "default")
-    return f"`{default}`" if default else "none: it must be given"
+    return f"`{default}`" if default else "none (required)"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-# Six services. Each is a task (what runs, and what it may do) and a service (how many, where, who reaches it).
+# Six services. Each has a task (program and permissions) and a service (count, network, load balancer).
 locals {
   has_own_prefect = var.prefect_api_url == ""
 
@@ -18,7 +18,7 @@ locals {
   mlflow_uri  = "http://mlflow.${local.domain}:${module.network.ports["mlflow"]}"
   prefect_uri = local.has_own_prefect ? "http://prefect.${local.domain}:${module.network.ports["prefect"]}/api" : var.prefect_api_url
 
-  # What every part of Hazecast itself is told; src/hazecast/settings.py explains each.
+  # Settings of all Hazecast services; described in src/hazecast/settings.py.
   hazecast = {
     ENVIRONMENT                = var.environment
     AWS_REGION                 = data.aws_region.current.name
@@ -68,7 +68,7 @@ module "cluster" {
   domain = local.domain
 }
 
-# API: 1 vCPU, 2 GB, 1 to 10 tasks by CPU and by requests
+# API: 1 vCPU, 2 GB, 1 to 10 tasks scaled by CPU and requests
 
 module "api_task" {
   source = "./modules/task"
@@ -120,7 +120,7 @@ module "api_scaling" {
   balancer_label      = "${module.edge.arn_suffix}/${module.edge.target_groups["api"].arn_suffix}"
 }
 
-# Dashboard: 0.5 vCPU, 1 GB, two tasks; speaks to the API alone
+# Dashboard: 0.5 vCPU, 1 GB, two tasks; uses the API only
 
 module "dashboard_task" {
   source = "./modules/task"
@@ -156,7 +156,7 @@ module "dashboard" {
   is_exec_enabled     = var.is_exec_enabled
 }
 
-# MLflow: 1 vCPU, 2 GB, one task; it alone touches the artifacts
+# MLflow: 1 vCPU, 2 GB, one task; the only service with access to the artifacts
 
 module "mlflow_task" {
   source = "./modules/task"
@@ -179,7 +179,7 @@ module "mlflow_task" {
     DB_NAME                      = "mlflow"
     DB_USER                      = "mlflow"
     MLFLOW_ARTIFACTS_DESTINATION = "s3://${local.bucket_names["mlflow-artifacts"]}"
-    # The server refuses requests to any other name.
+    # The server rejects requests with any other Host header.
     MLFLOW_SERVER_ALLOWED_HOSTS = join(",", compact(["mlflow.${local.domain}:*", "localhost:*", var.domain == "" ? "" : "mlflow.${var.domain}"]))
   })
 }

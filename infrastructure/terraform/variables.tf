@@ -1,29 +1,29 @@
-# The defaults are production; environments/*.tfvars say what differs elsewhere.
+# Defaults are for production; environments/*.tfvars override them.
 
 variable "environment" {
-  description = "staging or prod. Everything but prod carries it in its name."
+  description = "staging or prod. Resource names include it except in prod."
   type        = string
   default     = "prod"
 
   validation {
     condition     = contains(["staging", "prod"], var.environment)
-    error_message = "There are two environments: staging and prod."
+    error_message = "The environments are staging and prod."
   }
 }
 
 variable "place" {
-  description = "The place that is forecast: a file of the folder config, such as helsinki."
+  description = "Place to forecast: a file in config/, such as helsinki."
   type        = string
   default     = "helsinki"
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]*$", var.place)) && var.place != "simulated"
-    error_message = "A place is the name of a file of the folder config, without .yaml. Simulated data are never deployed."
+    error_message = "A place is the name of a file in config/, without .yaml. Simulated data are never deployed."
   }
 }
 
 variable "image_tag" {
-  description = "Tag of the images that the first revisions name; deploy.sh releases later ones by digest."
+  description = "Image tag of the first revisions; deploy.sh releases later ones by digest."
   type        = string
   default     = "latest"
 
@@ -58,7 +58,7 @@ variable "zone_count" {
 }
 
 variable "nat" {
-  description = "NAT gateways: per_zone, single, or none (tasks get public addresses and no way in; the cheapest)."
+  description = "NAT gateways: per_zone, single, or none (tasks get public addresses but accept no public traffic; the cheapest)."
   type        = string
   default     = "per_zone"
 
@@ -69,13 +69,13 @@ variable "nat" {
 }
 
 variable "interface_endpoints" {
-  description = "Whether ECR, logs, secrets and KMS are reached through private endpoints."
+  description = "Whether to use private endpoints for ECR, logs, secrets and KMS."
   type        = bool
   default     = true
 }
 
 variable "allowed_cidrs" {
-  description = "Who may reach the load balancer."
+  description = "Address ranges allowed to reach the load balancer."
   type        = list(string)
   default     = ["0.0.0.0/0"]
 
@@ -88,7 +88,7 @@ variable "allowed_cidrs" {
 # Edge
 
 variable "domain" {
-  description = "Domain of the dashboard; api., mlflow. and prefect. are put before it. Empty: plain HTTP at the load balancer's own name."
+  description = "Domain of the dashboard; API, MLflow and Prefect use its subdomains api., mlflow. and prefect. Empty: plain HTTP at the load balancer's own name."
   type        = string
   default     = ""
 
@@ -110,7 +110,7 @@ variable "route53_zone_id" {
 }
 
 variable "oidc" {
-  description = "Identity provider in front of MLflow and Prefect; null: these two are reached from inside only."
+  description = "Identity provider in front of MLflow and Prefect; null: both are private."
   type = object({
     issuer                 = string
     authorization_endpoint = string
@@ -129,25 +129,25 @@ variable "oidc" {
 
   validation {
     condition     = var.oidc == null || var.domain != ""
-    error_message = "oidc needs a domain: the load balancer signs people in by HTTPS alone."
+    error_message = "oidc needs a domain: the load balancer supports sign-in over HTTPS only."
   }
 }
 
 variable "requests_per_5_minutes" {
-  description = "Requests one address may make in five minutes."
+  description = "Requests per address and five minutes."
   type        = number
   default     = 2000
 
   validation {
     condition     = var.requests_per_5_minutes >= 10
-    error_message = "AWS WAF counts from 10 requests on."
+    error_message = "AWS WAF requires at least 10."
   }
 }
 
 # Services
 
 variable "api_tasks" {
-  description = "Fewest and most tasks of the API."
+  description = "Minimum and maximum number of API tasks."
   type        = object({ min = number, max = number })
   default     = { min = 1, max = 10 }
 
@@ -158,7 +158,7 @@ variable "api_tasks" {
 }
 
 variable "dashboard_tasks" {
-  description = "Tasks of the dashboard."
+  description = "Number of dashboard tasks."
   type        = number
   default     = 2
 
@@ -169,18 +169,18 @@ variable "dashboard_tasks" {
 }
 
 variable "worker_tasks" {
-  description = "Fewest and most Prefect workers."
+  description = "Minimum and maximum number of Prefect workers."
   type        = object({ min = number, max = number })
   default     = { min = 1, max = 5 }
 
   validation {
     condition     = var.worker_tasks.min >= 1 && var.worker_tasks.max >= var.worker_tasks.min
-    error_message = "There must be at least one worker, and max must not be below min."
+    error_message = "At least one worker is required, and max must not be below min."
   }
 }
 
 variable "stale_after_hours" {
-  description = "Age at which the newest forecast is too old: readiness fails and an alarm is raised [h]."
+  description = "Age at which the newest forecast is stale: readiness fails and an alarm is raised [h]."
   type        = number
   default     = 26
 
@@ -202,7 +202,7 @@ variable "schedule_timezone" {
 }
 
 variable "prefect_api_url" {
-  description = "Prefect Cloud or another Prefect server. Empty: one of our own runs here."
+  description = "Prefect Cloud or another Prefect server. Empty: a self-hosted server."
   type        = string
   default     = ""
 
@@ -213,15 +213,15 @@ variable "prefect_api_url" {
 }
 
 variable "is_exec_enabled" {
-  description = "Whether a shell may be opened in running containers (ECS Exec)."
+  description = "Whether ECS Exec is enabled."
   type        = bool
   default     = false
 }
 
-# Secrets: ephemeral, so neither plan nor state ever holds them
+# Secrets (ephemeral: in neither plan nor state)
 
 variable "db_password" {
-  description = "Password of the databases' user mlflow. Empty: AWS chooses one. The administrator's is kept by RDS alone."
+  description = "Password of the database user mlflow. Empty: generated by AWS. RDS manages the administrator's."
   type        = string
   ephemeral   = true
   sensitive   = true
@@ -229,12 +229,12 @@ variable "db_password" {
 
   validation {
     condition     = var.db_password == "" || length(var.db_password) >= 16
-    error_message = "db_password has at least 16 characters: openssl rand -base64 32 makes one."
+    error_message = "db_password has at least 16 characters: create one with openssl rand -base64 32."
   }
 }
 
 variable "prefect_api_key" {
-  description = "Key to Prefect Cloud."
+  description = "API key of Prefect Cloud."
   type        = string
   ephemeral   = true
   sensitive   = true
@@ -242,12 +242,12 @@ variable "prefect_api_key" {
 
   validation {
     condition     = var.prefect_api_key != "" || !startswith(var.prefect_api_url, "https://api.prefect.cloud/")
-    error_message = "Prefect Cloud lets nobody in without a key: prefect_api_key (deploy.sh: PREFECT_API_KEY)."
+    error_message = "Prefect Cloud requires a key: prefect_api_key (deploy.sh: PREFECT_API_KEY)."
   }
 }
 
 variable "openaq_api_key" {
-  description = "Key to OpenAQ, for places that use it."
+  description = "API key of OpenAQ, for places that use it."
   type        = string
   ephemeral   = true
   sensitive   = true
@@ -255,7 +255,7 @@ variable "openaq_api_key" {
 }
 
 variable "secret_version" {
-  description = "Raise it by one to write the three values above anew."
+  description = "Increase it by one to write the three values above again."
   type        = number
   default     = 1
 
@@ -268,7 +268,7 @@ variable "secret_version" {
 # Data
 
 variable "database" {
-  description = "Instance class, storage [GiB] and how far it may grow [GiB]."
+  description = "Instance class, storage [GiB] and storage limit for growth [GiB]."
   type        = object({ instance_class = string, storage_gib = number, max_storage_gib = number })
   default     = { instance_class = "db.t4g.medium", storage_gib = 50, max_storage_gib = 200 }
 
@@ -279,13 +279,13 @@ variable "database" {
 }
 
 variable "is_multi_az" {
-  description = "Whether a standby of the database waits in a second zone."
+  description = "Whether the database has a standby in a second zone."
   type        = bool
   default     = true
 }
 
 variable "backup_days" {
-  description = "How far back data can be restored [d]."
+  description = "Recovery window [d]."
   type        = number
   default     = 30
 
@@ -313,15 +313,15 @@ variable "replica_region" {
 }
 
 variable "is_protected" {
-  description = "Whether load balancer, database, buckets, images and secrets refuse to be destroyed."
+  description = "Whether load balancer, database, buckets, images and secrets have deletion protection."
   type        = bool
   default     = true
 }
 
-# Watching
+# Monitoring
 
 variable "alarm_emails" {
-  description = "Who is told of alarms; each address confirms its subscription."
+  description = "E-mail recipients of alarms; each address confirms its subscription."
   type        = list(string)
   default     = []
 
@@ -332,7 +332,7 @@ variable "alarm_emails" {
 }
 
 variable "runbooks" {
-  description = "Where people on duty read the runbooks; every alarm names the page. deploy.sh takes it from the checkout's origin."
+  description = "URL of the runbooks, which every alarm links to. deploy.sh derives it from the git remote."
   type        = string
   default     = "docs/aws/runbooks.md"
 
@@ -343,7 +343,7 @@ variable "runbooks" {
 }
 
 variable "budget_usd" {
-  description = "Monthly budget; at 80 % of it, or when 100 % are foreseen, somebody is told [USD]."
+  description = "Monthly budget; notifies at 80 % of actual and 100 % of forecast cost [USD]."
   type        = number
   default     = 600
 
@@ -354,7 +354,7 @@ variable "budget_usd" {
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept [d]."
+  description = "Log retention [d]."
   type        = number
   default     = 365
 

@@ -1,5 +1,5 @@
 terraform {
-  # Write-only arguments (1.11) keep every password out of the state; the S3 backend locks by itself.
+  # 1.11 for write-only arguments, which keep passwords out of the state, and for S3-native locking.
   required_version = ">= 1.11"
 
   required_providers {

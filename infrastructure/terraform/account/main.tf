@@ -1,4 +1,4 @@
-# Once per AWS account: what lets GitHub Actions in without a stored key. Apply it by hand, with its own state:
+# Once per AWS account: roles for GitHub Actions by OIDC, without stored keys. Apply manually; it has its own state:
 #   terraform -chdir=infrastructure/terraform/account init && terraform -chdir=infrastructure/terraform/account apply
 terraform {
   required_version = ">= 1.11"
@@ -24,16 +24,16 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# One role for each environment: only a job that GitHub let into that environment can take it.
+# One role per environment: only a job of that GitHub environment can assume it.
 resource "aws_iam_role" "deploy" {
   for_each = toset(["staging", "prod"])
 
   name                 = "hazecast-deploy-${each.key}"
-  assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
+  assume_role_policy   = data.aws_iam_policy_document.assume_role[each.key].json
   max_session_duration = 14400
 }
 
-data "aws_iam_policy_document" "trust" {
+data "aws_iam_policy_document" "assume_role" {
   for_each = toset(["staging", "prod", "prod-verify"])
 
   statement {
@@ -58,10 +58,10 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-# The scheduled verification looks and changes nothing.
+# The scheduled verification is read-only.
 resource "aws_iam_role" "verify" {
   name               = "hazecast-prod-verify"
-  assume_role_policy = data.aws_iam_policy_document.trust["prod-verify"].json
+  assume_role_policy = data.aws_iam_policy_document.assume_role["prod-verify"].json
 }
 
 resource "aws_iam_role_policy_attachment" "verify" {
@@ -69,7 +69,7 @@ resource "aws_iam_role_policy_attachment" "verify" {
   policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 }
 
-# Everything but people and power: PowerUserAccess leaves IAM out, and the rest reaches our own roles alone.
+# PowerUserAccess excludes IAM; the other policy is limited to roles named air-pollution*.
 resource "aws_iam_role_policy_attachment" "deploy" {
   for_each = aws_iam_role.deploy
 
@@ -96,7 +96,7 @@ data "aws_iam_policy_document" "roles" {
     resources = ["arn:aws:iam::${data.aws_caller_identity.current.account_id}:role/air-pollution*"]
   }
 
-  # Only what AWS itself offers for databases, backups and their like.
+  # Only service roles of AWS for databases, backups and similar.
   statement {
     sid       = "ServicePolicies"
     actions   = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]

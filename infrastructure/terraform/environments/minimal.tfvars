@@ -1,4 +1,4 @@
-# A small city on a small budget: production's guards without its spares. Tasks have public addresses and no way in.
+# Production for a small budget: protected, without redundancy. Tasks have public addresses but accept no public traffic.
 environment         = "prod"
 place               = "helsinki"
 nat                 = "none"

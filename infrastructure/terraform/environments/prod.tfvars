@@ -1,4 +1,4 @@
-# Production is the default of every variable; put what is yours here.
+# Every variable defaults to production; set your own values here.
 environment = "prod"
 place       = "helsinki"
 # domain          = "air.example.org"

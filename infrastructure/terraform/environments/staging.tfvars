@@ -1,4 +1,4 @@
-# The same system, smaller: one NAT gateway, no standby, no copies elsewhere, and it may be destroyed.
+# Smaller than production: one NAT gateway, no standby, no replication, no deletion protection.
 environment         = "staging"
 place               = "helsinki"
 vpc_cidr            = "10.41.0.0/16"

@@ -1,4 +1,4 @@
-# A bucket that nobody reads from outside, encrypted with our key, that keeps versions.
+# Private, encrypted with our key, versioned.
 mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
@@ -32,7 +32,7 @@ run "closed" {
 
   assert {
     condition     = one(aws_s3_bucket_versioning.this.versioning_configuration).status == "Enabled" && !aws_s3_bucket.this.force_destroy
-    error_message = "Old versions must be kept, and a bucket with objects must refuse to go."
+    error_message = "Versioning must be on, and a bucket with objects must not be destroyed."
   }
 }
 

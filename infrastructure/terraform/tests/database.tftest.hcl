@@ -1,4 +1,4 @@
-# A database nobody outside reaches, encrypted, that speaks TLS alone and keeps its own password.
+# Private, encrypted, TLS only, administrator password managed by RDS.
 mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
@@ -25,21 +25,21 @@ run "closed" {
 
   assert {
     condition     = !aws_db_instance.this.publicly_accessible && aws_db_instance.this.storage_encrypted
-    error_message = "The database must be encrypted and closed."
+    error_message = "The database must be encrypted and private."
   }
 
   assert {
     condition     = aws_db_instance.this.manage_master_user_password && aws_db_instance.this.password == null
-    error_message = "The administrator's password is kept by RDS alone."
+    error_message = "RDS must manage the administrator's password."
   }
 
   assert {
     condition     = contains([for one in aws_db_parameter_group.this.parameter : "${one.name}=${one.value}"], "rds.force_ssl=1")
-    error_message = "The database must refuse plain connections."
+    error_message = "The database must reject unencrypted connections."
   }
 
   assert {
     condition     = aws_db_instance.this.multi_az && aws_db_instance.this.deletion_protection && !aws_db_instance.this.skip_final_snapshot
-    error_message = "A protected database has a standby, refuses to go, and leaves a snapshot."
+    error_message = "A protected database has a standby, deletion protection and a final snapshot."
   }
 }

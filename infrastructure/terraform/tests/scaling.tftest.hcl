@@ -1,4 +1,4 @@
-# Bounds of the autoscaler, and which policies there are.
+# Bounds and policies of the autoscaler.
 mock_provider "aws" {}
 
 variables {
@@ -21,12 +21,12 @@ run "by_queue" {
 
   assert {
     condition     = output.bounds == { min = 1, max = 5 }
-    error_message = "The bounds must be what was asked for."
+    error_message = "The bounds must match the input."
   }
 
   assert {
     condition     = length(aws_appautoscaling_policy.queue) == 1 && length(aws_appautoscaling_policy.cpu) == 0 && length(aws_appautoscaling_policy.requests) == 0
-    error_message = "The queue alone must decide."
+    error_message = "The queue must be the only policy."
   }
 }
 
@@ -45,7 +45,7 @@ run "by_load" {
 
   assert {
     condition     = length(aws_appautoscaling_policy.cpu) == 1 && length(aws_appautoscaling_policy.requests) == 1 && length(aws_appautoscaling_policy.queue) == 0
-    error_message = "CPU and requests must decide together."
+    error_message = "There must be a CPU and a request policy."
   }
 }
 

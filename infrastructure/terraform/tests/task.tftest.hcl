@@ -1,4 +1,4 @@
-# A task as ECS is told it: not root, read-only, one log, secrets by reference, no more rights than it needs.
+# Task definition: not root, read-only, one log, secrets by reference, minimal permissions.
 mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
@@ -64,7 +64,7 @@ run "container" {
 
   assert {
     condition     = length(aws_iam_role_policy.task) == 0
-    error_message = "A program that needs nothing from AWS may do nothing there."
+    error_message = "A task without statements must have no permissions."
   }
 }
 

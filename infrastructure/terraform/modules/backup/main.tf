@@ -56,7 +56,7 @@ resource "aws_backup_vault_notifications" "this" {
 
 resource "aws_iam_role" "this" {
   name               = "${var.name}-backup"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  assume_role_policy = data.aws_iam_policy_document.assume_role.json
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
@@ -71,7 +71,7 @@ resource "aws_iam_role_policy_attachment" "this" {
   policy_arn = each.key
 }
 
-data "aws_iam_policy_document" "trust" {
+data "aws_iam_policy_document" "assume_role" {
   statement {
     actions = ["sts:AssumeRole"]
 

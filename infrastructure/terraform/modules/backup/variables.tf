@@ -4,12 +4,12 @@ variable "name" {
 }
 
 variable "resource_arns" {
-  description = "What is backed up: databases and buckets."
+  description = "Databases and buckets to back up."
   type        = list(string)
 }
 
 variable "keep_days" {
-  description = "How long a daily backup is kept [d]."
+  description = "Retention of daily backups [d]."
   type        = number
 }
 
@@ -29,7 +29,7 @@ variable "replica_key_arn" {
 }
 
 variable "topic_arn" {
-  description = "Topic that is told when a backup fails."
+  description = "SNS topic for failed backups."
   type        = string
 }
 

@@ -1,6 +1,6 @@
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV2_AWS_62:Nothing waits for objects; flows run by the clock
-  # checkov:skip=CKV_AWS_144:modules/replication copies all but the logs and the copies themselves
+  # checkov:skip=CKV2_AWS_62:Nothing subscribes to object events; flows run on a schedule
+  # checkov:skip=CKV_AWS_144:modules/replication copies all buckets except logs and replicas
   bucket        = var.name
   force_destroy = var.is_disposable
 

@@ -1,10 +1,10 @@
 output "name" {
-  description = "Name of the bucket, known once its policy stands."
+  description = "Name of the bucket, known once its policy exists."
   value       = aws_s3_bucket_policy.this.bucket
 }
 
 output "arn" {
-  description = "ARN of the bucket, known once it keeps versions."
+  description = "ARN of the bucket, known once versioning is on."
   value       = aws_s3_bucket.this.arn
   depends_on  = [aws_s3_bucket_versioning.this]
 }

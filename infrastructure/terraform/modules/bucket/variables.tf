@@ -1,15 +1,15 @@
 variable "name" {
-  description = "Name of the bucket; must be unique in the world."
+  description = "Name of the bucket; globally unique."
   type        = string
 }
 
 variable "purpose" {
-  description = "What is in it, for the tag."
+  description = "Content, used as a tag."
   type        = string
 }
 
 variable "has_own_key" {
-  description = "Whether key_arn encrypts the objects, or keys of S3 itself (the only ones that access logs can be written with)."
+  description = "Whether to encrypt with key_arn; otherwise with S3-managed keys, which access logs require."
   type        = bool
   default     = true
 }

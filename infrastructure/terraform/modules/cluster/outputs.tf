@@ -4,7 +4,7 @@ output "arn" {
 }
 
 output "name" {
-  description = "Name of the cluster, known once its capacity providers are."
+  description = "Name of the cluster, known once its capacity providers are attached."
   value       = aws_ecs_cluster_capacity_providers.this.cluster_name
 }
 

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "vpc_id" {
-  description = "VPC in which services find each other by name."
+  description = "VPC of the private DNS domain."
   type        = string
 }
 

@@ -24,7 +24,7 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  # checkov:skip=CKV_AWS_161:MLflow and Prefect sign in with passwords from Secrets Manager; neither can renew an IAM token
+  # checkov:skip=CKV_AWS_161:MLflow and Prefect use passwords from Secrets Manager; neither can renew an IAM token
   identifier     = var.name
   engine         = "postgres"
   engine_version = "16"
@@ -66,7 +66,7 @@ resource "aws_db_instance" "this" {
 
 resource "aws_iam_role" "monitoring" {
   name               = "${var.name}-monitoring"
-  assume_role_policy = data.aws_iam_policy_document.monitoring_trust.json
+  assume_role_policy = data.aws_iam_policy_document.monitoring_assume_role.json
 }
 
 resource "aws_iam_role_policy_attachment" "monitoring" {
@@ -74,7 +74,7 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
   policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }
 
-data "aws_iam_policy_document" "monitoring_trust" {
+data "aws_iam_policy_document" "monitoring_assume_role" {
   statement {
     actions = ["sts:AssumeRole"]
 

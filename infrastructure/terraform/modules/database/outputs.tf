@@ -1,10 +1,10 @@
 output "host" {
-  description = "Where it answers."
+  description = "Address of the instance."
   value       = aws_db_instance.this.address
 }
 
 output "identifier" {
-  description = "Name of the instance, as alarms and backups know it."
+  description = "Name of the instance in alarms and backups."
   value       = aws_db_instance.this.identifier
 }
 
@@ -14,6 +14,6 @@ output "arn" {
 }
 
 output "master_secret_arn" {
-  description = "Secret that RDS keeps for its administrator, and rotates."
+  description = "Administrator secret, managed and rotated by RDS."
   value       = aws_db_instance.this.master_user_secret[0].secret_arn
 }

@@ -4,12 +4,12 @@ variable "name" {
 }
 
 variable "subnet_ids" {
-  description = "Subnets it may stand in."
+  description = "Subnets of the instance."
   type        = list(string)
 }
 
 variable "security_group_id" {
-  description = "Its security group."
+  description = "Security group of the instance."
   type        = string
 }
 
@@ -19,7 +19,7 @@ variable "key_arn" {
 }
 
 variable "size" {
-  description = "Instance class, storage [GiB] and how far it may grow [GiB]."
+  description = "Instance class, storage [GiB] and storage limit for growth [GiB]."
   type = object({
     instance_class  = string
     storage_gib     = number
@@ -28,16 +28,16 @@ variable "size" {
 }
 
 variable "is_multi_az" {
-  description = "Whether a standby waits in a second zone."
+  description = "Whether to run a standby in a second zone."
   type        = bool
 }
 
 variable "backup_days" {
-  description = "How far back it can be restored to any second [d]."
+  description = "Point-in-time recovery window [d]."
   type        = number
 }
 
 variable "is_protected" {
-  description = "Whether it refuses to be destroyed, and leaves a last snapshot."
+  description = "Whether deletion is blocked and a final snapshot is taken."
   type        = bool
 }

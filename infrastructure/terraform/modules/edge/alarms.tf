@@ -1,4 +1,4 @@
-# These stand before the services do: a deployment that sets one of them off is undone; at other times people are told.
+# Created before the services: ECS rolls back a deployment that triggers one; otherwise the alarm notifies the topic.
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.public
 

@@ -10,7 +10,7 @@ resource "aws_acm_certificate" "this" {
   }
 }
 
-# The domain and its wildcard are proved by one and the same record.
+# One validation record covers the domain and its wildcard.
 resource "aws_route53_record" "proof" {
   count = local.is_https ? 1 : 0
 

@@ -1,5 +1,5 @@
 resource "aws_wafv2_web_acl" "this" {
-  # checkov:skip=CKV_AWS_192:KnownBadInputs is there, in a dynamic block that is not seen
+  # checkov:skip=CKV_AWS_192:KnownBadInputs is set in a dynamic block that checkov does not evaluate
   name  = var.name
   scope = "REGIONAL"
 
@@ -75,7 +75,7 @@ resource "aws_wafv2_web_acl_association" "this" {
   web_acl_arn  = aws_wafv2_web_acl.this.arn
 }
 
-# AWS demands this beginning of the name.
+# AWS requires this prefix.
 resource "aws_cloudwatch_log_group" "firewall" {
   name              = "aws-waf-logs-${var.name}"
   retention_in_days = var.log_retention_days

@@ -1,14 +1,14 @@
 locals {
   is_https = var.domain != ""
   hosts    = { for name in keys(var.targets) : name => name == "dashboard" ? var.domain : "${name}.${var.domain}" }
-  # Whoever has not signed in sees nothing of MLflow and Prefect; without a domain nobody can sign in.
+  # MLflow and Prefect require sign-in, and sign-in requires a domain.
   signed_in = { for name, target in var.targets : name => target if !target.is_public && local.is_https && var.has_oidc }
   public    = { for name, target in var.targets : name => target if target.is_public }
   reachable = merge(local.public, local.signed_in)
 }
 
 resource "aws_lb" "this" {
-  # checkov:skip=CKV2_AWS_76:KnownBadInputs (which holds the rule for Log4j) is attached in firewall.tf, in a dynamic block that is not seen
+  # checkov:skip=CKV2_AWS_76:KnownBadInputs (with the Log4j rule) is attached in firewall.tf, in a dynamic block that checkov does not evaluate
   name                       = var.name
   load_balancer_type         = "application"
   internal                   = false
@@ -26,7 +26,7 @@ resource "aws_lb" "this" {
 }
 
 resource "aws_lb_target_group" "this" {
-  # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; inside the VPC security groups allow exactly this path
+  # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; inside the VPC, security groups allow this path only
   for_each = local.reachable
 
   name                 = "${var.name}-${each.key}"
@@ -45,7 +45,7 @@ resource "aws_lb_target_group" "this" {
     unhealthy_threshold = 3
   }
 
-  # A dashboard session lives in one process.
+  # A dashboard session is bound to one process.
   dynamic "stickiness" {
     for_each = each.value.is_sticky ? [1] : []
 
@@ -57,7 +57,7 @@ resource "aws_lb_target_group" "this" {
 }
 
 resource "aws_lb_listener" "http" {
-  # checkov:skip=CKV_AWS_2:With a domain it only redirects to HTTPS; without one there is no certificate to be had
+  # checkov:skip=CKV_AWS_2:With a domain it only redirects to HTTPS; without one no certificate can be issued
   load_balancer_arn = aws_lb.this.arn
   port              = 80
   protocol          = "HTTP"
@@ -97,7 +97,7 @@ locals {
   listener_arn = local.is_https ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
 }
 
-# The API is reached by path everywhere, so that the dashboard's address answers /api/v1/health too.
+# The API is routed by path on every host, so /api/v1/health works at the dashboard's address too.
 resource "aws_lb_listener_rule" "api_path" {
   listener_arn = local.listener_arn
   priority     = 10

@@ -19,7 +19,7 @@ variable "security_group_id" {
 }
 
 variable "targets" {
-  description = "What stands behind it: port, health path, whether a visitor stays with one task, and whether it is public or only for those who signed in."
+  description = "Services behind the load balancer: port, health path, sticky sessions, and public or sign-in only."
   type = map(object({
     port        = number
     health_path = string
@@ -29,7 +29,7 @@ variable "targets" {
 }
 
 variable "domain" {
-  description = "Domain whose api., mlflow. and prefect. hosts are ours; the dashboard is at the domain itself. Empty: plain HTTP at the load balancer's own name."
+  description = "Domain of the dashboard; the others use its subdomains api., mlflow. and prefect. Empty: plain HTTP at the load balancer's own name."
   type        = string
 }
 
@@ -57,7 +57,7 @@ variable "has_oidc" {
 }
 
 variable "requests_per_5_minutes" {
-  description = "Requests one address may make in five minutes before it is refused."
+  description = "Requests per address and five minutes; more are blocked."
   type        = number
 }
 
@@ -72,21 +72,21 @@ variable "key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "How long the firewall's log is kept [d]."
+  description = "Retention of the firewall log [d]."
   type        = number
 }
 
 variable "is_protected" {
-  description = "Whether the load balancer refuses to be destroyed."
+  description = "Whether the load balancer has deletion protection."
   type        = bool
 }
 
 variable "runbooks" {
-  description = "Where people on duty read the runbooks: the address of runbooks.md."
+  description = "URL of runbooks.md."
   type        = string
 }
 
 variable "topic_arn" {
-  description = "Topic that is told when a part answers with errors."
+  description = "SNS topic for server-error alarms."
   type        = string
 }

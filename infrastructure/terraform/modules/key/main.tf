@@ -15,10 +15,10 @@ resource "aws_kms_alias" "this" {
 }
 
 data "aws_iam_policy_document" "this" {
-  # checkov:skip=CKV_AWS_109:A key that its own account cannot administer is lost for ever
+  # checkov:skip=CKV_AWS_109:A key that its account cannot administer is lost
   # checkov:skip=CKV_AWS_111:As above
-  # checkov:skip=CKV_AWS_356:In a policy of a key, * is that key
-  # In a key's policy, resource * is this key alone.
+  # checkov:skip=CKV_AWS_356:In a key policy, * means that key
+  # In a key policy, resource * means this key.
   statement {
     sid       = "AccountDecidesByIam"
     actions   = ["kms:*"]
@@ -64,7 +64,7 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # EventBridge says not on whose behalf it calls.
+  # EventBridge sends no source account, so no condition on it would match.
   statement {
     sid       = "EventsToEncryptedTopics"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]

@@ -16,7 +16,7 @@ resource "aws_cloudwatch_log_group" "flow" {
 
 resource "aws_iam_role" "flow" {
   name               = "${var.name}-flow-logs"
-  assume_role_policy = data.aws_iam_policy_document.flow_trust.json
+  assume_role_policy = data.aws_iam_policy_document.flow_assume_role.json
 }
 
 resource "aws_iam_role_policy" "flow" {
@@ -25,7 +25,7 @@ resource "aws_iam_role_policy" "flow" {
   policy = data.aws_iam_policy_document.flow.json
 }
 
-data "aws_iam_policy_document" "flow_trust" {
+data "aws_iam_policy_document" "flow_assume_role" {
   statement {
     actions = ["sts:AssumeRole"]
 

@@ -23,7 +23,7 @@ resource "aws_vpc" "this" {
   tags = { Name = var.name }
 }
 
-# The VPC's own group and ACL: closed, so that nothing falls into them by accident.
+# The default security group and ACL of the VPC: closed, so that accidental use has no effect.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 
@@ -56,7 +56,7 @@ resource "aws_subnet" "private" {
   tags = { Name = "${var.name}-private-${each.key}" }
 }
 
-# No route leads from here to the internet.
+# No route to the internet.
 resource "aws_subnet" "database" {
   for_each = { for number, zone in local.zones : zone => number }
 

@@ -14,7 +14,7 @@ output "task_subnet_ids" {
 }
 
 output "database_subnet_ids" {
-  description = "Subnets of the database, without a way out."
+  description = "Subnets of the database, without a route to the internet."
   value       = [for zone in local.zones : aws_subnet.database[zone].id]
 }
 

@@ -1,4 +1,4 @@
-# Who may speak to whom. Every line opens one port, on both sides; what is not here is closed.
+# Allowed connections. Each line opens one port on both sides; everything else is closed.
 locals {
   groups = {
     balancer  = "Load balancer"
@@ -22,7 +22,7 @@ locals {
     ] : "${path[0]}-${path[1]}" => { from = path[0], to = path[1], port = local.ports[path[1]] }
   }
 
-  # AWS services, and for workers the providers of observations and weather; all by TLS.
+  # AWS services, and for workers the data providers, over TLS.
   outgoing = toset(["balancer", "api", "dashboard", "mlflow", "prefect", "worker"])
 }
 

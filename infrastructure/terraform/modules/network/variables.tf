@@ -14,17 +14,17 @@ variable "zone_count" {
 }
 
 variable "nat" {
-  description = "NAT gateways: per_zone, single, or none (tasks then get public addresses, still closed to the internet)."
+  description = "NAT gateways: per_zone, single, or none (tasks then get public addresses but accept no public traffic)."
   type        = string
 }
 
 variable "interface_endpoints" {
-  description = "Whether ECR, logs, secrets and KMS are reached through private endpoints."
+  description = "Whether to use private endpoints for ECR, logs, secrets and KMS."
   type        = bool
 }
 
 variable "allowed_cidrs" {
-  description = "Who may reach the load balancer."
+  description = "Address ranges allowed to reach the load balancer."
   type        = list(string)
 }
 
@@ -39,6 +39,6 @@ variable "key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "How long flow logs are kept [d]."
+  description = "Retention of the flow logs [d]."
   type        = number
 }

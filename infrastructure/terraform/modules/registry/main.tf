@@ -15,7 +15,7 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
-# Thirty releases back can be rolled back to. What has no tag is an image's signatures, which go with it.
+# Thirty releases are available for rollback. Untagged manifests are signatures and expire with their image.
 resource "aws_ecr_lifecycle_policy" "this" {
   for_each = aws_ecr_repository.this
 

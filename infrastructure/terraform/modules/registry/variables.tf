@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "images" {
-  description = "Which images there are."
+  description = "Names of the images."
   type        = set(string)
 }
 

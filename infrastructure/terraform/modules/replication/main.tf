@@ -32,7 +32,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
 
 resource "aws_iam_role" "this" {
   name_prefix        = "air-pollution-replication-"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  assume_role_policy = data.aws_iam_policy_document.assume_role.json
 }
 
 resource "aws_iam_role_policy" "this" {
@@ -41,7 +41,7 @@ resource "aws_iam_role_policy" "this" {
   policy = data.aws_iam_policy_document.this.json
 }
 
-data "aws_iam_policy_document" "trust" {
+data "aws_iam_policy_document" "assume_role" {
   statement {
     actions = ["sts:AssumeRole"]
 

@@ -4,7 +4,7 @@ variable "cluster_name" {
 }
 
 variable "service_name" {
-  description = "Service whose tasks are counted."
+  description = "Service to scale."
   type        = string
 }
 
@@ -42,13 +42,13 @@ variable "balancer_label" {
 }
 
 variable "queue" {
-  description = "Prefect work pool whose waiting runs decide; empty: none does."
+  description = "Prefect work pool; its late runs scale the service. Empty: none."
   type        = string
   default     = ""
 }
 
 variable "metrics" {
-  description = "CloudWatch namespace that says what waits in the queue."
+  description = "CloudWatch namespace of the queue metrics."
   type        = string
   default     = ""
 }

@@ -1,4 +1,4 @@
-# Neither the plan nor the state ever holds a value: they are ephemeral here and write-only in the provider.
+# Values are ephemeral here and write-only in the provider, so neither plan nor state contains them.
 ephemeral "aws_secretsmanager_random_password" "this" {
   for_each = var.generated
 
@@ -30,7 +30,7 @@ resource "aws_secretsmanager_secret_version" "generated" {
   secret_string_wo_version = var.value_version
 }
 
-# Secrets Manager refuses an empty value, and a task does not start while a secret has none.
+# Secrets Manager rejects empty values, and a task does not start without one.
 resource "aws_secretsmanager_secret_version" "given" {
   for_each = var.given
 

@@ -9,24 +9,24 @@ variable "key_arn" {
 }
 
 variable "generated" {
-  description = "Passwords: name of the secret to what it is for. AWS chooses them where none is given."
+  description = "Passwords: secret name to description. AWS generates those not given."
   type        = map(string)
 }
 
 variable "given" {
-  description = "Keys that other people issue: name of the secret to what it is for."
+  description = "Keys issued by others: secret name to description."
   type        = map(string)
 }
 
 variable "values" {
-  description = "Values by name of the secret; empty or absent: generated, or (for given ones) a single hyphen. Never in the state."
+  description = "Values by name of the secret; empty or absent: generated, or (for given ones) a single hyphen. Not stored in the state."
   type        = map(string)
   ephemeral   = true
   sensitive   = true
 }
 
 variable "value_version" {
-  description = "Raise it to write the values anew."
+  description = "Increase it to write the values again."
   type        = number
 }
 

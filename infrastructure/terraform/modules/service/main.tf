@@ -55,7 +55,7 @@ resource "aws_ecs_service" "this" {
     }
   }
 
-  # deploy.sh releases revisions and the autoscaler counts tasks; Terraform sets only the start of both.
+  # deploy.sh sets the revision and the autoscaler the task count; Terraform sets only the initial values.
   lifecycle {
     ignore_changes = [task_definition, desired_count]
   }

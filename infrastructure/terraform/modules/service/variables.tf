@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "dns_name" {
-  description = "Name under which others find it in the private domain; empty: nobody needs to."
+  description = "Name in the private DNS domain; empty: none."
   type        = string
   default     = ""
 }
@@ -21,7 +21,7 @@ variable "cluster_arn" {
 }
 
 variable "task_definition_arn" {
-  description = "First revision; deploy.sh chooses later ones."
+  description = "First revision; deploy.sh sets later ones."
   type        = string
 }
 
@@ -48,7 +48,7 @@ variable "capacity_provider" {
 
   validation {
     condition     = contains(["FARGATE", "FARGATE_SPOT"], var.capacity_provider)
-    error_message = "The cluster knows FARGATE and FARGATE_SPOT."
+    error_message = "Use FARGATE or FARGATE_SPOT."
   }
 }
 

@@ -50,7 +50,7 @@ resource "aws_ecs_task_definition" "this" {
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.task.arn
   container_definitions    = jsonencode([merge(local.container, local.command, local.health)])
-  # An old revision is what a rollback goes back to.
+  # A rollback needs the old revision.
   skip_destroy = true
 
   runtime_platform {

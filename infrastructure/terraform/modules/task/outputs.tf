@@ -1,5 +1,5 @@
 output "arn" {
-  description = "ARN of the newest revision that Terraform made."
+  description = "ARN of the newest revision registered by Terraform."
   value       = aws_ecs_task_definition.this.arn
 }
 
@@ -9,6 +9,6 @@ output "family" {
 }
 
 output "log_group" {
-  description = "Where its log is."
+  description = "Log group."
   value       = aws_cloudwatch_log_group.this.name
 }

@@ -1,6 +1,6 @@
-# The execution role starts the container: it pulls, writes the log and reads exactly the task's own secrets.
-# The task role is what the program itself may do.
-data "aws_iam_policy_document" "trust" {
+# The execution role starts the container: it pulls the image, writes the log and reads only the task's secrets.
+# The task role has the permissions of the program.
+data "aws_iam_policy_document" "assume_role" {
   statement {
     actions = ["sts:AssumeRole"]
 
@@ -13,7 +13,7 @@ data "aws_iam_policy_document" "trust" {
 
 resource "aws_iam_role" "execution" {
   name               = "${var.name}-execution"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  assume_role_policy = data.aws_iam_policy_document.assume_role.json
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -37,7 +37,7 @@ data "aws_iam_policy_document" "execution" {
     }
   }
 
-  # A token of the registry belongs to no resource.
+  # The registry token has no resource.
   dynamic "statement" {
     for_each = var.is_own_image ? [1] : []
 
@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "execution" {
 
 resource "aws_iam_role" "task" {
   name               = "${var.name}-task"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  assume_role_policy = data.aws_iam_policy_document.assume_role.json
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -89,7 +89,7 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # ECS Exec opens its channels on no resource of ours.
+  # ECS Exec channels have no resource ARN.
   dynamic "statement" {
     for_each = var.is_exec_enabled ? [1] : []
 

@@ -9,7 +9,7 @@ variable "container" {
 }
 
 variable "image" {
-  description = "Image of the first revision; deploy.sh makes later ones by digest."
+  description = "Image of the first revision; deploy.sh registers later ones by digest."
   type        = string
 }
 
@@ -52,7 +52,7 @@ variable "port" {
 }
 
 variable "command" {
-  description = "Command instead of the image's own; empty: the image's own."
+  description = "Command; empty: the image's default."
   type        = list(string)
   default     = []
 }
@@ -64,7 +64,7 @@ variable "environment" {
 }
 
 variable "secrets" {
-  description = "Environment variables whose values come from Secrets Manager: name to secret ARN, or ARN:key::."
+  description = "Environment variables from Secrets Manager: name to secret ARN, or ARN:key::."
   type        = map(string)
   default     = {}
 }
@@ -75,13 +75,13 @@ variable "key_arn" {
 }
 
 variable "health_command" {
-  description = "Shell command that ends with 0 while the container is well; empty: none."
+  description = "Health check: shell command that exits with 0; empty: none."
   type        = string
   default     = ""
 }
 
 variable "writable" {
-  description = "Folders the container may write to; everything else is read-only. The image declares them as volumes of its user."
+  description = "Writable folders; all else is read-only. The image declares them as volumes owned by its user."
   type        = list(string)
   default     = ["/tmp"]
 }
@@ -93,7 +93,7 @@ variable "user" {
 }
 
 variable "statements" {
-  description = "What the running task may do in AWS."
+  description = "AWS permissions of the running task."
   type = list(object({
     actions   = list(string)
     resources = list(string)
@@ -102,12 +102,12 @@ variable "statements" {
 }
 
 variable "is_exec_enabled" {
-  description = "Whether a shell may be opened in the container."
+  description = "Whether ECS Exec is enabled."
   type        = bool
   default     = false
 }
 
 variable "log_retention_days" {
-  description = "How long its log is kept [d]."
+  description = "Log retention [d]."
   type        = number
 }

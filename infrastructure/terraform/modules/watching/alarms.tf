@@ -1,4 +1,4 @@
-# What Hazecast says of itself (`hazecast publish` in the service `watch`) and what AWS says of it. Every alarm names
+# Alarms on Hazecast's own metrics (`hazecast publish` in the service `watch`) and on AWS metrics. Every alarm names
 # the page of the runbook that helps.
 locals {
   # One for each of Hazecast's own rules (config/alerts.yaml): open incidents, decided there with hysteresis and cool-down.
@@ -34,7 +34,7 @@ resource "aws_cloudwatch_metric_alarm" "incidents" {
   ok_actions          = [aws_sns_topic.this.arn]
 }
 
-# Missing data are the alarm here: nobody reports any more.
+# Missing data raise the alarm: the metric is no longer published.
 resource "aws_cloudwatch_metric_alarm" "forecast_age" {
   alarm_name          = "${var.name}-forecast-age"
   alarm_description   = "The newest forecast is too old, or nothing reports its age. Runbook: ${var.runbooks}#forecast-age"

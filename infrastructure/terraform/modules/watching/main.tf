@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "topic" {
     }
   }
 
-  # EventBridge says not on whose behalf it calls: under a condition nothing of it would ever arrive.
+  # EventBridge sends no source account, so a condition on it would block every event.
   statement {
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.this.arn]
@@ -73,7 +73,7 @@ resource "aws_budgets_budget" "this" {
   }
 }
 
-# ECS tells of a deployment it has undone, or could not finish.
+# ECS reports deployments that failed or were rolled back.
 resource "aws_cloudwatch_event_rule" "deployment" {
   name        = "${var.name}-deployment-failed"
   description = "A deployment failed or was rolled back"

@@ -1,4 +1,4 @@
 output "topic_arn" {
-  description = "Topic that every alarm is told to."
+  description = "SNS topic of all alarms."
   value       = aws_sns_topic.this.arn
 }

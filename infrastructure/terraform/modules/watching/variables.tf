@@ -9,7 +9,7 @@ variable "key_arn" {
 }
 
 variable "emails" {
-  description = "Who is told by e-mail; each address confirms its subscription."
+  description = "E-mail recipients; each address confirms its subscription."
   type        = list(string)
 }
 
@@ -50,7 +50,7 @@ variable "balancer" {
 }
 
 variable "metrics" {
-  description = "CloudWatch namespace of what Hazecast says of itself; each environment has its own."
+  description = "CloudWatch namespace of Hazecast's metrics; each environment has its own."
   type        = string
 }
 
