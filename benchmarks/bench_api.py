@@ -156,13 +156,14 @@ def questions() -> tuple[dict[str, object], dict[str, object]]:
 def call_model(home: str) -> None:
     """Print the median time of the bare model call [ms]."""
     from hazecast.air.tables import Weather
-    from hazecast.api import predicting, schemas
+    from hazecast.api import schemas
+    from hazecast.api.resources import predict
     from hazecast.features import build_panel
 
     question = schemas.PredictRequest.model_validate(questions()[0])
     model, _ = registry(home).champion()
-    issued_at = predicting._issue_time(question)
-    rows, station = predicting._observations(question, issued_at), predicting._station(question)
+    issued_at = predict.issue_time(question)
+    rows, station = predict.observation_rows(question, issued_at), predict.station_row(question)
     panel = build_panel(rows, Weather.create_empty(), station)
     taken = []
     for _ in range(N_CALLS):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_store import DONGSI, HARBOUR, HOUR, ISSUED, NOW
 
 from hazecast.air.tables import Forecasts, Observations
-from hazecast.api.problems import KINDS
+from hazecast.api.errors import PROBLEM_TYPES
 from hazecast.errors import StoreError
 from hazecast.store import Store
 
@@ -124,7 +124,7 @@ def test_an_unknown_issue_lists_the_known_ones(client):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [("ok", "everything"), ("degraded", "larger errors"), ("baseline", "stands in")]
+    ("status", "words"), [("ok", "all inputs"), ("degraded", "larger errors"), ("baseline", "climatology")]
 )
 def test_status_of_the_worst_hour_speaks_for_the_issue(make_client, tmp_path, status, words):
     store = Store(str(tmp_path))
@@ -146,7 +146,7 @@ def test_a_forecast_grows_stale_while_it_is_served(client, clock):
 
 
 def test_a_new_issue_is_picked_up_and_reads_are_not_repeated(make_client, tmp_path, monkeypatch):
-    monkeypatch.setattr("hazecast.api.reader.VERSION_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("hazecast.api.repository.VERSION_CHECK_SECONDS", 0.0)
     small_store.fill(tmp_path)
     store = CountingStore(str(tmp_path))
     client = make_client(store)
@@ -308,4 +308,4 @@ def test_the_guide_names_every_address_and_problem(client):
     guide = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
     described = client.get("/api/v1/openapi.json").json()["paths"]
     assert set(re.findall(r"^\| `(/api/v1/[^`]*)`", guide, re.MULTILINE)) == set(described)
-    assert all(f"`{kind.word}`" in guide for kind in KINDS.values())
+    assert all(f"`{kind.slug}`" in guide for kind in PROBLEM_TYPES.values())

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from small_store import DONGSI, HARBOUR, HOUR, ISSUED
 
 from hazecast.air.tables import Forecasts
-from hazecast.api.access import Bucket
 from hazecast.api.app import Options, create_app
-from hazecast.api.shelf import Shelf
+from hazecast.api.auth import TokenBucket
+from hazecast.api.cache import CachePolicy
 from hazecast.errors import ContractError, NotKnown, SettingsError
 from hazecast.keys import add_key, read_keys, revoke_key
 
@@ -41,7 +41,7 @@ def test_an_etag_names_the_content_but_not_the_clock(client, clock):
 
 
 def test_another_forecast_has_another_etag(make_client, tmp_path, monkeypatch):
-    monkeypatch.setattr("hazecast.api.reader.VERSION_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("hazecast.api.repository.VERSION_CHECK_SECONDS", 0.0)
     store = small_store.fill(tmp_path)
     client = make_client(store)
     before = client.get(FORECAST).headers["etag"]
@@ -96,8 +96,8 @@ def test_answers_expire_when_the_next_forecast_is_due(make, filled_store, clock)
     ],
 )
 def test_the_next_issue_is_by_the_schedules_own_clock(zone, now, due):
-    assert Shelf(ZoneInfo(zone), clock_replayed=False).next_issue(now) == due
-    assert Shelf(ZoneInfo(zone), clock_replayed=True).next_issue(now) is None
+    assert CachePolicy(ZoneInfo(zone), clock_replayed=False).next_issue(now) == due
+    assert CachePolicy(ZoneInfo(zone), clock_replayed=True).next_issue(now) is None
 
 
 def test_pages_elsewhere_may_read(make, filled_store):
@@ -135,7 +135,7 @@ def test_a_defect_is_a_problem_with_an_id(make_client, filled_store, monkeypatch
     def fail(*_args, **_kwargs):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("hazecast.api.lookup.list_stations", fail)
+    monkeypatch.setattr("hazecast.api.resources.stations.list_stations", fail)
     answer = make_client(filled_store).get("/api/v1/stations")
     assert answer.status_code == 500
     assert answer.json()["type"] == "urn:hazecast:problem:internal"
@@ -192,7 +192,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(make, filled_store, keys_f
 
 
 def test_a_bucket_fills_evenly():
-    bucket = Bucket(per_minute=60, left=1, filled_at=0)
+    bucket = TokenBucket(per_minute=60, tokens=1, refilled_at=0)
     assert bucket.take(0) == 0
     assert bucket.take(0.25) == pytest.approx(0.75)
     assert bucket.take(1.0) == 0
@@ -200,7 +200,7 @@ def test_a_bucket_fills_evenly():
 
 
 def test_a_revoked_key_is_noticed(make, filled_store, keys_file, monkeypatch):
-    monkeypatch.setattr("hazecast.api.access.LOOK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("hazecast.api.auth.RELOAD_SECONDS", 0.0)
     key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
     client = make(filled_store, keys_file=keys_file)
     assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200
@@ -231,7 +231,7 @@ def test_only_hashes_are_kept_and_only_for_the_owner(keys_file):
 
 
 def test_kept_bytes_are_bounded(make_client, filled_store, monkeypatch):
-    monkeypatch.setattr("hazecast.api.delivery.MOST_KEPT_BYTES", 30_000)
+    monkeypatch.setattr("hazecast.api.cache.MAX_CACHED_BYTES", 30_000)
     client = make_client(filled_store)
     answers = [client.get(FORECAST, params={"pollutant": "pm25", "spare": k}).json() for k in range(5)]
     assert all(answer["hours"] == answers[0]["hours"] for answer in answers)

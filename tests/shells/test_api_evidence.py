@@ -157,9 +157,8 @@ def registry():
 
 @pytest.fixture
 def with_registry(filled_store, clock, registry):
-    app = create_app(store=filled_store, clock=clock, clock_replayed=False, options=Options(registry=registry))
-    for watched in (app.state.service.models._told, app.state.service.models._champion):
-        watched._every_seconds = 0.0
+    options = Options(registry=registry, registry_refresh_seconds=0.0)
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False, options=options)
     return TestClient(app, raise_server_exceptions=False)
 
 

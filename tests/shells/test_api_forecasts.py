@@ -11,7 +11,7 @@ from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
 from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
 from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts
-from hazecast.api.days import trend
+from hazecast.api.resources.summaries import trend
 from hazecast.store import Store
 
 FORECASTS = "/api/v1/forecasts"

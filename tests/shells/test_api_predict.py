@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from small_store import ISSUED
 
-from hazecast.api import predicting
 from hazecast.api.app import Options, create_app
+from hazecast.api.resources import predict
 from hazecast.steps.forecast import baseline_forecaster
 
 PREDICT = "/api/v1/predict"
@@ -36,8 +36,8 @@ def registry():
 
 @pytest.fixture
 def client(filled_store, clock, registry):
-    app = create_app(store=filled_store, clock=clock, clock_replayed=False, options=Options(registry=registry))
-    app.state.service.models._champion._every_seconds = 0.0
+    options = Options(registry=registry, registry_refresh_seconds=0.0)
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False, options=options)
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -94,12 +94,12 @@ def test_a_question_that_means_nothing_is_refused(client, changed):
 
 
 def test_no_more_than_two_at_once(client, monkeypatch):
-    monkeypatch.setattr(predicting, "PATIENCE_SECONDS", 0.01)
-    for _ in range(predicting.AT_ONCE):
-        assert predicting._room.acquire(timeout=1)
+    monkeypatch.setattr(predict, "QUEUE_TIMEOUT_SECONDS", 0.01)
+    for _ in range(predict.MAX_CONCURRENT):
+        assert predict.slots.acquire(timeout=1)
     try:
         answer = client.post(PREDICT, json=question())
     finally:
-        predicting._room.release(predicting.AT_ONCE)
+        predict.slots.release(predict.MAX_CONCURRENT)
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"

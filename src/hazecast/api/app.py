@@ -1,4 +1,4 @@
-"""The application: routes, errors as problems, and what surrounds every request."""
+"""The FastAPI application: routers, error handlers and middleware."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,41 +10,41 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import hazecast
-from hazecast.api.access import Access
-from hazecast.api.cors import Cors
-from hazecast.api.delivery import Delivery
-from hazecast.api.models import Models
-from hazecast.api.problems import Defects, answer_errors
-from hazecast.api.reader import Reader
-from hazecast.api.requests import Requests
-from hazecast.api.routes import router
-from hazecast.api.service import Service
-from hazecast.api.shelf import Shelf
+from hazecast.air.spec import HORIZONS_HOURS
+from hazecast.api.auth import AuthMiddleware
+from hazecast.api.cache import CachePolicy, ResponseCache
+from hazecast.api.dependencies import ApiContext
+from hazecast.api.errors import UnhandledErrorMiddleware, add_error_handlers
+from hazecast.api.middleware import RequestLogMiddleware, VaryingCorsMiddleware
+from hazecast.api.registry_cache import REFRESH_SECONDS, RegistryCache
+from hazecast.api.repository import Repository
+from hazecast.api.resources import router
 from hazecast.store import Store
 
 if TYPE_CHECKING:
     from hazecast.registry import Registry
 
-DESCRIPTION = """Hourly air-pollution forecasts for the next 72 hours with their uncertainty, age and provenance.
+DESCRIPTION = f"""Hourly air-quality forecasts with their uncertainty, age and provenance.
 
-Concentrations are µg/m³ for all pollutants, CO too. Times are UTC; an hour is named by its start.
-Errors are problem details (RFC 9457)."""
-EXPOSED = ("ETag", "Retry-After", "X-Request-ID")
+The horizon is set per place ({", ".join(map(str, HORIZONS_HOURS))} hours). Concentrations are µg/m³ for all pollutants,
+including CO. Times are UTC; an hour is named by its start. Errors are problem details (RFC 9457)."""
+EXPOSED_HEADERS = ("ETag", "Retry-After", "X-Request-ID")
 DEFAULT_INDEX = "eu-eaqi"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What differs between installations.
+    """Options of an installation.
 
     Attributes:
         place: label of the metrics.
         index: the place's own air-quality index.
-        stale_after_hours: an older forecast is served as stale and makes /ready fail [h].
-        schedule_zone: time zone of the schedules, by which answers expire; None: nothing is scheduled.
-        cors_origins: web pages that may read the API; "*" is all of them.
-        keys_file: who may ask (`hazecast.keys`); None: everybody.
-        registry: opens the model registry; None: the API serves what is stored and nothing else.
+        stale_after_hours: an older forecast is served as stale, and /ready fails [h].
+        schedule_zone: time zone of the schedules, which limit caching; None: no schedule.
+        cors_origins: origins of web pages that may read the API; "*" allows all.
+        keys_file: API keys (`hazecast.keys`); None: no authentication.
+        registry: opens the model registry; None: the API serves stored forecasts only.
+        registry_refresh_seconds: least time between two requests to the registry [s].
     """
 
     place: str = "simulated"
@@ -54,21 +54,22 @@ class Options:
     cors_origins: tuple[str, ...] = ("*",)
     keys_file: Path | None = None
     registry: "Callable[[], Registry] | None" = None
+    registry_refresh_seconds: float = REFRESH_SECONDS
 
 
 def create_app(
     *, store: Store, clock: Callable[[], datetime], clock_replayed: bool, options: Options | None = None
 ) -> FastAPI:
-    """The API over the tables of `store`.
+    """Create the API over the tables of `store`.
 
     Args:
-        store: where the tables are.
-        clock: tells the time (with zone); ages are counted to it and nothing after it is shown as newest.
-        clock_replayed: whether that is a replay of the past; passed on to the readers.
-        options: what differs between installations.
+        store: the stored tables.
+        clock: returns the current time with its zone; ages are counted to it, and later rows are not served as newest.
+        clock_replayed: whether the clock replays the past; the API reports it.
+        options: options of the installation.
     """
     options = options or Options()
-    # The built-in documentation pages load scripts from elsewhere; the description itself is served here.
+    # FastAPI's documentation pages load scripts from a CDN; the OpenAPI document is served without them.
     app = FastAPI(
         title="Hazecast",
         version=hazecast.__version__,
@@ -76,44 +77,44 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        # Requests are counted, timed and logged by `Requests`; looking for other listeners costs more than that.
+        # `RequestLogMiddleware` counts, times and logs requests at a lower cost.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    service = Service(
+    context = ApiContext(
         store=store,
-        reader=Reader(store, clock),
-        models=Models(options.registry, clock),
-        shelf=Shelf(options.schedule_zone, clock_replayed),
+        repository=Repository(store, clock),
+        registry=RegistryCache(options.registry, clock, refresh_seconds=options.registry_refresh_seconds),
+        cache_policy=CachePolicy(options.schedule_zone, clock_replayed),
         clock=clock,
         clock_replayed=clock_replayed,
         stale_after_hours=options.stale_after_hours,
         place=options.place,
         index=options.index,
     )
-    app.state.service, app.state.metrics = service, CollectorRegistry()
-    _surround(app, service, options)
-    answer_errors(app)
+    app.state.context, app.state.metrics = context, CollectorRegistry()
+    _add_middleware(app, context, options)
+    add_error_handlers(app)
     app.include_router(router)
     return app
 
 
-def _surround(app: FastAPI, service: Service, options: Options) -> None:
-    """What every request passes through, innermost first."""
+def _add_middleware(app: FastAPI, context: ApiContext, options: Options) -> None:
+    """Add the middleware, innermost first."""
     app.add_middleware(
-        Delivery,
-        generation=service.reader.generation,
-        clock=service.clock,
-        keep_seconds=service.shelf.keep_seconds,
+        ResponseCache,
+        generation=context.repository.generation,
+        clock=context.clock,
+        max_age_seconds=context.cache_policy.max_age_seconds,
         is_private=options.keys_file is not None,
     )
     if options.keys_file is not None:
-        app.add_middleware(Access, keys_file=options.keys_file)
+        app.add_middleware(AuthMiddleware, keys_file=options.keys_file)
     app.add_middleware(
-        Cors,
+        VaryingCorsMiddleware,
         allow_origins=options.cors_origins,
         allow_methods=("GET", "POST"),
         allow_headers=("*",),
-        expose_headers=EXPOSED,
+        expose_headers=EXPOSED_HEADERS,
     )
-    app.add_middleware(Defects)
-    app.add_middleware(Requests, registry=app.state.metrics)
+    app.add_middleware(UnhandledErrorMiddleware)
+    app.add_middleware(RequestLogMiddleware, registry=app.state.metrics)

@@ -1,4 +1,4 @@
-"""The API as a server process."""
+"""The API as a server process (uvicorn)."""
 
 from zoneinfo import ZoneInfo
 
@@ -9,12 +9,12 @@ from hazecast.api.app import DEFAULT_INDEX, Options, create_app
 from hazecast.wiring import Wiring
 
 GRACE_SECONDS = 20
-# Longer than the load balancer before us keeps a silent connection (60 s), so that we never close one as it asks.
+# Longer than the idle timeout of the load balancer (60 s), so that the API never closes a connection in use.
 KEEP_ALIVE_SECONDS = 75
 
 
 def app_of(parts: Wiring) -> FastAPI:
-    """The API over the tables and the registry of these settings."""
+    """Create the API over the tables and the registry of the settings."""
     settings = parts.settings
     return create_app(
         store=parts.store,
@@ -33,7 +33,7 @@ def app_of(parts: Wiring) -> FastAPI:
 
 
 def serve_api(parts: Wiring) -> None:
-    """Serve until told to stop; requests under way are then finished, for at most 20 seconds."""
+    """Serve until SIGTERM or SIGINT; in-flight requests are then completed, for at most GRACE_SECONDS."""
     uvicorn.run(
         app_of(parts),
         host=parts.settings.host,

@@ -1,4 +1,4 @@
-"""What concentrations mean: indices of countries, laws and guidelines."""
+"""Air-quality indices of countries, and limits and guidelines."""
 
 from fastapi import APIRouter
 
@@ -6,18 +6,18 @@ from hazecast.air.indices import INDICES, Index, Reading, find_index
 from hazecast.air.indices.answer import COLOUR_BLIND_SAFE
 from hazecast.air.rules import RULES
 from hazecast.api import schemas
-from hazecast.api.problems import NotAnswerable, problem_responses
-from hazecast.api.service import PREFIX, Serving
+from hazecast.api.dependencies import PREFIX, Context
+from hazecast.api.errors import InvalidRequest, problem_responses
 from hazecast.errors import ContractError
 
 router = APIRouter(prefix=PREFIX, tags=["air"])
 
 
 @router.get("/indices")
-def indices(serving: Serving) -> schemas.Indices:
+def indices(context: Context) -> schemas.Indices:
     """Every country's index in force: bands, colours, pollutants, averages and units."""
     return schemas.Indices(
-        indices=[_described(index, is_default=name == serving.index) for name, index in INDICES.items()]
+        indices=[_describe(index, is_default=name == context.index) for name, index in INDICES.items()]
     )
 
 
@@ -34,20 +34,20 @@ def limits() -> schemas.Rules:
 
 
 @router.post("/aqi", responses=problem_responses(404, 422))
-def aqi(question: schemas.AqiRequest) -> schemas.Aqi:
-    """The index of concentrations, with the pollutant that decides, the colour and advice."""
-    index = find_index(question.index, question.version)
+def aqi(request: schemas.AqiRequest) -> schemas.Aqi:
+    """The index of concentrations, with the pollutant that determines it, the colour and advice."""
+    index = find_index(request.index, request.version)
     try:
         readings = [
             Reading(one.pollutant, one.averaging or index.usual_averaging(one.pollutant), one.concentration, one.unit)
-            for one in question.readings
+            for one in request.readings
         ]
         return schemas.Aqi.model_validate(index.answer(readings).as_dict())
     except ContractError as err:
-        raise NotAnswerable(str(err)) from err
+        raise InvalidRequest(str(err)) from err
 
 
-def _described(index: Index, *, is_default: bool) -> schemas.IndexDescription:
+def _describe(index: Index, *, is_default: bool) -> schemas.IndexDescription:
     bands = [
         schemas.IndexBand(
             name=band.name,

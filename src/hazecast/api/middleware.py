@@ -1,4 +1,4 @@
-"""Every request gets an id, a line in the access log and a place in the metrics."""
+"""Middleware around every request: request id, access log, metrics, and CORS."""
 
 import re
 import secrets
@@ -6,34 +6,36 @@ import time
 
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SANE_ID = re.compile(rb"[\w.:-]{1,128}")
+VALID_REQUEST_ID = re.compile(rb"[\w.:-]{1,128}")
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _HEADER = b"x-request-id"
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0)
 
 
-class Requests:
-    """Names, times, counts and logs the requests to `app`.
+class RequestLogMiddleware:
+    """Gives every request an id, an access-log line and an observation in the duration histogram.
 
-    `X-Request-ID` is the caller's own when it is sane. The log line is structured (method, path, status, milliseconds,
-    request_id, client, key); it is at level info, which HAZECAST_LOG_FORMAT=json shows.
+    `X-Request-ID` of the client is kept if it is valid. The log line is structured (method, path, status, milliseconds,
+    request_id, client, key) and has level info, which HAZECAST_LOG_FORMAT=json shows.
 
     Args:
-        app: what answers.
-        registry: where the histogram of durations is registered.
+        app: the application.
+        registry: Prometheus registry of the histogram.
     """
 
     def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
         self.app = app
         self._seconds = Histogram(
             "hazecast_api_request_seconds",
-            "Time to answer [s]",
+            "Request duration [s]",
             ["method", "route", "status"],
             buckets=_BUCKETS,
             registry=registry,
         )
-        # Looked up and bound once: both are asked for at every request.
+        # Cached: resolving labels and loggers at every request is measurable beside a cached response.
         self._children: dict[tuple[str, str, int], Histogram] = {}
         self._log = structlog.get_logger("hazecast.api.access").bind()
 
@@ -46,7 +48,7 @@ class Requests:
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         status = 0
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -54,13 +56,13 @@ class Requests:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_named)
+            await self.app(scope, receive, send_with_id)
         finally:
-            self._tell(scope, status, time.perf_counter() - started)
+            self._record(scope, status, time.perf_counter() - started)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
-        method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "OPTIONS") else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self._child(method, state.get("route", "none"), status).observe(seconds)
         self._log.info(
             "request",
@@ -80,8 +82,24 @@ class Requests:
         return child
 
 
+class VaryingCorsMiddleware(CORSMiddleware):
+    """Starlette's CORS middleware that is skipped for requests without `Origin`, except for the `Vary` header."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"vary", b"Origin")]
+            await send(message)
+
+        await self.app(scope, receive, send_varying)
+
+
 def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
-        if name == _HEADER and SANE_ID.fullmatch(value):
+        if name == _HEADER and VALID_REQUEST_ID.fullmatch(value):
             return bytes(value)
     return secrets.token_hex(16).encode()

@@ -1,0 +1,167 @@
+"""The model registry behind a cache, so that the API responds when MLflow is slow or down."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import structlog
+
+from hazecast.api.errors import ModelUnavailable
+from hazecast.errors import HazecastError, RegistryError
+from hazecast.models.forecaster import Forecaster
+
+if TYPE_CHECKING:
+    from hazecast.registry import Change, Registry, Version
+
+REFRESH_SECONDS = 5.0
+# A champion may have to be downloaded before the first request can be served.
+FIRST_LOAD_TIMEOUT_SECONDS = 60.0
+
+Value = TypeVar("Value")
+
+log = structlog.get_logger()
+
+
+class BackgroundCache(Generic[Value]):
+    """Caches a value and refreshes it in a background thread when it is read and older than `refresh_seconds`.
+
+    Args:
+        load: returns the next value, given the cached one (None at first); may be slow or raise a HazecastError.
+        name: of the source, for the log.
+        refresh_seconds: least time between two refreshes [s].
+        timeout_seconds: how long `get` waits for a running refresh when a value is cached [s].
+        first_timeout_seconds: the same while no value is cached [s].
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Value | None], Value],
+        *,
+        name: str,
+        refresh_seconds: float = REFRESH_SECONDS,
+        timeout_seconds: float = 0.3,
+        first_timeout_seconds: float = 10.0,
+    ) -> None:
+        self._load, self._name, self._refresh_seconds = load, name, refresh_seconds
+        self._timeout_seconds, self._first_timeout_seconds = timeout_seconds, first_timeout_seconds
+        self._value: Value | None = None
+        self._error: HazecastError | None = None
+        self._thread: threading.Thread | None = None
+        self._loaded_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def get(self) -> tuple[Value | None, HazecastError | None]:
+        """The cached value and the error of the last refresh; (None, None) during the first load."""
+        thread = self._refresh()
+        if thread is not None:
+            thread.join(self._first_timeout_seconds if self._value is None else self._timeout_seconds)
+        return self._value, self._error
+
+    def _refresh(self) -> threading.Thread | None:
+        with self._lock:
+            is_running = self._thread is not None and self._thread.is_alive()
+            if not is_running and time.monotonic() - self._loaded_at > self._refresh_seconds:
+                self._loaded_at = time.monotonic()
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            return self._thread
+
+    def _run(self) -> None:
+        try:
+            self._value, self._error = self._load(self._value), None
+        except HazecastError as err:
+            self._error = err
+            log.warning("refresh failed", source=self._name, reason=str(err))
+        finally:
+            self._loaded_at = time.monotonic()
+
+
+@dataclass(frozen=True)
+class RegistrySnapshot:
+    """The registry at one time; `changes` newest first."""
+
+    read_at: datetime
+    champion: str | None
+    challenger: str | None
+    versions: "tuple[Version, ...]"
+    changes: "tuple[Change, ...]"
+
+
+class RegistryCache:
+    """The registry as the endpoints see it.
+
+    Args:
+        registry: opens the registry, in a background thread (MLflow takes seconds to import); None: there is none.
+        clock: returns the current time.
+        refresh_seconds: least time between two requests to the registry [s].
+    """
+
+    def __init__(
+        self,
+        registry: "Callable[[], Registry] | None",
+        clock: Callable[[], datetime],
+        *,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
+        self._registry, self._clock = registry, clock
+        self._snapshots: BackgroundCache[RegistrySnapshot] = BackgroundCache(
+            self._read, name="model registry", refresh_seconds=refresh_seconds
+        )
+        self._champions: BackgroundCache[tuple[Forecaster, str]] = BackgroundCache(
+            self._load,
+            name="champion",
+            refresh_seconds=refresh_seconds,
+            first_timeout_seconds=FIRST_LOAD_TIMEOUT_SECONDS,
+        )
+
+    def snapshot(self) -> tuple[str, RegistrySnapshot | None]:
+        """State of the registry (ok, held, unavailable, none) and the last snapshot."""
+        if self._registry is None:
+            return "none", None
+        snapshot, error = self._snapshots.get()
+        if snapshot is None:
+            return "unavailable", None
+        return ("ok" if error is None else "held"), snapshot
+
+    def champion(self) -> tuple[Forecaster, str]:
+        """The champion and its version; a moved alias takes effect within seconds.
+
+        Raises:
+            ModelUnavailable: there is no registry, no champion, or it is not loaded yet.
+        """
+        if self._registry is None:
+            raise ModelUnavailable("this API was started without a model registry; it serves stored forecasts only")
+        champion, error = self._champions.get()
+        if champion is None:
+            raise ModelUnavailable(_reason(error))
+        return champion
+
+    def _read(self, _: RegistrySnapshot | None) -> RegistrySnapshot:
+        assert self._registry is not None
+        registry = self._registry()
+        return RegistrySnapshot(
+            read_at=self._clock(),
+            champion=registry.champion_version(),
+            challenger=registry.challenger_version(),
+            versions=tuple(registry.versions()),
+            changes=tuple(reversed(registry.history())),
+        )
+
+    def _load(self, cached: tuple[Forecaster, str] | None) -> tuple[Forecaster, str]:
+        assert self._registry is not None
+        registry = self._registry()
+        if cached is not None and registry.champion_version() == cached[1]:
+            return cached
+        return registry.champion()
+
+
+def _reason(error: Exception | None) -> str:
+    """A remedy for the client, without messages of the registry, which may contain addresses."""
+    if error is None:
+        return "the champion is still loading; retry in a minute"
+    if type(error) is RegistryError:
+        return "the model registry is unreachable; see the log of the API"
+    return str(error)

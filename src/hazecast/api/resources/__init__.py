@@ -1,0 +1,20 @@
+"""The resources under /api/v1, one module each."""
+
+from fastapi import APIRouter
+
+from hazecast.api.resources import (
+    evidence,
+    forecasts,
+    indices,
+    models,
+    observations,
+    predict,
+    state,
+    stations,
+    summaries,
+)
+
+router = APIRouter()
+# Station ids may contain /, so `/stations/{station_id}` comes after the longer paths.
+for resource in (state, forecasts, summaries, observations, stations, indices, evidence, models, predict):
+    router.include_router(resource.router)

@@ -1,0 +1,176 @@
+"""Evidence: verification of issued forecasts, data quality, monitoring, incidents and pipeline runs."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import polars as pl
+from fastapi import APIRouter, Depends, Query, Response
+
+from hazecast.air.clock import as_iso
+from hazecast.air.pollutants import POLLUTANTS
+from hazecast.air.spec import LEAD_BLOCKS, block_name
+from hazecast.air.tables import Runs
+from hazecast.air.verdicts import Alerts, Drift, Health, Retrains, Verification
+from hazecast.api import schemas
+from hazecast.api.dependencies import (
+    PREFIX,
+    Context,
+    CursorQuery,
+    LimitQuery,
+    PollutantsQuery,
+    decode_cursor,
+    encode_cursor,
+    parse_list,
+)
+from hazecast.api.errors import InvalidRequest, problem_responses
+from hazecast.api.render import TABLE_FORMATS, Format, describe_formats, negotiate_table, render_table
+from hazecast.scoring import summarize
+from hazecast.store import Store
+
+GROUPS = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
+DEFAULT_GROUPS = "pollutant,lead_block"
+DEFAULT_SPAN, MAX_SPAN = timedelta(days=30), timedelta(days=5 * 366)
+N_RETRAINS = 20
+_BLOCKS = ", ".join(block_name(block) for block in LEAD_BLOCKS)
+
+router = APIRouter(prefix=PREFIX, tags=["evidence"])
+
+
+def verified_span(
+    context: Context,
+    since: Annotated[
+        schemas.UtcTime | None, Query(description="First day of issue; default: 30 days before `until`")
+    ] = None,
+    until: Annotated[
+        schemas.UtcTime | None, Query(description="End of the days of issue, excluded; default: now")
+    ] = None,
+) -> tuple[datetime, datetime]:
+    """Dependency: days of issue [since, until).
+
+    Raises:
+        InvalidRequest: the span is empty or longer than MAX_SPAN.
+    """
+    until = until or context.clock()
+    since = since or until - DEFAULT_SPAN
+    if not since < until <= since + MAX_SPAN:
+        raise InvalidRequest(f"since ({as_iso(since)}) must be before until ({as_iso(until)}), at most 5 years")
+    return since, until
+
+
+async def verified_rows(
+    station_id: Annotated[list[str], Query(default_factory=list, description="Repeat it for several; default: all")],
+    pollutant: PollutantsQuery = None,
+    lead_block: Annotated[str | None, Query(description=f"One of {_BLOCKS}; default: all")] = None,
+    model_version: Annotated[str | None, Query(description="Default: all")] = None,
+) -> pl.Expr:
+    """Dependency: the filter on rows of `air.verdicts.Verification`.
+
+    Raises:
+        NotKnown: a pollutant does not exist.
+    """
+    where = pl.lit(True)
+    if pollutant is not None:
+        where &= pl.col("pollutant").is_in(parse_list("pollutant", pollutant, POLLUTANTS))
+    if station_id:
+        where &= pl.col("station_id").is_in(station_id)
+    if lead_block is not None:
+        where &= pl.col("lead_block") == lead_block
+    if model_version is not None:
+        where &= pl.col("model_version") == model_version
+    return where
+
+
+@router.get(
+    "/verification",
+    response_model=schemas.Verification,
+    responses=describe_formats(*TABLE_FORMATS) | problem_responses(404, 406, 422, 503),
+)
+def verification(
+    context: Context,
+    where: Annotated[pl.Expr, Depends(verified_rows)],
+    span: Annotated[tuple[datetime, datetime], Depends(verified_span)],
+    kind: Annotated[Format, Depends(negotiate_table)],
+    by: Annotated[str, Query(description=f"Comma-separated, of {', '.join(GROUPS)}")] = DEFAULT_GROUPS,
+) -> schemas.Verification | Response:
+    """Scores of issued forecasts by pollutant, lead block, station, model version or day of issue.
+
+    Every group is computed from sums over its hours; scores are null where nothing could be scored.
+    """
+    columns = parse_list("group", by, GROUPS)
+    if len(set(columns)) < len(columns):
+        raise InvalidRequest("`by` contains a column twice")
+    since, until = span
+    is_in_span = pl.col("issued_on").is_between(since, until, closed="left")
+    groups = summarize(context.store.read(Verification, is_in_span & where), columns)
+    if kind is not Format.JSON:
+        return render_table(groups, kind)
+    found = [schemas.VerificationGroup.model_validate(row) for row in groups.iter_rows(named=True)]
+    return schemas.Verification(since=since, until=until, by=list(columns), groups=found)
+
+
+@router.get("/quality", responses=problem_responses(503))
+def quality(context: Context) -> schemas.QualityReport:
+    """The latest check of observations: completeness and flagged hours by series."""
+    rows = context.repository.newest_check().sort("station_id", "pollutant")
+    series = [schemas.SeriesQuality.model_validate(row) for row in rows.iter_rows(named=True)]
+    return schemas.QualityReport(checked_at=rows["checked_at"][0] if series else None, series=series)
+
+
+@router.get("/health-verdicts", responses=problem_responses(503))
+def health_verdicts(context: Context) -> schemas.HealthVerdicts:
+    """The newest monitoring: verdicts on skill, coverage, drift, freshness …, and decisions on retraining."""
+    store, now = context.store, context.clock()
+    checked_at = _newest_check(store, now)
+    is_newest = pl.lit(False) if checked_at is None else pl.col("checked_at") == checked_at
+    verdicts, drift = store.read(Health, is_newest), store.read(Drift, is_newest)
+    retrains = store.read(Retrains, pl.col("checked_at") <= now).sort("checked_at", descending=True)
+    return schemas.HealthVerdicts(
+        checked_at=checked_at,
+        verdicts=[schemas.Verdict.model_validate(row) for row in verdicts.sort("check", "subject").to_dicts()],
+        drift=[schemas.SeriesDrift.model_validate(row) for row in drift.sort("station_id", "variable").to_dicts()],
+        retrains=[
+            schemas.RetrainDecision.model_validate({**row, "reasons": row["reasons"].splitlines()})
+            for row in retrains.head(N_RETRAINS).to_dicts()
+        ],
+    )
+
+
+@router.get("/alerts", responses=problem_responses(422, 503))
+def alerts(
+    context: Context, state: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
+) -> schemas.Incidents:
+    """Incidents, newest first; `state` is pending, open or resolved."""
+    rows = context.store.read(Alerts, pl.lit(True) if state is None else pl.col("state") == state)
+    page, next_cursor = _page(rows, ("bad_since", "incident_id"), limit, cursor)
+    found = [schemas.Incident.model_validate(row) for row in page.to_dicts()]
+    return schemas.Incidents(alerts=found, next_cursor=next_cursor)
+
+
+@router.get("/runs", responses=problem_responses(422, 503))
+def runs(
+    context: Context, step: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
+) -> schemas.RunList:
+    """Runs of the pipeline's steps, newest first."""
+    rows = context.store.read(Runs, pl.lit(True) if step is None else pl.col("step") == step)
+    page, next_cursor = _page(rows, ("started_at", "run_id"), limit, cursor)
+    return schemas.RunList(runs=[schemas.Run.model_validate(row) for row in page.to_dicts()], next_cursor=next_cursor)
+
+
+def _newest_check(store: Store, now: datetime) -> datetime | None:
+    checked: datetime | None = store.read(Health, pl.col("checked_at") <= now)["checked_at"].max()  # type: ignore[assignment]  # a time or None
+    return checked
+
+
+def _page(rows: pl.DataFrame, key: tuple[str, str], limit: int, cursor: str | None) -> tuple[pl.DataFrame, str | None]:
+    """Newest first by a time and a name; the cursor encodes the last row of the previous page."""
+    with_cursor = rows.with_columns(pl.format("{} {}", pl.col(key[0]).dt.epoch("us"), pl.col(key[1])).alias("cursor"))
+    ordered = with_cursor.sort(*key, descending=True)
+    if cursor is not None:
+        last = decode_cursor(cursor)
+        found = ordered.with_row_index().filter(pl.col("cursor") == last)["index"]
+        if found.is_empty():
+            raise InvalidRequest("the row of the cursor no longer exists; start again without a cursor")
+        ordered = ordered.slice(found[0] + 1)
+    page = ordered.head(limit)
+    has_more = ordered.height > limit
+    return page.drop("cursor"), encode_cursor(page["cursor"][-1]) if has_more else None

@@ -1,0 +1,232 @@
+"""Stations: all, by id, in a box, or nearest to a coordinate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Depends, Query, Response
+
+from hazecast.air.distance import distance_km
+from hazecast.air.pollutants import POLLUTANTS
+from hazecast.api import schemas
+from hazecast.api.dependencies import (
+    MAX_PAGE,
+    PREFIX,
+    Context,
+    CursorQuery,
+    StationId,
+    decode_cursor,
+    encode_cursor,
+)
+from hazecast.api.errors import InvalidRequest, problem_responses
+from hazecast.api.render import (
+    MAP_FORMATS,
+    Format,
+    describe_formats,
+    negotiate_map,
+    render_geojson,
+    render_table,
+)
+from hazecast.api.repository import Repository
+from hazecast.errors import NotKnown
+
+SIMULATED = "simulated"
+MAX_LATITUDE, MAX_LONGITUDE = 90, 180
+# Half the circumference of the Earth [km], rounded up.
+MAX_DISTANCE_KM = 20_100
+
+router = APIRouter(prefix=PREFIX, tags=["stations"])
+
+StationLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Largest number of stations in the response")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationFilter:
+    """Parameters that select stations; without any all stations are selected."""
+
+    station_id: list[str]
+    bbox: str | None
+    latitude: float | None
+    longitude: float | None
+    nearest: int
+    within_km: float | None
+    cursor: str | None
+
+
+async def station_filter(
+    station_id: Annotated[list[str], Query(default_factory=list, description="Repeat it for several")],
+    bbox: Annotated[
+        str | None,
+        Query(
+            description="west,south,east,north [degrees]; west > east crosses the date line",
+            examples=["24.5,60.0,25.5,60.5"],
+        ),
+    ] = None,
+    latitude: Annotated[
+        float | None, Query(ge=-MAX_LATITUDE, le=MAX_LATITUDE, description="WGS84 [degrees], with `longitude`")
+    ] = None,
+    longitude: Annotated[float | None, Query(ge=-MAX_LONGITUDE, le=MAX_LONGITUDE)] = None,
+    nearest: Annotated[int, Query(ge=1, le=100, description="Number of stations nearest to the coordinate")] = 3,
+    within_km: Annotated[
+        float | None, Query(gt=0, le=MAX_DISTANCE_KM, description="Largest distance to the coordinate [km]")
+    ] = None,
+    cursor: CursorQuery = None,
+) -> StationFilter:
+    """Dependency: the parameters that select stations."""
+    return StationFilter(
+        station_id=station_id,
+        bbox=bbox,
+        latitude=latitude,
+        longitude=longitude,
+        nearest=nearest,
+        within_km=within_km,
+        cursor=cursor,
+    )
+
+
+def requested_station(context: Context, station_id: StationId) -> schemas.Station:
+    """Dependency: the station in the path.
+
+    Raises:
+        NotKnown: there is no such station.
+    """
+    repository = context.repository
+    known = repository.stations()
+    found = known.filter(pl.col("station_id") == station_id)
+    if found.is_empty():
+        raise NotKnown("station", station_id, known["station_id"].to_list())
+    observed = {pollutant for station, pollutant in repository.newest_observed_at() if station == station_id}
+    forecast = repository.newest_forecasts().pollutants.get(station_id, set())
+    return _render(found.row(0, named=True), observed | forecast)
+
+
+RequestedStation = Annotated[schemas.Station, Depends(requested_station)]
+StationFilterQuery = Annotated[StationFilter, Depends(station_filter)]
+
+
+@router.get(
+    "/stations",
+    response_model=schemas.Stations,
+    responses=describe_formats(*MAP_FORMATS) | problem_responses(404, 406, 422, 503),
+)
+def stations(
+    context: Context,
+    where: StationFilterQuery,
+    kind: Annotated[Format, Depends(negotiate_map)],
+    limit: StationLimit = MAX_PAGE,
+) -> schemas.Stations | Response:
+    """Stations with their pollutants: all, by id, in a box, or nearest to a coordinate."""
+    selected, next_cursor = select_stations(list_stations(context.repository), where, limit=limit)
+    if kind is Format.JSON:
+        simulated = any(station.simulated for station in selected)
+        return schemas.Stations(simulated=simulated, stations=selected, next_cursor=next_cursor)
+    if kind is Format.GEOJSON:
+        properties = [station.model_dump(mode="json") for station in selected]
+        return render_geojson([(one["latitude"], one["longitude"], one) for one in properties])
+    return render_table(_table(selected), kind)
+
+
+@router.get("/stations/{station_id:path}", responses=problem_responses(404, 422, 503))
+def station(station: RequestedStation) -> schemas.Station:
+    """One station."""
+    return station
+
+
+def list_stations(repository: Repository) -> list[schemas.Station]:
+    """Every station with the pollutants that are forecast or observed there."""
+    pollutants = {one: set(forecast) for one, forecast in repository.newest_forecasts().pollutants.items()}
+    for station_id, pollutant in repository.newest_observed_at():
+        pollutants.setdefault(station_id, set()).add(pollutant)
+    rows = repository.stations().iter_rows(named=True)
+    return [_render(row, pollutants.get(row["station_id"], set())) for row in rows]
+
+
+def select_stations(
+    stations: list[schemas.Station], where: StationFilter, *, limit: int
+) -> tuple[list[schemas.Station], str | None]:
+    """Apply a filter.
+
+    Args:
+        stations: to choose from.
+        where: the filter.
+        limit: largest number of stations in a page.
+
+    Returns:
+        The stations by id, or by distance if the filter has a coordinate, and the cursor of the next page.
+
+    Raises:
+        NotKnown: a station id does not exist.
+        InvalidRequest: half a coordinate, or a malformed box or cursor.
+    """
+    known = {station.station_id: station for station in stations}
+    for station_id in where.station_id:
+        if station_id not in known:
+            raise NotKnown("station", station_id, list(known))
+    selected = [known[one] for one in dict.fromkeys(where.station_id)] if where.station_id else stations
+    if where.bbox is not None:
+        selected = _inside(selected, _parse_box(where.bbox))
+    if (where.latitude is None) is not (where.longitude is None):
+        raise InvalidRequest("a coordinate needs both latitude and longitude")
+    if where.latitude is not None and where.longitude is not None:
+        return _nearest(selected, where, (where.latitude, where.longitude)), None
+    return _page(sorted(selected, key=lambda station: station.station_id), where.cursor, limit)
+
+
+def _page(stations: list[schemas.Station], cursor: str | None, limit: int) -> tuple[list[schemas.Station], str | None]:
+    if cursor is not None:
+        last = decode_cursor(cursor)
+        stations = [station for station in stations if station.station_id > last]
+    page = stations[:limit]
+    return page, encode_cursor(page[-1].station_id) if len(stations) > limit else None
+
+
+def _nearest(
+    stations: list[schemas.Station], where: StationFilter, coordinate: tuple[float, float]
+) -> list[schemas.Station]:
+    located = [
+        station.model_copy(update={"distance_km": distance_km(coordinate, (station.latitude, station.longitude))})
+        for station in stations
+        if station.latitude is not None and station.longitude is not None
+    ]
+    close = [one for one in located if where.within_km is None or (one.distance_km or 0) <= where.within_km]
+    return sorted(close, key=lambda station: station.distance_km or 0)[: where.nearest]
+
+
+def _inside(stations: list[schemas.Station], box: tuple[float, float, float, float]) -> list[schemas.Station]:
+    west, south, east, north = box
+
+    def is_inside(station: schemas.Station) -> bool:
+        if station.latitude is None or station.longitude is None or not south <= station.latitude <= north:
+            return False
+        if west <= east:
+            return west <= station.longitude <= east
+        return station.longitude >= west or station.longitude <= east
+
+    return [station for station in stations if is_inside(station)]
+
+
+def _parse_box(text: str) -> tuple[float, float, float, float]:
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as err:
+        raise InvalidRequest(f"bbox {text!r} is not west,south,east,north in degrees") from err
+    is_on_earth = abs(west) <= MAX_LONGITUDE and abs(east) <= MAX_LONGITUDE and abs(south) <= MAX_LATITUDE
+    if not (is_on_earth and south <= north <= MAX_LATITUDE):
+        raise InvalidRequest(f"bbox {text!r} is not west,south,east,north in degrees with south ≤ north")
+    return west, south, east, north
+
+
+def _render(row: dict[str, Any], pollutants: Iterable[str]) -> schemas.Station:
+    """A station from its stored row, its pollutants in the order of `Pollutant`."""
+    available = set(pollutants)
+    ordered = [pollutant for pollutant in POLLUTANTS if pollutant in available]
+    return schemas.Station.model_validate({**row, "simulated": row["source"] == SIMULATED, "pollutants": ordered})
+
+
+def _table(stations: list[schemas.Station]) -> pl.DataFrame:
+    rows = [{**one.model_dump(mode="json"), "pollutants": ",".join(one.pollutants)} for one in stations]
+    columns = [name for name in schemas.Station.model_fields if name != "distance_km"]
+    kinds = {"latitude": pl.Float64, "longitude": pl.Float64, "distance_km": pl.Float64, "simulated": pl.Boolean}
+    named = [*columns, "distance_km"] if any(one.distance_km is not None for one in stations) else columns
+    return pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in named})
