@@ -1,4 +1,4 @@
-"""The command line as a person sees it."""
+"""The command line as a user sees it."""
 
 import re
 
@@ -9,11 +9,11 @@ from hazecast.cli import app
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def hazecast_says(*arguments: str) -> Result:
-    """What became of `hazecast` with these arguments, run in this process."""
+def invoke(*arguments: str) -> Result:
+    """The result of `hazecast` with these arguments, run in this process."""
     return CliRunner().invoke(app, list(arguments))
 
 
-def said(result: Result) -> str:
-    """What stood on the screen, without colours."""
+def output_of(result: Result) -> str:
+    """The output without colours."""
     return _ANSI.sub("", result.output)

@@ -1,11 +1,13 @@
-"""The commands: help that teaches, errors for people, one screen of status."""
+"""The commands: help, start-up, errors, status and doctor."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from terminal import hazecast_says, said
+from terminal import invoke, output_of
 
-from hazecast.cli.commands import app as commands
+from hazecast.cli import app
 from ports import free_port
 
 
@@ -14,54 +16,70 @@ def hazecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hazecast.cli.commands.console.width", 160, raising=False)
+    monkeypatch.setattr("hazecast.cli.base.console.width", 160, raising=False)
 
-    return hazecast_says
+    return invoke
 
 
-def test_help_teaches_the_order_of_the_commands(hazecast):
-    text = said(hazecast("--help"))
+def test_help_lists_the_commands_in_their_order(hazecast):
+    text = output_of(hazecast("--help"))
     for word in ("up", "run", "collect", "train", "forecast", "status", "doctor", "HAZECAST_HOME"):
         assert word in text
 
 
-@pytest.mark.parametrize("command", [info.name or info.callback.__name__ for info in commands.registered_commands])
+# Each takes a second or more to import; `hazecast --help` needs none of them.
+HEAVY_MODULES = {"mlflow", "sklearn", "pandas", "matplotlib", "lightgbm", "apprise", "prefect", "fastapi", "streamlit"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["version"], ["backtest", "--help"], ["api-key", "--help"]])
+def test_help_and_version_import_no_heavy_module(arguments: list[str]):
+    program = f"import sys; from hazecast.cli import app; app({arguments}, standalone_mode=False); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert not HEAVY_MODULES & set(result.stdout.split())
+
+
+def test_a_wrong_command_line_is_exit_code_2(hazecast):
+    assert hazecast("status", "--no-such-option").exit_code == 2
+    assert hazecast("no-such-command").exit_code == 2
+
+
+@pytest.mark.parametrize("command", [info.name or info.callback.__name__ for info in app.registered_commands])
 def test_every_command_has_help(command: str, hazecast):
     result = hazecast(command, "--help")
     assert result.exit_code == 0
-    assert len(said(result)) > 100
+    assert len(output_of(result)) > 100
 
 
-def test_status_of_nothing_says_what_to_do(hazecast):
+def test_status_without_data_names_the_next_command(hazecast):
     result = hazecast("status", "--source", "simulated")
     assert result.exit_code == 0
-    assert "SIMULATED" in said(result)
-    assert "hazecast collect" in said(result)
+    assert "SIMULATED" in output_of(result)
+    assert "hazecast collect" in output_of(result)
 
 
 def test_status_after_a_collection_shows_what_is_stored(hazecast, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_HISTORY_DAYS", "40")
     assert hazecast("collect", "--source", "simulated", "--now", "2026-06-01T00:00Z").exit_code == 0
-    text = said(hazecast("status", "--source", "simulated", "--now", "2026-06-01T00:00Z"))
+    text = output_of(hazecast("status", "--source", "simulated", "--now", "2026-06-01T00:00Z"))
     assert "5,760" in text
     assert "2026-05-31 23:00" in text
     assert "REPLAYED CLOCK" in text
     assert "champion none yet" in text
 
 
-def test_doctor_finds_nothing_wrong_on_a_good_machine(hazecast, monkeypatch: pytest.MonkeyPatch):
+def test_doctor_passes_on_a_good_machine(hazecast, monkeypatch: pytest.MonkeyPatch):
     for name in ("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER"):
         monkeypatch.setenv(f"HAZECAST_{name}_PORT", str(free_port()))
     result = hazecast("doctor", "--source", "simulated")
-    assert "is writable" in said(result)
-    assert "simulated offers 6 stations" in said(result)
-    assert result.exit_code == 0, said(result)
+    assert "is writable" in output_of(result)
+    assert "simulated offers 6 stations" in output_of(result)
+    assert result.exit_code == 0, output_of(result)
 
 
-def test_doctor_names_what_is_wrong_and_fails(hazecast, tmp_path: Path):
+def test_doctor_names_the_problem_and_fails(hazecast, tmp_path: Path):
     result = hazecast("doctor", "--data", str(tmp_path / "nowhere"))
     assert result.exit_code == 1
-    assert "nowhere" in said(result)
+    assert "nowhere" in output_of(result)
 
 
 @pytest.mark.parametrize(
@@ -73,19 +91,19 @@ def test_doctor_names_what_is_wrong_and_fails(hazecast, tmp_path: Path):
         (("train", "--source", "simulated"), "hazecast collect"),
     ],
 )
-def test_errors_are_one_line_for_people(arguments: tuple[str, ...], message: str, hazecast):
+def test_an_error_is_one_line_and_exit_code_1(arguments: tuple[str, ...], message: str, hazecast):
     result = hazecast(*arguments)
     assert result.exit_code == 1
-    assert message in said(result)
-    assert "Traceback" not in said(result)
+    assert message in output_of(result)
+    assert "Traceback" not in output_of(result)
 
 
-def test_a_home_that_cannot_be_made_names_its_setting(hazecast, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_home_that_cannot_be_created_names_its_setting(hazecast, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "file" / "home"))
     result = hazecast("status", "--source", "simulated")
     assert result.exit_code == 1
-    assert "HAZECAST_HOME" in said(result)
+    assert "HAZECAST_HOME" in output_of(result)
 
 
 def test_the_same_commands_work_on_s3(hazecast, monkeypatch: pytest.MonkeyPatch, s3_bucket: tuple[str, dict[str, str]]):
@@ -96,7 +114,7 @@ def test_the_same_commands_work_on_s3(hazecast, monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setenv(name, options[name])
     monkeypatch.setenv("HAZECAST_HISTORY_DAYS", "40")
     assert hazecast("run", "prediction", "--source", "simulated", "--now", "2026-06-01T00:00Z").exit_code == 0
-    text = said(hazecast("status", "--source", "simulated", "--now", "2026-06-01T00:00Z"))
+    text = output_of(hazecast("status", "--source", "simulated", "--now", "2026-06-01T00:00Z"))
     assert f"{root}/simulated" in text
     assert "5,760" in text
     assert "baseline" in text

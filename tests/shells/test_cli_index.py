@@ -1,4 +1,4 @@
-"""`hazecast index`: the printed contract, units, several pollutants, and errors for people."""
+"""`hazecast index`: the JSON contract, units, several pollutants, and usage errors."""
 
 import json
 import subprocess
@@ -10,12 +10,12 @@ from typer.testing import CliRunner, Result
 from hazecast.cli import app
 
 
-def ask(*arguments: str) -> Result:
+def invoke_index(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["index", *arguments], env={"COLUMNS": "200", "TERM": "dumb"})
 
 
-def told(*arguments: str) -> dict[str, object]:
-    result = ask(*arguments, "--json")
+def answer_of(*arguments: str) -> dict[str, object]:
+    result = invoke_index(*arguments, "--json")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("\n") == 1
     return json.loads(result.stdout)
@@ -26,7 +26,7 @@ def pairs(**values: float) -> list[str]:
 
 
 def test_the_contract():
-    answer = told("--index", "us-epa", "--pollutant", "pm25", "--value", "35.9", "--averaging", "24h")
+    answer = answer_of("--index", "us-epa", "--pollutant", "pm25", "--value", "35.9", "--averaging", "24h")
     assert answer["index"] == "us-epa"
     assert answer["version"] == "2024-05-06"
     assert answer["value"] == 102
@@ -51,50 +51,50 @@ def test_the_contract():
     ],
 )
 def test_every_country(index: str, pollutant: str, value: str, averaging: str, number: int | None, band: str):
-    answer = told("--index", index, "--pollutant", pollutant, "--value", value, "--averaging", averaging)
+    answer = answer_of("--index", index, "--pollutant", pollutant, "--value", value, "--averaging", averaging)
     assert (answer["value"], answer["band"]) == (number, band)
 
 
-def test_units_are_said_and_repeated():
+def test_units_can_be_given_and_are_repeated():
     given = ("--index", "us-epa", "--pollutant", "o3", "--averaging", "8h")
-    assert told(*given, "--value", "70", "--unit", "ppb")["value"] == 100
-    answer = told(*given, "--value", "137.4", "--unit", "ugm3")
+    assert answer_of(*given, "--value", "70", "--unit", "ppb")["value"] == 100
+    answer = answer_of(*given, "--value", "137.4", "--unit", "ugm3")
     assert (answer["value"], answer["unit"]) == (100, "ppm")
 
 
 def test_several_pollutants_have_a_dominant_one():
-    answer = told("--index", "us-epa", *pairs(o3=0.078, pm25=35.9, co=8.4))
+    answer = answer_of("--index", "us-epa", *pairs(o3=0.078, pm25=35.9, co=8.4))
     assert (answer["value"], answer["dominant_pollutant"]) == (126, "o3")
     assert [sub["value"] for sub in answer["sub_indices"]] == [126, 102, 90]
-    canada = told("--index", "ca-aqhi", *pairs(o3=40, no2=10, pm25=200), "--averaging", "3h")
+    canada = answer_of("--index", "ca-aqhi", *pairs(o3=40, no2=10, pm25=200), "--averaging", "3h")
     assert (canada["value"], canada["label"]) == (13, "10+")
 
 
-def test_too_little_is_said_to_be_too_little():
-    answer = told("--index", "ca-aqhi", "--pollutant", "pm25", "--value", "10", "--averaging", "3h")
+def test_too_few_pollutants_are_insufficient_data():
+    answer = answer_of("--index", "ca-aqhi", "--pollutant", "pm25", "--value", "10", "--averaging", "3h")
     assert (answer["status"], answer["value"], answer["band"]) == ("insufficient data", None, None)
     assert (
         "insufficient data"
-        in ask("--index", "us-epa", "--pollutant", "so2", "--averaging", "24h", "--value", "9").output
+        in invoke_index("--index", "us-epa", "--pollutant", "so2", "--averaging", "24h", "--value", "9").output
     )
 
 
 def test_an_older_version():
-    asked = ("--index", "eu-eaqi", "--index-version", "before-2024", "--pollutant", "pm25", "--value", "15")
-    assert told(*asked)["averaging"] == "24h"
+    arguments = ("--index", "eu-eaqi", "--index-version", "before-2024", "--pollutant", "pm25", "--value", "15")
+    assert answer_of(*arguments)["averaging"] == "24h"
 
 
-def test_it_waits_for_none_of_the_machinery():
-    """A number by hand must not load MLflow, LightGBM and the API."""
-    asked = ["index", "--index", "us-epa", "--pollutant", "pm25", "--value", "35.9"]
-    program = f"import sys; from hazecast.cli import app; app({asked}, standalone_mode=False); print(*sys.modules)"
+def test_it_imports_no_heavy_module():
+    """The index of one value must not load MLflow, LightGBM or the API."""
+    arguments = ["index", "--index", "us-epa", "--pollutant", "pm25", "--value", "35.9"]
+    program = f"import sys; from hazecast.cli import app; app({arguments}, standalone_mode=False); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert "102" in loaded.stdout
     assert not {"mlflow", "lightgbm", "fastapi", "hazecast.wiring"} & set(loaded.stdout.split())
 
 
-def test_people_get_words():
-    text = ask("--index", "uk-daqi", "--pollutant", "pm25", "--value", "75").output
+def test_text_output_has_band_and_advice():
+    text = invoke_index("--index", "uk-daqi", "--pollutant", "pm25", "--value", "75").output
     for word in ("UK Daily Air Quality Index", "10 Very High", "everyone", "sensitive groups", "not medical advice"):
         assert word in text
 
@@ -118,7 +118,7 @@ def test_people_get_words():
     ],
 )
 def test_errors_name_the_choices(arguments: str, message: str):
-    result = ask(*arguments.split(), "--json")
+    result = invoke_index(*arguments.split(), "--json")
     assert result.exit_code == 2
     assert result.stdout == ""
     assert message in result.stderr

@@ -11,7 +11,7 @@ from servers.base import Instead, Reply
 from servers.open_meteo import OpenMeteoServer
 from servers.openaq import KEY, OpenAQServer
 from servers.silam import SilamServer
-from terminal import hazecast_says, said
+from terminal import invoke, output_of
 
 from hazecast.air.tables import Background, Observations, Stations, Weather
 from hazecast.discover import index_of
@@ -58,27 +58,27 @@ def hazecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fmi: SilamServer, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hazecast.cli.commands.console.width", 160, raising=False)
 
-    return hazecast_says
+    return invoke
 
 
 def test_places_say_what_they_are_made_of_and_what_they_need(hazecast, monkeypatch: pytest.MonkeyPatch):
-    text = said(hazecast("places"))
+    text = output_of(hazecast("places"))
     assert re.search(r"helsinki .*FMI .*fi-hsy .*nothing", text)
     assert re.search(r"beijing .*CAMS model data", text)
     assert re.search(r"delhi .*OpenAQ .*OpenAQ key \(not set\)", text)
     monkeypatch.setenv("HAZECAST_OPENAQ_API_KEY", "mine")
-    assert re.search(r"delhi .*OpenAQ key \(set\)", said(hazecast("places")))
+    assert re.search(r"delhi .*OpenAQ key \(set\)", output_of(hazecast("places")))
 
 
 def test_an_unknown_place_lists_those_there_are(hazecast):
     result = hazecast("status", "--place", "atlantis")
     assert result.exit_code == 1
-    assert "unknown place 'atlantis'; known: beijing, delhi, helsinki" in said(result)
+    assert "unknown place 'atlantis'; known: beijing, delhi, helsinki" in output_of(result)
 
 
 def test_collecting_helsinki_stores_what_four_services_say(hazecast, tmp_path: Path):
     result = hazecast("collect", "--place", "helsinki")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
     assert set(store.read(Observations)["source"]) == {"fmi"}
     for credit in store.read(Stations)["attribution"]:
@@ -113,7 +113,7 @@ def test_a_place_without_stations_is_labelled_model_data(hazecast, tmp_path: Pat
     assert hazecast("collect", "--place", "beijing").exit_code == 0
     store = Store(str(tmp_path / "home" / "tables" / "beijing"))
     assert set(store.read(Stations)["source"]) == {"cams_model"} == set(store.read(Observations)["source"])
-    assert "CAMS model data" in said(hazecast("places"))
+    assert "CAMS model data" in output_of(hazecast("places"))
 
 
 def test_a_background_that_is_down_does_not_fail_a_collection(hazecast, open_meteo: OpenMeteoServer, tmp_path: Path):
@@ -123,7 +123,7 @@ def test_a_background_that_is_down_does_not_fail_a_collection(hazecast, open_met
     assert result.exit_code == 0
     store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
     assert set(store.read(Background)["source"]) == {"silam"}
-    assert "cams_europe not kept: Open-Meteo: HTTP 400 No data is available" in said(
+    assert "cams_europe not kept: Open-Meteo: HTTP 400 No data is available" in output_of(
         hazecast("status", "--place", "helsinki")
     )
 
@@ -132,39 +132,39 @@ def test_a_place_that_needs_a_key_says_so_when_it_collects_and_not_before(hazeca
     assert hazecast("status", "--place", "delhi").exit_code == 0
     result = hazecast("collect", "--place", "delhi")
     assert result.exit_code == 1
-    assert "HAZECAST_OPENAQ_API_KEY" in said(result)
+    assert "HAZECAST_OPENAQ_API_KEY" in output_of(result)
 
 
 def test_a_wrong_day_is_named(hazecast):
     result = hazecast("collect", "--place", "helsinki", "--since", "yesterday")
     assert result.exit_code == 1
-    assert "--since 'yesterday' is not a day such as 2024-01-01" in said(result)
+    assert "--since 'yesterday' is not a day such as 2024-01-01" in output_of(result)
 
 
 def test_doctor_asks_every_service(hazecast, open_meteo: OpenMeteoServer):
     result = hazecast("doctor", "--live", "--place", "helsinki")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     for what in ("stations", "observations", "weather", "cams_europe", "cams_global", "silam"):
-        assert re.search(rf"✓ {what} ", said(result)), said(result)
+        assert re.search(rf"✓ {what} ", output_of(result)), output_of(result)
     busy = Reply.of_json({"error": True, "reason": "No data is available for this location"}, status=400)
     open_meteo.breaks(Instead(busy), when=lambda asked: asked.params.get("domains") == "cams_europe")
     result = hazecast("doctor", "--live", "--place", "helsinki")
     assert result.exit_code == 1
-    assert re.search(r"✗ cams_europe .*No data is available", said(result))
-    assert re.search(r"✓ silam ", said(result))
+    assert re.search(r"✗ cams_europe .*No data is available", output_of(result))
+    assert re.search(r"✓ silam ", output_of(result))
 
 
 def test_doctor_live_needs_a_place(hazecast):
     result = hazecast("doctor", "--live")
     assert result.exit_code == 1
-    assert "--place" in said(result)
+    assert "--place" in output_of(result)
 
 
 def test_discover_in_finland_finds_stations_and_writes_a_place_that_works(hazecast, tmp_path: Path):
     out = tmp_path / "config" / "uusimaa.yaml"
     out.parent.mkdir()
     result = hazecast("discover", "--lat", "60.18", "--lon", "24.95", "--radius-km", "5", "--out", str(out))
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     place = read_place(out)
     assert place.observations.stations == ("100662", "100742")
     assert (place.timezone, place.index, place.background[2]) == ("Europe/Helsinki", "fi-hsy", "silam")
@@ -174,13 +174,13 @@ def test_discover_in_finland_finds_stations_and_writes_a_place_that_works(hazeca
 def test_discover_with_a_key_finds_openaq(hazecast, openaq: OpenAQServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_OPENAQ_URL", f"{openaq.url}/v3")
     monkeypatch.setenv("HAZECAST_OPENAQ_API_KEY", KEY)
-    text = said(hazecast("discover", "--lat", "34.06", "--lon", "-118.23", "--radius-km", "10"))
+    text = output_of(hazecast("discover", "--lat", "34.06", "--lon", "-118.23", "--radius-km", "10"))
     assert "OpenAQ: 1 stations" in text
     assert "- 7936" in text
 
 
 def test_discover_where_nobody_measures_offers_model_data_and_says_so(hazecast):
-    text = said(hazecast("discover", "--lat", "-49.35", "--lon", "70.22"))
+    text = output_of(hazecast("discover", "--lat", "-49.35", "--lon", "70.22"))
     assert "using CAMS model data at the centre" in text
     assert "title: Here (model data)" in text
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import small_store
-from terminal import hazecast_says, said
+from terminal import invoke, output_of
 
 from hazecast.air.verdicts import Alerts, Health, Verification
 from hazecast.store import Store
@@ -27,22 +27,22 @@ def store(home: Path) -> Store:
 
 
 def test_verify_scores_what_was_observed_and_shows_it(store: Store):
-    result = hazecast_says("verify", *CLOCK)
-    assert result.exit_code == 0, said(result)
+    result = invoke("verify", *CLOCK)
+    assert result.exit_code == 0, output_of(result)
     rows = store.read(Verification)
     assert rows["n"].sum() > 0
     for word in ("pm25", "rMAE", "1-6", "in 80 %", "FAIRMODE indicator of no2, day 1"):
-        assert word in said(result)
+        assert word in output_of(result)
     before = store.version(Verification)
-    hazecast_says("verify", *CLOCK)
+    invoke("verify", *CLOCK)
     assert store.version(Verification) == before
 
 
 def test_monitor_shows_the_verdicts_and_the_decision(store: Store):
-    hazecast_says("verify", *CLOCK)
-    result = hazecast_says("monitor", *CLOCK)
-    assert result.exit_code == 0, said(result)
-    text = said(result)
+    invoke("verify", *CLOCK)
+    result = invoke("monitor", *CLOCK)
+    assert result.exit_code == 0, output_of(result)
+    text = output_of(result)
     assert "completeness" in text
     assert "retrain: no model has earned to be champion yet" in text
     assert store.read(Health).height > 10
@@ -50,10 +50,10 @@ def test_monitor_shows_the_verdicts_and_the_decision(store: Store):
 
 def test_alerts_show_what_would_be_told_and_change_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_ALERT_URLS", "json://127.0.0.1:9/never-called")
-    hazecast_says("monitor", *CLOCK)
+    invoke("monitor", *CLOCK)
     later = ("--source", "simulated", "--now", "2026-04-02T00:00Z")
-    hazecast_says("monitor", *later)
-    text = said(hazecast_says("alerts", *later, "--dry-run"))
+    invoke("monitor", *later)
+    text = output_of(invoke("alerts", *later, "--dry-run"))
     assert re.search(r"json-[0-9a-f]{8} would be told: Hazecast: opened: Infrastructure", text)
     assert "never-called" not in text
     assert store.version(Alerts) is None
@@ -62,18 +62,18 @@ def test_alerts_show_what_would_be_told_and_change_nothing(store: Store, monkeyp
 def test_a_replayed_clock_tells_nobody(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_ALERT_WEBHOOKS", "http://127.0.0.1:9/never-called")
     later = ("--source", "simulated", "--now", "2026-04-02T00:00Z")
-    hazecast_says("monitor", *later)
-    result = hazecast_says("alerts", *later)
-    assert result.exit_code == 0, said(result)
-    assert "nobody is told: the clock is replayed" in said(result)
-    assert "open operators: Infrastructure" in said(result)
+    invoke("monitor", *later)
+    result = invoke("alerts", *later)
+    assert result.exit_code == 0, output_of(result)
+    assert "nobody is told: the clock is replayed" in output_of(result)
+    assert "open operators: Infrastructure" in output_of(result)
     assert "open" in set(store.read(Alerts)["state"])
 
 
 def test_a_trial_without_channels_says_which_settings_are_meant(home: Path):
-    result = hazecast_says("alerts", "--source", "simulated", "--trial")
+    result = invoke("alerts", "--source", "simulated", "--trial")
     assert result.exit_code == 1
-    assert "HAZECAST_ALERT_URLS" in said(result)
+    assert "HAZECAST_ALERT_URLS" in output_of(result)
 
 
 def test_a_trial_that_fails_names_the_channel(home: Path, monkeypatch: pytest.MonkeyPatch, unused_port: int):
@@ -81,10 +81,10 @@ def test_a_trial_that_fails_names_the_channel(home: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setenv("HAZECAST_ALERT_WEBHOOKS", f"http://127.0.0.1:{unused_port}/token")
     with stamina.set_testing(True):
-        result = hazecast_says("alerts", "--source", "simulated", "--trial")
+        result = invoke("alerts", "--source", "simulated", "--trial")
     assert result.exit_code == 1
-    assert "cannot be reached" in said(result)
-    assert "token" not in said(result)
+    assert "cannot be reached" in output_of(result)
+    assert "token" not in output_of(result)
 
 
 def test_wrong_rules_are_one_line_for_people(store: Store, home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -92,7 +92,7 @@ def test_wrong_rules_are_one_line_for_people(store: Store, home: Path, monkeypat
     folder.mkdir()
     (folder / "alerts.yaml").write_text("operators:\n  - {name: a, label: A, checks: [sklil]}\n")
     monkeypatch.setenv("HAZECAST_CONFIG", str(folder))
-    result = hazecast_says("alerts", *CLOCK)
+    result = invoke("alerts", *CLOCK)
     assert result.exit_code == 1
-    assert "unknown check sklil" in said(result)
-    assert "Traceback" not in said(result)
+    assert "unknown check sklil" in output_of(result)
+    assert "Traceback" not in output_of(result)

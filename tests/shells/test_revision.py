@@ -1,4 +1,4 @@
-"""Which code trained a model: said by the image, asked of git, or unknown; never a reason to fail."""
+"""The revision of the code that trained a model: from the setting, from git, or unknown."""
 
 import pytest
 

@@ -229,7 +229,7 @@ def test_a_dataset_that_has_moved_is_asked_for(replayed: Path, tmp_path: Path):
 
 def test_a_page_that_has_nowhere_to_go_is_refused_before_the_work(replayed: Path, tmp_path: Path):
     code, said = command(replayed, "--html", tmp_path / "nowhere" / "report.html")
-    assert (code, "a folder that exists" in said) == (1, True)
+    assert (code, "folder of the file must exist" in said) == (1, True)
 
 
 def test_a_file_of_another_kind_is_refused(replayed: Path, tmp_path: Path):

@@ -1,48 +1,50 @@
-"""The steps as commands, and the local stack."""
-
-from typing import Any
+"""The command line: one command per step, the local stack, and what operators need."""
 
 import typer
-from typer.core import TyperGroup
 
-from hazecast.cli import index
+from hazecast.cli import backtest, base, commands, index, keys
 
 __all__ = ["app"]
 
-
-class _Commands(TyperGroup):
-    """All commands; `index` only computes, and does not wait for what the others bring along."""
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command called so."""
-        if cmd_name not in self.commands:
-            self._load()
-        return super().get_command(ctx, cmd_name)
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, in the order of the help."""
-        self._load()
-        return super().list_commands(ctx)
-
-    def _load(self) -> None:
-        from hazecast.cli.commands import app as everything
-
-        loaded = typer.main.get_command(everything)
-        assert isinstance(loaded, TyperGroup)
-        self.commands = loaded.commands
-
-
-app = typer.Typer(cls=_Commands, no_args_is_help=True, rich_markup_mode="rich")
-app.command()(index.index)
+app = typer.Typer(cls=base.Commands, no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.callback()
 def _hazecast() -> None:
-    """Air-pollution forecasting you run yourself: hourly, calibrated, 72 hours ahead.
+    """Self-hosted air-pollution forecasting: hourly, calibrated, up to five days ahead.
 
-    Start with [bold]hazecast up[/bold]: it runs the whole pipeline once and brings up the dashboard. The single steps,
-    in order: [bold]collect[/bold] (fetch, check, store), [bold]train[/bold] (fit, judge, promote if earned),
-    [bold]forecast[/bold] (issue 72 hours). [bold]status[/bold] shows what is there, [bold]doctor[/bold] what is wrong.
+    Start with [bold]hazecast up[/bold]. It runs the whole pipeline once and starts the dashboard.
 
-    Every setting is an environment variable HAZECAST_…; see .env.example. All local state is under HAZECAST_HOME.
+    The single steps, in order: [bold]collect[/bold] fetches, checks and stores observations. [bold]train[/bold] fits a
+    model, validates it and promotes it if it is better. [bold]forecast[/bold] issues the next forecast.
+    [bold]status[/bold] shows what is stored. [bold]doctor[/bold] shows what is wrong and how to fix it.
+
+    Every setting is an environment variable HAZECAST_…; .env.example lists them. All local state is under
+    HAZECAST_HOME.
     """
+
+
+# In the order of the help.
+app.command()(commands.up)
+app.command()(commands.run)
+app.command()(commands.collect)
+app.command()(commands.train)
+app.command()(commands.forecast)
+app.command()(commands.verify)
+app.command()(commands.monitor)
+app.command()(commands.alerts)
+app.command()(commands.status)
+app.command()(commands.doctor)
+app.command()(commands.places)
+app.command()(commands.discover)
+app.command()(commands.models)
+app.command()(commands.promote)
+app.command()(commands.rollback)
+app.add_typer(backtest.app, name="backtest")
+app.command()(commands.replay)
+app.command()(index.index)
+app.command()(commands.serve)
+app.add_typer(keys.app, name="api-key")
+app.command("queue-depth")(commands.queue_depth)
+app.command()(commands.publish)
+app.command()(commands.version)

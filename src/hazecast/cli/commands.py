@@ -1,56 +1,46 @@
-"""The commands. `hazecast --help` teaches the order in which to use them."""
+"""The commands. `hazecast --help` lists them in the order in which they are used."""
 
-from collections.abc import Callable
+import getpass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from hazecast import __version__
-from hazecast.air.clock import floor_hour
-from hazecast.api.server import serve_api
-from hazecast.cli import backtest, index, keys, registry, replay, show, stack, watch
-from hazecast.cli.doctor import diagnose
-from hazecast.cli.live import query_providers
-from hazecast.cli.pipeline import pipeline_on
-from hazecast.cli.places import discover_place, show_places
-from hazecast.cli.publish import publish
-from hazecast.cli.queue import queue_depth
-from hazecast.errors import HazecastError, SettingsError
-from hazecast.logs import configure_logs
-from hazecast.settings import load_settings
-from hazecast.sources.area import Circle
-from hazecast.steps.alert import alert
-from hazecast.wiring import Wiring, environment_of
+from hazecast.cli.base import FAILURE, Data, Now, Place, Source, console, err_console, wire
+from hazecast.errors import SettingsError
 
-app = typer.Typer(rich_markup_mode="rich")
+if TYPE_CHECKING:
+    from hazecast.pipeline import Pipeline
+    from hazecast.wiring import Wiring
 
-console = Console()
-complaints = Console(stderr=True)
-
-Source = Annotated[
-    str | None, typer.Option(help="simulated, files or auto.", show_default="HAZECAST_SOURCE or auto", metavar="NAME")
-]
-Data = Annotated[Path | None, typer.Option(help="Dataset folder for the source files (docs/data.md).", metavar="DIR")]
-Now = Annotated[str | None, typer.Option(help="Act as if it were this UTC time: 2016-06-01T00:00Z.", metavar="TIME")]
-Place = Annotated[
-    str | None, typer.Option(help="A place of `hazecast places`.", show_default="HAZECAST_PLACE", metavar="NAME")
-]
-Latitude = Annotated[float, typer.Option("--lat", min=-90, max=90, help="Degrees north.")]
-Longitude = Annotated[float, typer.Option("--lon", min=-180, max=180, help="Degrees east.")]
-RadiusKm = Annotated[float, typer.Option(min=0.1, max=25, help="How far around, in km.")]
-Out = Annotated[Path | None, typer.Option(help="Write it here, such as config/oslo.yaml.", metavar="FILE")]
+Prefect = Annotated[bool, typer.Option(help="Also start a Prefect server, and a worker that runs the schedules.")]
 Since = Annotated[
     str | None, typer.Option(help="Collect history from this UTC day on: 2024-01-01. Resumes.", metavar="DAY")
 ]
-Live = Annotated[bool, typer.Option("--live", help="Ask every service of the place one small question.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show who would be told what; store and send nothing.")]
-Trial = Annotated[bool, typer.Option("--trial", help="Send every channel a message that says it is a trial.")]
-P = ParamSpec("P")
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the messages and their recipients; send and store nothing.")
+]
+Trial = Annotated[bool, typer.Option("--trial", help="Send a test message to every channel.")]
+Live = Annotated[bool, typer.Option("--live", help="Send one small request to every service of the place.")]
+Latitude = Annotated[float, typer.Option("--lat", min=-90, max=90, help="Degrees north.")]
+Longitude = Annotated[float, typer.Option("--lon", min=-180, max=180, help="Degrees east.")]
+RadiusKm = Annotated[float, typer.Option(min=0.1, max=25, help="Search radius in km.")]
+PlaceFile = Annotated[Path | None, typer.Option(help="Write the place file here: config/oslo.yaml.", metavar="FILE")]
+ModelVersion = Annotated[str, typer.Argument(help="As `hazecast models` lists it.", metavar="VERSION")]
+Reason = Annotated[str, typer.Option(help="Why; recorded in the audit trail.", metavar="TEXT")]
+From = Annotated[str, typer.Option("--from", help="Start of the replay, UTC: 2026-03-01T00:00Z.", metavar="TIME")]
+To = Annotated[str, typer.Option("--to", help="End of the replay, UTC.", metavar="TIME")]
+ScenarioFile = Annotated[
+    Path | None,
+    typer.Option("--scenario", help="Faults to inject (docs/replay.md); none by default.", metavar="FILE"),
+]
+NumberOnly = Annotated[bool, typer.Option("--number", help="Print only the number of waiting runs.")]
+EverySeconds = Annotated[
+    int, typer.Option("--every", min=0, help="Repeat at this interval; 0: once.", metavar="SECONDS")
+]
 
 
 class Flow(StrEnum):
@@ -62,111 +52,80 @@ class Flow(StrEnum):
     FULL = "full"
 
 
-def _explains(command: Callable[P, None]) -> Callable[P, None]:
-    """Print a Hazecast error as one line for people and end with code 1; bugs keep their traceback."""
+def up(source: Source = None, data: Data = None, now: Now = None, place: Place = None, prefect: Prefect = True) -> None:
+    """Run the full pipeline once, then serve MLflow, API, dashboard and Prefect until Ctrl-C.
 
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except HazecastError as err:
-            complaints.print(f"[bold red]error:[/bold red] {err}", soft_wrap=True, highlight=False)
-            raise typer.Exit(1) from err
+    What is already stored is not computed again.
+    """
+    from hazecast.cli import show, stack
+    from hazecast.wiring import environment_of
 
-    return run
-
-
-def _wire(source: str | None, data: Path | None, now: str | None, place: str | None = None) -> Wiring:
-    source = source or ("files" if data else None)
-    settings = load_settings(source=source, data=data, now=now, place=place)
-    configure_logs(settings.log_format)
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise SettingsError(f"{settings.home} cannot be made ({err.strerror}); set HAZECAST_HOME elsewhere") from err
-    return Wiring(settings)
-
-
-@app.command()
-@_explains
-def up(
-    source: Source = None,
-    data: Data = None,
-    now: Now = None,
-    place: Place = None,
-    prefect: Annotated[bool, typer.Option(help="Also a Prefect server, and a worker that keeps the schedules.")] = True,
-) -> None:
-    """Run the full pipeline once, then keep MLflow, API, dashboard, Prefect and a worker up until Ctrl-C."""
-    parts = _wire(source, data, now, place)
-    local = stack.services(parts.settings, prefect=prefect)
-    stack.require_free_ports(local, parts.settings.host)
-    show.opening(parts, console)
+    parts = wire(source, data, now, place)
+    services = stack.services(parts.settings, prefect=prefect)
+    stack.require_free_ports(services, parts.settings.host)
+    show.opening(parts)
     _bring_up_to_date(parts)
     logs = parts.settings.home / "logs"
     try:
-        with stack.running(local, environment_of(parts), logs) as children:
-            show.addresses(parts, local, console)
-            stack.wait(local, children, logs, complain=complaints.print)
+        with stack.running(services, environment_of(parts), logs) as children:
+            show.addresses(parts, services)
+            stack.wait(services, children, logs, warn=err_console.print)
     except KeyboardInterrupt:
         console.print("\nstopped; `hazecast up` continues from what is stored")
 
 
-@app.command()
-@_explains
 def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Run a sequence: training, prediction, monitoring or full (all three)."""
-    getattr(pipeline_on(console, _wire(source, data, now, place)), flow.value)()
+    getattr(_pipeline(wire(source, data, now, place)), flow.value)()
 
 
-@app.command()
-@_explains
 def collect(
     source: Source = None, data: Data = None, now: Now = None, place: Place = None, since: Since = None
 ) -> None:
-    """Fetch what is new from the source, flag what is doubtful, store it.
+    """Fetch new observations from the source, flag implausible ones, and store them.
 
-    History comes four weeks at a time, each checked and stored before the next: interrupt it when you like, the same
-    command goes on where it stopped. The last 72 hours are fetched again each time, since networks revise them.
+    History is fetched four weeks at a time. Each part is checked and stored before the next is fetched, so an
+    interrupted command resumes where it stopped. The last 72 hours are always fetched again, because networks revise
+    them.
     """
-    pipeline = pipeline_on(console, _wire(source, data, now, place))
+    pipeline = _pipeline(wire(source, data, now, place))
     pipeline.check(pipeline.collect(since=_day(since) if since else None))
 
 
-@app.command()
-@_explains
 def train(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Fit a model, judge it against baselines and the champion, promote it if it earned it."""
-    pipeline = pipeline_on(console, _wire(source, data, now, place))
+    """Fit a model, compare it with the baselines and the champion, and promote it if it is significantly better."""
+    pipeline = _pipeline(wire(source, data, now, place))
     pipeline.validate(pipeline.train())
 
 
-@app.command()
-@_explains
 def forecast(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Issue the next 72 hours for every station and pollutant and show a summary."""
-    parts = _wire(source, data, now, place)
-    pipeline_on(console, parts).forecast()
-    show.forecast_table(parts, console)
+    """Issue the next forecast for every station and pollutant, and show a summary."""
+    from hazecast.cli import show
+
+    parts = wire(source, data, now, place)
+    _pipeline(parts).forecast()
+    show.forecast_table(parts.store, parts.spec)
 
 
-@app.command()
-@_explains
 def verify(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Score every issued forecast whose hours have been observed since, and show how good the last month was."""
-    parts = _wire(source, data, now, place)
-    pipeline_on(console, parts).verify()
+    """Score every issued forecast whose hours have been observed since, and show the skill of the last 30 days."""
+    from hazecast.cli import watch
+
+    parts = wire(source, data, now, place)
+    _pipeline(parts).verify()
     watch.verification(parts, console)
 
 
-@app.command()
-@_explains
 def monitor(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Judge model, inputs, sensors and pipeline, and whether to train anew; `verify` first (docs/monitoring.md)."""
-    watch.monitoring(pipeline_on(console, _wire(source, data, now, place)).monitor(), console)
+    """Check model, inputs, sensors and pipeline, and decide whether to retrain (docs/monitoring.md).
+
+    Run `hazecast verify` first: the checks of the model use its scores.
+    """
+    from hazecast.cli import watch
+
+    watch.monitoring(_pipeline(wire(source, data, now, place)).monitor(), console)
 
 
-@app.command()
-@_explains
 def alerts(
     source: Source = None,
     data: Data = None,
@@ -175,68 +134,140 @@ def alerts(
     dry_run: DryRun = False,
     trial: Trial = False,
 ) -> None:
-    """Tell operators and the public what the newest verdicts and forecast say, each incident once (docs/alerts.md)."""
-    parts = _wire(source, data, now, place)
+    """Notify operators and the public of new incidents, each incident once (docs/alerts.md)."""
+    from hazecast.cli import watch
+    from hazecast.steps.alert import alert
+
+    parts = wire(source, data, now, place)
     if trial:
         watch.try_channels(parts, console)
         return
     if dry_run:
-        told = alert(parts.store, parts.alert_rules, parts.alert_channels, now=parts.now(), dry_run=True)
+        result = alert(parts.store, parts.alert_rules, parts.alert_channels, now=parts.now(), dry_run=True)
     else:
-        told = pipeline_on(console, parts).alert()
-    watch.alerts(told, parts, console, dry_run=dry_run)
+        result = _pipeline(parts).alert()
+    watch.alerts(result, parts, console, dry_run=dry_run)
 
 
-@app.command()
-@_explains
 def status(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Show what is stored, how fresh it is, which model is champion and how good it is."""
-    show.status(_wire(source, data, now, place), console)
+    """Show what is stored, how old it is, and which model is champion with its skill."""
+    from hazecast.cli import show
+
+    show.status(wire(source, data, now, place))
 
 
-@app.command()
-@_explains
-def places() -> None:
-    """List the places that can be chosen, where their data come from and which keys they need."""
-    show_places(load_settings(), console)
-
-
-@app.command()
-@_explains
-def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.0, out: Out = None) -> None:
-    """Look for stations around a point and show or write the place file for them.
-
-    FMI is asked in Finland, OpenAQ everywhere (with HAZECAST_OPENAQ_API_KEY); where neither has a station, CAMS model
-    data at the point stand in and are labelled so.
-    """
-    area = Circle(latitude, longitude, radius_km)
-    discover_place(_wire(None, None, None).providers, area, out, console)
-
-
-app.add_typer(backtest.group(_explains), name="backtest")
-app.add_typer(keys.group(_explains), name="api-key")
-registry.add_to(app, _wire, _explains)
-replay.add_to(app, _wire, _explains)
-app.command()(index.index)
-
-
-@app.command()
-@_explains
 def doctor(source: Source = None, data: Data = None, now: Now = None, place: Place = None, live: Live = False) -> None:
-    """Check this machine and these settings, and say how to mend what is wrong.
+    """Check this machine and these settings, and print the remedy for each problem.
 
-    With --live every service of the place is asked one small question instead; that needs the network.
+    With --live one small request goes to every service of the place instead. That needs the network.
     """
-    parts = _wire(source, data, now, place)
-    if not show.findings(query_providers(parts) if live else diagnose(parts), console):
-        raise typer.Exit(1)
+    from hazecast.cli import show
+    from hazecast.cli.doctor import diagnose, query_providers
+
+    parts = wire(source, data, now, place)
+    if not show.findings(query_providers(parts) if live else diagnose(parts)):
+        raise typer.Exit(FAILURE)
 
 
-@app.command()
-@_explains
+def places() -> None:
+    """List the available places, the sources of their data and the keys they need."""
+    from hazecast.cli.places import show_places
+    from hazecast.settings import load_settings
+
+    show_places(load_settings())
+
+
+def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.0, out: PlaceFile = None) -> None:
+    """Find stations around a point, and show or write a place file for them.
+
+    FMI is searched in Finland, OpenAQ everywhere (with HAZECAST_OPENAQ_API_KEY). Where neither has a station, the place
+    uses CAMS model data at the point, labelled as such.
+    """
+    from hazecast.cli.places import discover_place
+    from hazecast.sources.area import Circle
+
+    discover_place(wire().providers, Circle(latitude, longitude, radius_km), out)
+
+
+def models(source: Source = None, data: Data = None, place: Place = None) -> None:
+    """List the registered models with their validation and live error, and every change of the champion."""
+    from hazecast.cli import show
+
+    parts = wire(source, data, None, place)
+    show.model_versions(parts.registry, parts.store)
+    show.champion_changes(parts.registry)
+
+
+def promote(
+    version: ModelVersion, reason: Reason, source: Source = None, data: Data = None, place: Place = None
+) -> None:
+    """Make a version champion by hand, whatever its validation found. The next forecast uses it."""
+    wire(source, data, None, place).registry.promote(version, reason=reason, by=getpass.getuser())
+    console.print(f"version {version} is champion; the next `hazecast run prediction` uses it")
+
+
+def rollback(reason: Reason, source: Source = None, data: Data = None, place: Place = None) -> None:
+    """Make the previous champion champion again. The next forecast uses it."""
+    version = wire(source, data, None, place).registry.rollback(reason=reason, by=getpass.getuser())
+    console.print(f"version {version} is champion again; the next `hazecast run prediction` uses it")
+
+
+def replay(since: From, until: To, scenario: ScenarioFile = None, source: Source = None, data: Data = None) -> None:
+    """Run the pipelines through past or simulated time: train weekly, predict daily, monitor every 6 hours.
+
+    Everything happens in a folder of its own under HAZECAST_HOME/replays. An earlier replay of the same name is
+    replaced. The report is printed and written as an HTML page.
+    """
+    from hazecast.cli.replay import run_replay
+
+    run_replay(wire(source, data, since), since, until, scenario)
+
+
 def serve(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Serve the API alone, without pipeline or dashboard."""
-    serve_api(_wire(source, data, now, place))
+    from hazecast.api.server import serve_api
+
+    serve_api(wire(source, data, now, place))
+
+
+def queue_depth(number: NumberOnly = False) -> None:
+    """Print how many runs wait for the Prefect workers, as one line of JSON that CloudWatch reads as a metric."""
+    from hazecast.cli.queue import queue_depth as count_runs
+    from hazecast.settings import load_settings
+
+    settings = load_settings()
+    depth = count_runs(settings)
+    line = depth.as_json(namespace=settings.metrics_namespace, now=datetime.now(UTC))
+    typer.echo(str(depth.waiting) if number else line)
+
+
+def publish(every: EverySeconds = 0, place: Place = None) -> None:
+    """Print the age of the forecast, the open incidents and the queue as lines that CloudWatch reads as metrics."""
+    from hazecast.cli.publish import publish as print_metrics
+
+    print_metrics(wire(place=place), every, say=typer.echo)
+
+
+def version() -> None:
+    """Print the version."""
+    console.print(__version__)
+
+
+def _pipeline(parts: "Wiring") -> "Pipeline":
+    from hazecast.cli.pipeline import pipeline_on
+
+    return pipeline_on(console, parts)
+
+
+def _bring_up_to_date(parts: "Wiring") -> None:
+    """Run only what is missing: nothing if this hour's forecast is stored, everything the first time."""
+    pipeline = _pipeline(parts)
+    if pipeline.is_issued:
+        console.print(f"the forecast of {pipeline.now:%Y-%m-%d %H}:00 UTC is stored already")
+    elif parts.registry.champion_version() is None:
+        pipeline.full()
+    else:
+        pipeline.prediction()
 
 
 def _day(text: str) -> datetime:
@@ -244,42 +275,3 @@ def _day(text: str) -> datetime:
         return datetime.combine(date.fromisoformat(text), time(tzinfo=UTC))
     except ValueError as err:
         raise SettingsError(f"--since {text!r} is not a day such as 2024-01-01") from err
-
-
-@app.command("queue-depth")
-@_explains
-def queue_depth_command(
-    number: Annotated[bool, typer.Option("--number", help="Only the number of runs that wait.")] = False,
-) -> None:
-    """Say how many runs wait for the Prefect workers: one line of JSON that CloudWatch reads as a metric."""
-    settings = load_settings()
-    depth = queue_depth(settings)
-    line = depth.as_json(namespace=settings.metrics_namespace, now=datetime.now(UTC))
-    typer.echo(str(depth.waiting) if number else line)
-
-
-@app.command("publish")
-@_explains
-def publish_command(
-    every: Annotated[int, typer.Option(min=0, help="Again after so many seconds; 0: once.", metavar="SECONDS")] = 0,
-    place: Place = None,
-) -> None:
-    """Say the age of the forecast, the open incidents and the queue in lines that CloudWatch reads as metrics."""
-    publish(_wire(None, None, None, place), every, say=typer.echo)
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    console.print(__version__)
-
-
-def _bring_up_to_date(parts: Wiring) -> None:
-    """Do only what is missing: nothing when this hour is forecast, all of it the first time."""
-    pipeline = pipeline_on(console, parts)
-    if pipeline.is_issued:
-        console.print(f"the forecast of {floor_hour(pipeline.now):%Y-%m-%d %H:%M} UTC is stored already")
-    elif parts.registry.champion_version() is None:
-        pipeline.full()
-    else:
-        pipeline.prediction()

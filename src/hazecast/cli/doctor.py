@@ -1,22 +1,26 @@
-"""Doctor: what could be wrong on this machine, and the remedy for each."""
+"""Doctor: what could be wrong on this machine or at the services of the place, and the remedy for each."""
 
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
-from hazecast.air.clock import hours_between
-from hazecast.air.tables import Forecasts, Observations
+from hazecast.air.clock import floor_hour, hours_between
+from hazecast.air.tables import Forecasts, Observations, newest
 from hazecast.cli.stack import require_free_ports, services
-from hazecast.errors import HazecastError
+from hazecast.errors import HazecastError, SettingsError
+from hazecast.sources import BackgroundModel
 from hazecast.wiring import Wiring
 
 _FREE_GIB = 2.0
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: what was found, and whether it is as it should be."""
+    """The result of one check: its name, whether it passed, and the facts or the remedy."""
 
     what: str
     good: bool
@@ -24,7 +28,7 @@ class Finding:
 
 
 def diagnose(parts: Wiring) -> list[Finding]:
-    """Look at everything; nothing is changed but for the home folder, which is made if it is not there."""
+    """Run all local checks; nothing is changed, except that a missing home folder is created."""
     checks: dict[str, Callable[[Wiring], str]] = {
         "Python": _python,
         "home folder": _home,
@@ -34,11 +38,11 @@ def diagnose(parts: Wiring) -> list[Finding]:
         "registry": _registry,
         "forecast": _forecast,
     }
-    return [look(what, check, parts) for what, check in checks.items()]
+    return [_check(what, check, parts) for what, check in checks.items()]
 
 
-def look(what: str, check: Callable[[Wiring], str], parts: Wiring) -> Finding:
-    """What `check` found; an error is a finding too."""
+def _check(what: str, check: Callable[[Wiring], str], parts: Wiring) -> Finding:
+    """The finding of one check; an error is a finding too."""
     try:
         return Finding(what, good=True, found=check(parts))
     except (HazecastError, OSError) as err:
@@ -69,7 +73,7 @@ def _ports(parts: Wiring) -> str:
 
 def _source(parts: Wiring) -> str:
     if parts.place is not None:
-        return f"{parts.place.title}: {parts.place.observations.source}; --live asks its services"
+        return f"{parts.place.title}: {parts.place.observations.source}; --live checks its services"
     stations = parts.source.fetch_stations()
     return f"{parts.source.name} offers {stations.height} stations"
 
@@ -92,3 +96,52 @@ def _forecast(parts: Wiring) -> str:
     if age_hours > parts.settings.stale_after_hours:
         raise HazecastError(f"the newest forecast is {age_hours:.0f} h old; run `hazecast run prediction`")
     return f"issued {issued:%Y-%m-%d %H:%M} UTC, {age_hours:.0f} h ago"
+
+
+def query_providers(parts: Wiring) -> list[Finding]:
+    """Send one small request to every service of the chosen place; nothing is stored.
+
+    Raises:
+        SettingsError: no live place is chosen.
+    """
+    if parts.place is None:
+        raise SettingsError(
+            "--live queries the services of a place; choose one with --place; `hazecast places` lists them"
+        )
+    checks: dict[str, Callable[[Wiring], str]] = {
+        "stations": _stations,
+        "observations": _observations,
+        "weather": _weather,
+    }
+    checks |= {model.name: partial(_background, model) for model in parts.backgrounds}
+    return [_check(what, check, parts) for what, check in checks.items()]
+
+
+def _stations(parts: Wiring) -> str:
+    stations = parts.source.fetch_stations()
+    return f"{parts.source.name} offers {stations.height} stations, such as {stations['name'][0]}"
+
+
+def _observations(parts: Wiring) -> str:
+    until = floor_hour(parts.now())
+    found = parts.source.fetch_observations(since=until - _DAY, until=until)
+    if found.is_empty():
+        raise SettingsError(f"{parts.source.name} has no observation of the last day; choose other stations or wait")
+    last = newest(found["observed_at"])
+    return f"{found.height} in the last day, the newest of {last:%Y-%m-%d %H:%M} UTC"
+
+
+def _weather(parts: Wiring) -> str:
+    until = floor_hour(parts.now())
+    found = parts.source.fetch_weather(since=until - 2 * _DAY, until=until)
+    issued = newest(found["issued_at"])
+    if issued is None:
+        raise SettingsError("no forecast was issued in the last two days; check the weather model in the place file")
+    return f"{found.height} hours, the newest forecast issued {issued:%Y-%m-%d %H:%M} UTC"
+
+
+def _background(model: BackgroundModel, parts: Wiring) -> str:
+    found = model.fetch_background(parts.source.fetch_stations().head(1), now=parts.now())
+    if found.is_empty():
+        raise SettingsError("has no run for the first station; remove it from the place file or wait")
+    return f"{found.height} hours of the run of {newest(found['issued_at']):%Y-%m-%d %H:%M} UTC"

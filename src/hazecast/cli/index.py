@@ -1,24 +1,20 @@
-"""`hazecast index`: any country's index of concentrations given by hand."""
+"""`hazecast index`: the air-quality index of given concentrations, by any country's rules."""
 
 import json
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from hazecast.air.indices import INDICES, Answer, Index, Reading, find_index
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.units import Unit
+from hazecast.cli.base import console
 from hazecast.errors import ContractError, HazecastError, NotKnown
 
 _BEYOND_TABLE = 5.0
-_MISUSE = 2
 _T = TypeVar("_T")
-
-console = Console()
-complaints = Console(stderr=True)
 
 Name = Annotated[str, typer.Option("--index", help=f"{', '.join(INDICES)}.", metavar="NAME")]
 Pollutants = Annotated[list[str], typer.Option("--pollutant", help=f"{', '.join(POLLUTANTS)}.", metavar="NAME")]
@@ -27,7 +23,7 @@ Averagings = Annotated[
     list[str] | None,
     typer.Option(
         "--averaging",
-        help="What the value is a mean over: 1h, 3h, 8h, 24h, nowcast …; one for all or one for each.",
+        help="Averaging time of the value: 1h, 3h, 8h, 24h, nowcast …; one for all or one for each.",
         show_default="the index's usual one",
         metavar="TIME",
     ),
@@ -54,27 +50,26 @@ def index(
     version: Version = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what concentrations mean in a country's own air-quality index.
+    """Compute a country's air-quality index from concentrations.
 
     [bold]hazecast index --index us-epa --pollutant pm25 --value 35.9 --averaging 24h[/bold]
 
-    Repeat --pollutant and --value for several pollutants; the dominant one is named.
+    Repeat --pollutant and --value for several pollutants; the dominant one is marked.
 
-    Without --unit a value is in the unit of the index's official table, which the answer repeats:
+    Without --unit a value is in the unit of the index's official table, which the result repeats:
 
     - particles in µg/m³ everywhere, gases in µg/m³ unless named here;
     - us-epa: o3 and co in ppm, no2 and so2 in ppb;
     - ca-aqhi: o3 and no2 in ppb;
     - in-naqi, cn-hj633-… and fi-hsy: co in mg/m³.
 
-    An index without numbers has a null value; too little to judge by is "insufficient data", never a guess.
+    The value is null in an index without numbers. With too few pollutants the status is "insufficient data".
     """
     try:
         chosen = find_index(name, version)
         answer = chosen.answer(_readings(chosen, pollutant, value, averaging, unit))
     except HazecastError as err:
-        complaints.print(f"[bold red]error:[/bold red] {err}", soft_wrap=True, highlight=False)
-        raise typer.Exit(_MISUSE) from err
+        raise typer.BadParameter(str(err)) from err
     if as_json:
         typer.echo(json.dumps(answer.as_dict(), ensure_ascii=False))
     else:
@@ -111,7 +106,7 @@ def _reading(chosen: Index, name: str, value: float, averaging: str | None, unit
     if unit is None and scale.unit is not Unit.UGM3 and value > _BEYOND_TABLE * scale.top:
         raise ContractError(
             f"{value:g} {scale.unit.label} of {pollutant} is far beyond the table of {chosen.name}; "
-            f"say which unit it is: --unit {' or '.join(Unit)}"
+            f"give its unit: --unit {' or '.join(Unit)}"
         )
     return Reading(pollutant, averaging, value, unit)
 

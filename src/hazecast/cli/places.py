@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hazecast.cli.base import console
 from hazecast.discover import discover
 from hazecast.errors import SettingsError
 from hazecast.places import Place, write_place
@@ -22,7 +22,7 @@ CREDITS = (
 )
 
 
-def show_places(settings: Settings, console: Console) -> None:
+def show_places(settings: Settings) -> None:
     """One row per place: where its data come from and what they need."""
     table = Table()
     for column in ("place", "title", "observations", "background", "index", "needs"):
@@ -38,7 +38,7 @@ def show_places(settings: Settings, console: Console) -> None:
     console.print(f"[dim]{CREDITS}[/dim]")
 
 
-def discover_place(providers: Providers, area: Circle, out: Path | None, console: Console) -> None:
+def discover_place(providers: Providers, area: Circle, out: Path | None) -> None:
     """Show what `area` offers as a place file, or write it to `out`.
 
     Raises:

@@ -1,17 +1,14 @@
 """`hazecast replay`: years of operation in minutes."""
 
 import shutil
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hazecast.air.clock import parse_utc
+from hazecast.cli.base import console
 from hazecast.errors import SettingsError
 from hazecast.replay import Account, Drive, ReplayedWorld, Scenario, account_for, drive, page, read_scenario
 from hazecast.replay.drive import ReplayWiring
@@ -21,44 +18,19 @@ from hazecast.sources import Source
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.wiring import Wiring
 
-Wire = Callable[..., Wiring]
-Explains = Callable[[Callable[..., None]], Callable[..., None]]
 
-console = Console()
-
-From = Annotated[str, typer.Option("--from", help="Start of the replay, UTC: 2026-03-01T00:00Z.", metavar="TIME")]
-To = Annotated[str, typer.Option("--to", help="Its end.", metavar="TIME")]
-ScenarioFile = Annotated[
-    Path | None,
-    typer.Option("--scenario", help="What goes wrong (docs/replay.md); nothing by default.", metavar="FILE"),
-]
-SourceName = Annotated[str | None, typer.Option(help="simulated or files.", show_default="HAZECAST_SOURCE")]
-DataFolder = Annotated[Path | None, typer.Option(help="Dataset folder to replay.", metavar="DIR")]
-
-
-def add_to(app: typer.Typer, wire: Wire, explains: Explains) -> None:
-    """Add the command to `app`; `wire` and `explains` as for `registry.add_to`."""
-
-    @app.command()
-    @explains
-    def replay(
-        since: From, until: To, scenario: ScenarioFile = None, source: SourceName = None, data: DataFolder = None
-    ) -> None:
-        """Drive the pipelines through past or simulated time: train weekly, predict daily, monitor every 6 hours.
-
-        Everything happens in a folder of its own under HAZECAST_HOME/replays; what is stored there by an earlier replay
-        of the same name is replaced. At the end: an account in the terminal and as a page.
-        """
-        plan = read_scenario(scenario) if scenario else Scenario()
-        start, end = _moment(since), _moment(until)
-        name = f"{scenario.stem if scenario else 'plain'}-{start:%Y%m%d}-{end:%Y%m%d}"
-        parts = _parts(wire(source, data, since), plan, start, name)
-        driven = _drive(parts, start, end)
-        found = account_for(parts, plan, driven)
-        written = parts.settings.home / "report.html"
-        written.write_text(page(found, place=parts.settings.place_name, simulated=parts.world.simulated))
-        show_account(found)
-        console.print(f"\nthe whole account: {written}", soft_wrap=True)
+def run_replay(live: Wiring, since: str, until: str, scenario: Path | None) -> None:
+    """Run the replay from `since` to `until` (ISO 8601, UTC), and show and write its report."""
+    plan = read_scenario(scenario) if scenario else Scenario()
+    start, end = _moment(since), _moment(until)
+    name = f"{scenario.stem if scenario else 'plain'}-{start:%Y%m%d}-{end:%Y%m%d}"
+    parts = _parts(live, plan, start, name)
+    driven = _drive(parts, start, end)
+    found = account_for(parts, plan, driven)
+    written = parts.settings.home / "report.html"
+    written.write_text(page(found, place=parts.settings.place_name, simulated=parts.world.simulated))
+    show_account(found)
+    console.print(f"\nthe whole account: {written}", soft_wrap=True)
 
 
 def show_account(account: Account) -> None:

@@ -1,34 +1,41 @@
-"""What commands print: for people, in one screen."""
+"""What the commands print about the stored tables, the registry and the stack: one screen, for people."""
+
+from datetime import datetime
 
 import polars as pl
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from hazecast.air.clock import HOUR, hours_between
-from hazecast.air.tables import LEAD_BLOCKS, Forecasts, Observations, Quality, Runs, Scores, newest
+from hazecast.air.spec import LEAD_BLOCKS, ForecastSpec, block_name
+from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, newest
+from hazecast.air.verdicts import Verification
+from hazecast.cli.base import console
 from hazecast.cli.doctor import Finding
 from hazecast.cli.stack import Service
+from hazecast.registry import Registry, Version
+from hazecast.store import Store
 from hazecast.wiring import Wiring
 
 SIMULATED = "[bold black on yellow] SIMULATED [/] the data below are simulated by Hazecast; they measure nothing real"
-_STATIONS_SHOWN, _LEADS_SHOWN, _RUNS_SHOWN = 6, (1, 6, 24, 48, 72), 6
+_MAX_STATIONS, _MAX_RUNS = 6, 6
+_ABSENT = "–"
 
 
-def opening(parts: Wiring, console: Console) -> None:
-    """Say what is about to run, on which data and by which clock."""
+def opening(parts: Wiring) -> None:
+    """Which place is about to run, on which data and by which clock."""
     settings = parts.settings
     console.print(f"[bold]Hazecast[/bold] · place {settings.place_name} · state in {settings.home}")
     if settings.source == "auto" and parts.place is None:
         console.print(
-            "no place chosen: using the simulated source. Real data: --place helsinki (`hazecast places` lists more), "
-            "or files of your own: --source files --data DIR"
+            "no place chosen: using simulated data. For real data use --place helsinki (`hazecast places` lists more), "
+            "or your own files: --source files --data DIR"
         )
-    labels(parts, console)
+    labels(parts)
 
 
-def labels(parts: Wiring, console: Console) -> None:
-    """Say loudly what must not be mistaken: simulated data, a replayed clock."""
+def labels(parts: Wiring) -> None:
+    """Mark simulated data and a replayed clock, which must not be mistaken for real ones."""
     if parts.place is None and parts.source.simulated:
         console.print(SIMULATED)
     if parts.replayed_now is not None:
@@ -37,91 +44,141 @@ def labels(parts: Wiring, console: Console) -> None:
         )
 
 
-def addresses(parts: Wiring, local: tuple[Service, ...], console: Console) -> None:
-    """Where everything answers, and a first look at the forecast."""
-    forecast_table(parts, console)
-    for service in local:
+def addresses(parts: Wiring, services: tuple[Service, ...]) -> None:
+    """The newest forecast, and the address of each service."""
+    forecast_table(parts.store, parts.spec)
+    for service in services:
         console.print(f"  {service.name:<10} {service.url}{'' if service.essential else '  (ready within a minute)'}")
     console.print("\nCtrl-C stops everything.")
 
 
-def forecast_table(parts: Wiring, console: Console) -> None:
+def forecast_table(store: Store, spec: ForecastSpec) -> None:
     """The newest forecast of the first pollutant at a few stations: median and 80 % interval by lead."""
-    issued = parts.store.newest(Forecasts, "issued_at")
-    if issued is None:
+    issued_at = store.newest(Forecasts, "issued_at")
+    if issued_at is None:
         console.print("no forecast yet; run `hazecast up` or `hazecast run full`")
         return
-    rows = parts.store.read(Forecasts, (pl.col("issued_at") == issued) & pl.col("lead_hours").is_in(_LEADS_SHOWN))
+    leads = spec.shown_leads
+    rows = store.read(Forecasts, (pl.col("issued_at") == issued_at) & pl.col("lead_hours").is_in(leads))
     pollutant = "pm25" if "pm25" in set(rows["pollutant"]) else rows["pollutant"][0]
-    mine = rows.filter(pl.col("pollutant") == pollutant).sort("station_id", "lead_hours")
-    table = Table(title=f"{pollutant} [µg/m³], median (80 % interval), issued {issued:%Y-%m-%d %H:%M} UTC")
+    rows = rows.filter(pl.col("pollutant") == pollutant).sort("station_id", "lead_hours")
+    table = Table(title=f"{pollutant} [µg/m³], median (80 % interval), issued {issued_at:%Y-%m-%d %H:%M} UTC")
     table.add_column("station", overflow="fold")
-    for lead in _LEADS_SHOWN:
+    for lead in leads:
         table.add_column(f"+{lead} h", justify="right")
     table.add_column("status")
-    for (station,), ahead in list(mine.group_by("station_id", maintain_order=True))[:_STATIONS_SHOWN]:
-        cells = [f"{row['q50']:.0f} ({row['q10']:.0f}–{row['q90']:.0f})" for row in ahead.iter_rows(named=True)]
-        table.add_row(escape(str(station)), *cells, ahead["status"][0])
+    stations = rows.partition_by("station_id", maintain_order=True)
+    for station in stations[:_MAX_STATIONS]:
+        cells = {
+            row["lead_hours"]: f"{row['q50']:.0f} ({row['q10']:.0f}–{row['q90']:.0f})"
+            for row in station.iter_rows(named=True)
+        }
+        table.add_row(
+            escape(station["station_id"][0]), *(cells.get(lead, _ABSENT) for lead in leads), station["status"][0]
+        )
     console.print(table)
-    hidden = mine["station_id"].n_unique() - _STATIONS_SHOWN
-    if hidden > 0:
-        console.print(f"… and {hidden} more stations")
+    if len(stations) > _MAX_STATIONS:
+        console.print(f"… and {len(stations) - _MAX_STATIONS} more stations")
 
 
-def status(parts: Wiring, console: Console) -> None:
-    """One screen: what is stored, how fresh, which champion, how good, what ran."""
-    labels(parts, console)
-    now = parts.now()
-    console.print(f"[bold]place[/bold] {parts.settings.place_name} · {now:%Y-%m-%d %H:%M} UTC · {parts.store.root}")
-    _stored(parts, console)
+def status(parts: Wiring) -> None:
+    """Stored observations and their age, the champion and its skill, the last runs, and the newest forecast."""
+    labels(parts)
+    store, now = parts.store, parts.now()
+    console.print(f"[bold]place[/bold] {parts.settings.place_name} · {now:%Y-%m-%d %H:%M} UTC · {store.root}")
+    _observations(store, now)
     champion = parts.registry.champion_version()
     console.print(f"[bold]champion[/bold] {f'version {champion}' if champion else 'none yet'}")
     if champion:
-        _skill(parts, champion, console)
-    _runs(parts, console)
-    forecast_table(parts, console)
+        _skill(store, champion)
+    _runs(store)
+    forecast_table(store, parts.spec)
 
 
-def findings(found: list[Finding], console: Console) -> bool:
-    """Print a diagnosis; True when all is well."""
+def findings(found: list[Finding]) -> bool:
+    """Print a diagnosis; True if every check passed."""
     for finding in found:
         mark = "[green]✓[/green]" if finding.good else "[bold red]✗[/bold red]"
         console.print(f"{mark} {finding.what:<12} {escape(finding.found)}", soft_wrap=True)
     return all(finding.good for finding in found)
 
 
-def _stored(parts: Wiring, console: Console) -> None:
-    now = parts.now()
-    observations = parts.store.read(Observations)
+def model_versions(registry: Registry, store: Store) -> None:
+    """The registered versions, newest first, with their validation and the error of their verified forecasts."""
+    versions = registry.versions()
+    if not versions:
+        console.print("no model yet; run `hazecast run training`")
+        return
+    live_errors = _live_errors(store)
+    table = Table("version", "alias", "trained until (UTC)", "live error", "validation", title=registry.model_name)
+    for version in versions:
+        table.add_row(*_version_cells(version, live_errors))
+    console.print(table)
+    console.print("live error: MAE of the served or shadow forecasts relative to the seasonal naive; below 1 is better")
+
+
+def champion_changes(registry: Registry) -> None:
+    """Every promotion and rollback, with its author and reason."""
+    for change in registry.history():
+        before = f" in place of version {change.replaced}" if change.replaced else ""
+        line = f"{change.at:%Y-%m-%d %H:%M} UTC  {change.action} version {change.version}{before} by {change.by}"
+        console.print(f"{line}: {escape(change.reason)}", soft_wrap=True, highlight=False)
+
+
+def _observations(store: Store, now: datetime) -> None:
     table = Table()
-    for column in ("pollutant", "stations", "observations", "doubtful", "newest hour (UTC)", "age [h]"):
+    for column in ("pollutant", "stations", "observations", "flagged", "newest hour (UTC)", "age [h]"):
         table.add_column(column, justify="left" if column == "pollutant" else "right")
+    observations = store.read(Observations)
     for (pollutant,), rows in observations.group_by("pollutant", maintain_order=True):
         last_hour = newest(rows["observed_at"])
-        doubtful = rows.filter(pl.col("flag") != "ok").height / rows.height
-        cells = (rows["station_id"].n_unique(), f"{rows.height:,}", f"{doubtful:.1%}", f"{last_hour:%Y-%m-%d %H:%M}")
+        flagged = rows.filter(pl.col("flag") != "ok").height / rows.height
         age_hours = hours_between(last_hour + HOUR, now) if last_hour else 0.0
-        table.add_row(str(pollutant), *map(str, cells), f"{age_hours:.0f}")
+        table.add_row(
+            str(pollutant),
+            f"{rows['station_id'].n_unique()}",
+            f"{rows.height:,}",
+            f"{flagged:.1%}",
+            f"{last_hour:%Y-%m-%d %H:%M}",
+            f"{age_hours:.0f}",
+        )
     console.print(table if observations.height else "no observations yet; run `hazecast collect`")
-    checked_at = parts.store.newest(Quality, "checked_at")
+    checked_at = store.newest(Quality, "checked_at")
     if checked_at:
         console.print(f"[bold]last check[/bold] {checked_at:%Y-%m-%d %H:%M} UTC")
 
 
-def _skill(parts: Wiring, champion: str, console: Console) -> None:
-    scores = parts.store.read(Scores, pl.col("model") == f"version-{champion}")
+def _skill(store: Store, champion: str) -> None:
+    scores = store.read(Scores, pl.col("model") == f"version-{champion}")
     wide = scores.pivot("lead_block", index="pollutant", values="rmae").sort("pollutant")
-    blocks = [f"{first}-{last}" for first, last in LEAD_BLOCKS] + ["all"]
+    blocks = [name for name in (*map(block_name, LEAD_BLOCKS), "all") if name in wide.columns]
     table = Table("pollutant", *(f"{block} h" for block in blocks))
     for row in wide.iter_rows(named=True):
-        table.add_row(row["pollutant"], *("–" if row.get(b) is None else f"{row[b]:.2f}" for b in blocks))
-    console.print("error relative to the seasonal naive, on days the model had not seen; below 1 is better")
+        table.add_row(row["pollutant"], *(_ABSENT if row[name] is None else f"{row[name]:.2f}" for name in blocks))
+    console.print("error relative to the seasonal naive on the validation days; below 1 is better")
     console.print(table)
 
 
-def _runs(parts: Wiring, console: Console) -> None:
-    for run in parts.store.read(Runs).sort("started_at").tail(_RUNS_SHOWN).iter_rows(named=True):
+def _runs(store: Store) -> None:
+    for run in store.read(Runs).sort("started_at").tail(_MAX_RUNS).iter_rows(named=True):
         seconds = (run["finished_at"] - run["started_at"]).total_seconds()
         mark = "[green]✓[/green]" if run["outcome"] == "ok" else "[bold red]✗[/bold red]"
-        when = f"{run['started_at']:%Y-%m-%d %H:%M}"
-        console.print(f"{mark} {when} {run['step']:<9} {seconds:5.1f} s  {escape(run['summary'])}", soft_wrap=True)
+        started = f"{run['started_at']:%Y-%m-%d %H:%M}"
+        console.print(f"{mark} {started} {run['step']:<9} {seconds:5.1f} s  {escape(run['summary'])}", soft_wrap=True)
+
+
+def _version_cells(version: Version, live_errors: dict[str, float]) -> tuple[str, ...]:
+    error = live_errors.get(version.version)
+    trained_until = version.notes.get("trained_until", _ABSENT)[:16].replace("T", " ")
+    judged = escape(version.notes.get("judged", _ABSENT))
+    live_error = _ABSENT if error is None else f"{error:.2f}"
+    return version.version, ", ".join(version.aliases), trained_until, live_error, judged
+
+
+def _live_errors(store: Store) -> dict[str, float]:
+    """By model version: mean over pollutants of the relative MAE of its verified forecasts."""
+    rows = store.read(Verification, pl.col("n") > 0)
+    sums = rows.group_by("model_version", "pollutant").agg(pl.col("absolute_error", "seasonal_naive_error").sum())
+    relative = sums.filter(pl.col("seasonal_naive_error") > 0).group_by("model_version")
+    error = (pl.col("absolute_error") / pl.col("seasonal_naive_error")).mean()
+    return dict(relative.agg(error.alias("error")).iter_rows())

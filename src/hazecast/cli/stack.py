@@ -1,4 +1,4 @@
-"""The local stack: MLflow, API, dashboard, Prefect and a worker as processes that live and die with `hazecast up`."""
+"""The local stack: MLflow, API, dashboard, Prefect and a worker as child processes of `hazecast up`."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from hazecast.settings import Settings, variable_of
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 _DASHBOARD = Path(__file__).parents[1] / "dashboard" / "app.py"
-_LEASH = Path(__file__).with_name("leash.py")
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _DEPLOYMENTS = Path(__file__).parents[3] / "flows" / "deployments.py"
 
 Children = dict[str, subprocess.Popen[bytes]]
@@ -28,9 +28,10 @@ Children = dict[str, subprocess.Popen[bytes]]
 
 @dataclass(frozen=True)
 class Service:
-    """One child process: how to start it, where it answers when it is well.
+    """One child process: how to start it, and the address of its health check.
 
-    `essential`: nobody sees a forecast without it. The others come up in the background, and their end is told.
+    `essential`: no forecast is shown without it, so `hazecast up` waits for it and stops with it. The others start in
+    the background, and a warning is printed when one stops.
     """
 
     name: str
@@ -43,14 +44,14 @@ class Service:
 
 
 def services(settings: Settings, *, prefect: bool = True) -> tuple[Service, ...]:
-    """What runs locally, in starting order; MLflow and Prefect only where no other server is configured."""
+    """The services to run locally, in starting order; MLflow and Prefect only where no other server is configured."""
     host = settings.host
     dashboard = ("-m", "streamlit", "run", str(_DASHBOARD), "--server.headless", "true", "--server.address", host)
-    shown = ("--browser.gatherUsageStats", "false", "--server.port", str(settings.dashboard_port))
+    options = ("--browser.gatherUsageStats", "false", "--server.port", str(settings.dashboard_port))
     return (
         *([] if settings.has_mlflow_server else [_mlflow(settings)]),
         _service(settings, "API", "/api/v1/health", "-m", "hazecast.cli", "serve"),
-        _service(settings, "Dashboard", "/_stcore/health", *dashboard, *shown),
+        _service(settings, "Dashboard", "/_stcore/health", *dashboard, *options),
         *(_orchestration(settings) if prefect else []),
     )
 
@@ -65,12 +66,12 @@ def _mlflow(settings: Settings) -> Service:
 def _orchestration(settings: Settings) -> list[Service]:
     """A Prefect server, and a worker with the schedules; only the worker where another server is configured."""
     if not _DEPLOYMENTS.exists():
-        raise SettingsError(f"{_DEPLOYMENTS.parent} is not there, which holds the flows; start with --no-prefect")
+        raise SettingsError(f"the folder of the flows, {_DEPLOYMENTS.parent}, is missing; start with --no-prefect")
     address = ("--host", settings.host, "--port", str(settings.prefect_port))
     server = _service(settings, "Prefect", "/api/health", "-m", "prefect", "server", "start", *address)
     worker = _service(settings, "Worker", "/health", str(_DEPLOYMENTS), "--work")
-    needed = [worker] if settings.prefect_api_url else [server, worker]
-    return [replace(service, essential=False) for service in needed]
+    missing = [worker] if settings.prefect_api_url else [server, worker]
+    return [replace(service, essential=False) for service in missing]
 
 
 def _service(settings: Settings, name: str, health_path: str, *command: str) -> Service:
@@ -95,68 +96,68 @@ def require_free_ports(local: tuple[Service, ...], host: str) -> None:
                 variable = variable_of(service.port_setting)
                 raise SettingsError(
                     f"port {service.port} for {service.name} on {host} is not free ({err.strerror}); stop "
-                    f"what uses it or choose another port: {variable}={service.port + 1000}"
+                    f"the process that uses it, or choose another port: {variable}={service.port + 1000}"
                 ) from err
 
 
 @contextmanager
 def running(local: tuple[Service, ...], environment: Mapping[str, str], logs: Path) -> Iterator[Children]:
-    """All services started and the essential ones healthy inside the body; stopped after it whatever happens.
+    """Start all services, wait until the essential ones are healthy, and stop all at the end of the body.
 
-    Even if this process is killed: a leash outlives it for as long as that takes.
+    If this process is killed, a supervisor process stops them.
 
     Raises:
-        SettingsError: a service did not start; names its log file.
+        SettingsError: a service did not start; the message names its log file.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    # Prefect's server does not make its own home.
+    # Prefect's server does not create its own home.
     Path(environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
     children: Children = {}
     previous = signal.signal(signal.SIGTERM, _interrupt)
-    leash = subprocess.Popen([sys.executable, str(_LEASH)], stdin=subprocess.PIPE, start_new_session=True)
+    supervisor = subprocess.Popen([sys.executable, str(_SUPERVISOR)], stdin=subprocess.PIPE, start_new_session=True)
     try:
         essential = [service for service in local if service.essential]
         for service in essential:
-            children[service.name] = _start(service, environment, logs, leash)
+            children[service.name] = _start(service, environment, logs, supervisor)
         for service in essential:
             _await_health(service, children[service.name], logs)
         for service in local:
             if not service.essential:
-                children[service.name] = _start(service, environment, logs, leash)
+                children[service.name] = _start(service, environment, logs, supervisor)
         yield children
     finally:
         _stop(children)
-        leash.communicate()
+        supervisor.communicate()
         signal.signal(signal.SIGTERM, previous)
 
 
-def wait(local: tuple[Service, ...], children: Children, logs: Path, *, complain: Callable[[str], None]) -> None:
-    """Wait until somebody interrupts; the end of a service that is not essential is complained of, once.
+def wait(local: tuple[Service, ...], children: Children, logs: Path, *, warn: Callable[[str], None]) -> None:
+    """Wait until interrupted; when a service that is not essential stops, print one warning.
 
     Raises:
-        SettingsError: an essential service died by itself; names its log file.
+        SettingsError: an essential service stopped; the message names its log file.
     """
-    watched = {service.name: service.essential for service in local}
+    running_services = {service.name: service.essential for service in local}
     while True:
-        for name in [name for name in watched if children[name].poll() is not None]:
-            words = f"{name} stopped with code {children[name].returncode}; see {_log_of(name, logs)}"
-            if watched.pop(name):
-                raise SettingsError(words)
-            complain(words)
+        for name in [name for name in running_services if children[name].poll() is not None]:
+            message = f"{name} stopped with code {children[name].returncode}; see {_log_of(name, logs)}"
+            if running_services.pop(name):
+                raise SettingsError(message)
+            warn(message)
         time.sleep(0.5)
 
 
 def _start(
-    service: Service, environment: Mapping[str, str], logs: Path, leash: subprocess.Popen[bytes]
+    service: Service, environment: Mapping[str, str], logs: Path, supervisor: subprocess.Popen[bytes]
 ) -> subprocess.Popen[bytes]:
     with _log_of(service.name, logs).open("wb") as log:
-        # A session of its own: Ctrl-C reaches us alone, and we stop the child and all it started.
+        # A session of its own: Ctrl-C reaches only this process, which then stops the child's whole process group.
         child = subprocess.Popen(
             service.command, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
         )
-    assert leash.stdin is not None
-    leash.stdin.write(f"{child.pid}\n".encode())
-    leash.stdin.flush()
+    assert supervisor.stdin is not None
+    supervisor.stdin.write(f"{child.pid}\n".encode())
+    supervisor.stdin.flush()
     return child
 
 
@@ -169,8 +170,8 @@ def _await_health(service: Service, child: subprocess.Popen[bytes], logs: Path) 
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    fate = f"did not come up within {START_SECONDS:.0f} s" if child.poll() is None else "stopped at once"
-    raise SettingsError(f"{service.name} {fate}; see {_log_of(service.name, logs)}")
+    outcome = f"is not healthy after {START_SECONDS:.0f} s" if child.poll() is None else "stopped at once"
+    raise SettingsError(f"{service.name} {outcome}; see {_log_of(service.name, logs)}")
 
 
 def _stop(children: Mapping[str, subprocess.Popen[bytes]]) -> None:

@@ -1,7 +1,7 @@
-"""Stops what `hazecast up` started even when `up` itself is killed: a process that only waits for its parent's end.
+"""Stops the services of `hazecast up` when `up` itself is killed: a process that waits for the end of its parent.
 
-It is told process groups on its standard input, one number a line. The end of that input means that the parent is gone,
-however it went; then every group is asked to end and, after a while, made to.
+It reads process groups from its standard input, one number a line. The end of that input means that the parent has
+ended, for whatever reason. Then every group gets SIGTERM and, after a grace period, SIGKILL.
 """
 
 import os
@@ -14,7 +14,7 @@ GRACE_SECONDS = 10.0
 
 
 def stop(groups: list[int]) -> None:
-    """Ask all groups to end, wait, and kill those that are still there."""
+    """Terminate all groups, and kill those that are still alive after the grace period."""
     _signal(groups, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline and any(_is_alive(group) for group in groups):

@@ -1,0 +1,70 @@
+"""What every command shares: consoles, error handling, options, and the wiring of its settings.
+
+A command is a plain function with annotated options; `cli/__init__.py` registers it. Only typer, Rich and the
+light modules of `hazecast` are imported at the top of a module with commands. The rest is imported inside the commands,
+so that `hazecast --help` starts at once.
+
+Exit codes: 0 success, 1 the command failed, 2 the command line is wrong.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from hazecast.errors import HazecastError, SettingsError
+
+if TYPE_CHECKING:
+    from hazecast.wiring import Wiring
+
+FAILURE, USAGE_ERROR = 1, 2
+
+console = Console()
+err_console = Console(stderr=True)
+
+Source = Annotated[
+    str | None, typer.Option(help="simulated, files or auto.", show_default="HAZECAST_SOURCE or auto", metavar="NAME")
+]
+Data = Annotated[Path | None, typer.Option(help="Dataset folder for the source files (docs/data.md).", metavar="DIR")]
+Now = Annotated[str | None, typer.Option(help="Act as if it were this UTC time: 2016-06-01T00:00Z.", metavar="TIME")]
+Place = Annotated[
+    str | None, typer.Option(help="A place of `hazecast places`.", show_default="HAZECAST_PLACE", metavar="NAME")
+]
+
+
+class Commands(TyperGroup):
+    """The root group: an error that a person can act on is one line on stderr and exit code 1; a bug is a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command of this context."""
+        try:
+            return super().invoke(ctx)
+        except HazecastError as err:
+            err_console.print(f"[bold red]error:[/bold red] {err}", soft_wrap=True, highlight=False)
+            raise typer.Exit(FAILURE) from err
+
+
+def wire(
+    source: str | None = None, data: Path | None = None, now: str | None = None, place: str | None = None
+) -> "Wiring":
+    """The parts for these options; the environment supplies what is None. Creates the home folder.
+
+    Raises:
+        SettingsError: a setting is wrong, or the home folder cannot be created.
+    """
+    from hazecast.logs import configure_logs
+    from hazecast.settings import load_settings
+    from hazecast.wiring import Wiring
+
+    source = source or ("files" if data else None)
+    settings = load_settings(source=source, data=data, now=now, place=place)
+    configure_logs(settings.log_format)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise SettingsError(
+            f"{settings.home} cannot be created ({err.strerror}); set HAZECAST_HOME to another folder"
+        ) from err
+    return Wiring(settings)
