@@ -13,6 +13,7 @@ import polars as pl
 import small_store
 from small_store import HARBOUR, HOUR, ISSUED, NOW
 
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS, ForecastSpec
 from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts, Observations, Runs, Stations
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains, Verification
 from hazecast.registry import Change, Version
@@ -42,7 +43,7 @@ def _archive() -> pl.DataFrame:
 
 
 def _background() -> pl.DataFrame:
-    hours = [ISSUED + k * HOUR for k in range(72)]
+    hours = [ISSUED + k * HOUR for k in range(DEFAULT_HORIZON_HOURS)]
     rows = [
         (HARBOUR, "pm25", "cams", ISSUED - 6 * HOUR, at, 11 + 4 * math.sin(k / 7), ISSUED - HOUR)
         for k, at in enumerate(hours)
@@ -53,7 +54,7 @@ def _background() -> pl.DataFrame:
 def _drivers() -> pl.DataFrame:
     rows = [
         (HARBOUR, "pm25", ISSUED, ISSUED + (lead - 1) * HOUR, driver, effect, "7")
-        for lead in (3, 15, 36, 60)
+        for lead in ForecastSpec().sample_leads
         for driver, effect in zip(DRIVERS, (2.4, 0.0, -0.1 * lead), strict=True)
     ]
     return pl.DataFrame(rows, schema=Drivers.create_empty().schema, orient="row")

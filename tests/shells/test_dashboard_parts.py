@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hazecast.api import schemas
 from hazecast.client import Client
 from hazecast.dashboard.charts.fan import fan_chart, fit_scale
-from hazecast.dashboard.charts.scales import epoch_ms
+from hazecast.dashboard.charts.scales import epoch_ms, tints
 from hazecast.dashboard.charts.station_map import label_sides
 from hazecast.dashboard.context import PageContext, station_labels
 from hazecast.dashboard.i18n import read_language
@@ -173,6 +173,11 @@ def test_the_chart_ends_with_the_horizon_of_the_forecast(series):
     forecast = series.forecast.model_copy(update={"hours": [*series.forecast.hours, *more]})
     scale = scale_of(replace(series, forecast=forecast, hours=forecast_frame(forecast)))
     assert scale.time.last == small_store.ISSUED + timedelta(hours=120)
+
+
+def test_tints_run_from_the_first_colour_to_the_last():
+    assert tints("#000000", "#ff8000", 3) == ["#000000", "#804000", "#ff8000"]
+    assert tints("#6fb0d6", "#d8e9f4", 1) == ["#6fb0d6"]
 
 
 def test_metrics_equal_the_forecast(series):

@@ -246,6 +246,14 @@ def test_every_page_is_complete_and_accessible(servers, tab, name, scheme, width
     assert tab.errors == []
 
 
+def test_the_former_address_of_the_verification_page_works(servers, tab):
+    _, url = servers
+    tab.goto(f"{url}/trust?station=sim/harbour&lang=en")
+    tab.get_by_role("heading", name="Verification").wait_for()
+    assert tab.get_by_role("link", name="Verification").count() == 1
+    assert tab.errors == []
+
+
 def test_the_page_can_be_used_with_the_keyboard(servers, tab):
     _, url = servers
     tab.goto(f"{url}/forecast?station=sim/harbour&lang=en")

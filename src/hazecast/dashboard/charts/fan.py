@@ -15,6 +15,7 @@ from hazecast.dashboard.charts.scales import (
     TimeScale,
     epoch_ms,
     palette,
+    tints,
     with_height,
     with_number_format,
 )
@@ -235,12 +236,10 @@ def _chart(rows: pl.DataFrame, scale: FanScale, *, value: str, name: str | None 
 
 def _colour(scale: FanScale, colours: Palette) -> alt.Color:
     context = scale.series.context
-    tints = {context.t("chart.observed"): colours.text, context.t("chart.median"): colours.forecast}
-    tints |= {
-        _interval_name(scale, percent): tint
-        for (percent, _, _), tint in zip(reversed(INTERVALS), colours.intervals, strict=True)
-    }
-    tints |= dict(zip(scale.series.background_sources, cycle(colours.models), strict=False))
+    by_name = {context.t("chart.observed"): colours.text, context.t("chart.median"): colours.forecast}
+    narrow_first = [_interval_name(scale, percent) for percent, _, _ in reversed(INTERVALS)]
+    by_name |= dict(zip(narrow_first, tints(*colours.intervals, len(INTERVALS)), strict=True))
+    by_name |= dict(zip(scale.series.background_sources, cycle(colours.models), strict=False))
     legend = alt.Legend(title=None, orient="top", columns=3, symbolType="square", symbolStrokeWidth=0)
-    domain, colour_range = list(tints), list(tints.values())
-    return alt.Color("series:N", scale=alt.Scale(domain=domain, range=colour_range), legend=legend)
+    colour_scale = alt.Scale(domain=list(by_name), range=list(by_name.values()))
+    return alt.Color("series:N", scale=colour_scale, legend=legend)

@@ -16,11 +16,11 @@ AnyChart = TypeVar("AnyChart", alt.Chart, alt.LayerChart)
 
 
 class Palette(NamedTuple):
-    """Colours of one theme, distinguishable for colour-blind people; `intervals` from narrow to wide."""
+    """Colours of one theme, distinguishable for colour-blind people; `intervals` are the narrowest and the widest."""
 
     text: str
     forecast: str
-    intervals: tuple[str, ...]
+    intervals: tuple[str, str]
     limits: tuple[str, ...]
     models: tuple[str, ...]
     flagged: str
@@ -33,7 +33,7 @@ class Palette(NamedTuple):
 LIGHT = Palette(
     text="#1f2430",
     forecast="#00507d",
-    intervals=("#6fb0d6", "#a9cfe6", "#d8e9f4"),
+    intervals=("#6fb0d6", "#d8e9f4"),
     limits=("#b34700", "#7a3e9d", "#a3123f"),
     models=("#00735c", "#8f5b00"),
     flagged="#6b717b",
@@ -44,7 +44,7 @@ LIGHT = Palette(
 DARK = Palette(
     text="#f2f2f2",
     forecast="#9adbff",
-    intervals=("#2a7aa5", "#1d5675", "#163e54"),
+    intervals=("#2a7aa5", "#163e54"),
     limits=("#ff9f5a", "#d7a6ff", "#ff8fb1"),
     models=("#5fd6b4", "#e6c35c"),
     flagged="#9aa0aa",
@@ -57,6 +57,14 @@ DARK = Palette(
 def palette(*, dark: bool) -> Palette:
     """The colours of the theme."""
     return DARK if dark else LIGHT
+
+
+def tints(first: str, last: str, n: int) -> list[str]:
+    """`n` colours in equal steps of red, green and blue from `first` to `last` ("#rrggbb")."""
+    start, end = (bytes.fromhex(colour.removeprefix("#")) for colour in (first, last))
+    shares = [k / max(n - 1, 1) for k in range(n)]
+    steps = ([round(a + share * (b - a)) for a, b in zip(start, end, strict=True)] for share in shares)
+    return [f"#{bytes(step).hex()}" for step in steps]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ COVERAGE = "coverage_"
 NOT_TABULATED = ("issued_on", "station_id", "pollutant", "model_version", "n_forecast")
 BY_STATION = ("station_id", "n", "mae", "rmae", "coverage_80")
 SHOWN_BEFORE = timedelta(hours=24)
+PAGE_SIZE = 1000
 
 
 def show_verification(context: PageContext) -> None:
@@ -98,7 +99,7 @@ def _show_stations(context: PageContext, groups: Iterable[schemas.VerificationGr
     pollutant = escape_markdown(pollutant_label(str(context.pollutant)))
     st.header(context.t("verification.stations", pollutant=pollutant), anchor=False)
     named = [{**row, "station_id": labels.get(row["station_id"], row["station_id"])} for row in records(groups)]
-    table = table_of(named, BY_STATION).with_columns(pl.col("mae", "rmae", "coverage_80").round(2))
+    table = table_of(named, BY_STATION).with_columns(pl.col("mae", "rmae", "coverage_80").cast(pl.Float64).round(2))
     show_table(context, table, name=f"stations_{context.pollutant}")
 
 
@@ -121,7 +122,8 @@ def _show_past_forecast(context: PageContext, pollutant: str, *, since: datetime
 
 def _issues(context: PageContext, pollutant: str, since: datetime) -> list[datetime]:
     """Issue times of the archive from `since` on, newest first."""
-    newest_first = (issue.issued_at for issue in context.api.issues(context.station.station_id, pollutant))
+    issues = context.api.issues(context.station.station_id, pollutant, limit=PAGE_SIZE)
+    newest_first = (issue.issued_at for issue in issues)
     return optional(lambda: list(takewhile(lambda issued_at: issued_at >= since, newest_first))) or []
 
 
