@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from hazecast.air.spec import ForecastSpec
 from hazecast.places import SHIPPED, Place, find_place, list_places
 from hazecast.settings import Settings
 from hazecast.sources import BackgroundModel, Source
@@ -30,9 +31,9 @@ class Providers:
         """Open-Meteo, the public service or a self-hosted one."""
         return client_of(self.services)
 
-    def source(self, place: Place) -> Source:
-        """Observations and weather of `place`."""
-        weather = OpenMeteoWeather(self.open_meteo, place.weather.model)
+    def source(self, place: Place, spec: ForecastSpec) -> Source:
+        """Observations of `place`, and weather that reaches the horizon of `spec`."""
+        weather = OpenMeteoWeather(self.open_meteo, place.weather.model, spec.horizon_hours)
         credits = dict.fromkeys(model.attribution for model in self.backgrounds(place))
         return PlaceSource(self.network(place), weather, credits=tuple(credits))
 

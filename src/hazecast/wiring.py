@@ -41,7 +41,11 @@ class Wiring:
         if self.settings.source == "files":
             assert self.settings.data is not None
             return FilesSource(self.settings.data)
-        return self.providers.source(self.place) if self.place else SimulatedSource()
+        return (
+            self.providers.source(self.place, self.spec)
+            if self.place
+            else SimulatedSource(horizon_hours=self.spec.horizon_hours)
+        )
 
     @cached_property
     def place(self) -> Place | None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.air.pollutants import POLLUTANTS
 from hazecast.sources.simulated import SimulatedSource
+from hazecast.sources.simulated.air import SIMULATED
 from hazecast.sources.simulated.noise import normal, smooth, stream, uniform
 from hazecast.sources.simulated.weather import actual_weather, daylight
 
@@ -78,6 +78,23 @@ def test_a_window_covers_the_hours_that_start_in_it():
     assert source.fetch_weather(**nothing).is_empty()
 
 
+@pytest.mark.parametrize("horizon_hours", [48, 72, 120])
+def test_every_weather_forecast_reaches_the_horizon_when_it_is_used(horizon_hours: int):
+    source = SimulatedSource(n_stations=1, horizon_hours=horizon_hours)
+    runs = source.fetch_weather(since=START, until=START + timedelta(days=2)).drop_nulls("issued_at")
+    last = runs.group_by("issued_at", "available_at").agg(pl.col("valid_at").max())
+    # A run is the newest one available for twelve hours.
+    latest_use = pl.col("available_at") + timedelta(hours=12)
+    assert last.select((pl.col("valid_at") >= latest_use + timedelta(hours=horizon_hours - 1)).all()).item()
+
+
+def test_a_pollutant_that_is_not_simulated_is_left_out():
+    rows = SimulatedSource(n_stations=1, pollutants=("co", "benzene")).fetch_observations(
+        since=START, until=START + timedelta(hours=1)
+    )
+    assert rows["pollutant"].to_list() == ["co"]
+
+
 def test_the_seed_decides():
     day = {"since": START, "until": START + timedelta(days=1)}
     first, again, other = (SimulatedSource(seed=seed).fetch_observations(**day) for seed in (1, 1, 2))
@@ -87,7 +104,7 @@ def test_the_seed_decides():
 
 def test_the_readings_are_complete_positive_and_known_after_their_hour():
     rows = SimulatedSource(seed=SEED).fetch_observations(**YEAR)
-    assert rows.height == 6 * len(POLLUTANTS) * 365 * 24
+    assert rows.height == 6 * len(SIMULATED) * 365 * 24
     assert rows["concentration_ugm3"].min() > 0
     assert (rows["available_at"] - rows["observed_at"]).unique().to_list() == [timedelta(hours=1)]
 

@@ -77,7 +77,9 @@ def _parts(live: Wiring, plan: Scenario, start: datetime, name: str) -> ReplayWi
 def _source(live: Wiring, plan: Scenario) -> Source:
     if live.settings.source == "files":
         return live.source
-    return SimulatedSource(n_stations=plan.city.stations, pollutants=plan.city.pollutants)
+    return SimulatedSource(
+        n_stations=plan.city.stations, pollutants=plan.city.pollutants, horizon_hours=live.spec.horizon_hours
+    )
 
 
 def _moment(text: str) -> datetime:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from hazecast.air.clock import HOUR
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS
 from hazecast.air.tables import WEATHER_VARIABLES, Weather
 from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Query, Run
 
@@ -16,9 +17,9 @@ FIRST_KEPT = datetime(2024, 1, 1, tzinfo=UTC)
 RUN_KNOWN_AFTER = 9 * HOUR
 RUNS_APART = 6 * HOUR
 RUN_EVERY = 12 * HOUR
-RUN_LENGTH_HOURS = 96
-LIVE_LENGTH = timedelta(hours=120)
-DAYS_BACK = (1, 2, 3, 4)
+# At issue the newest run is up to 21 h old (12 h apart, known after 9 h), and must still reach the horizon.
+RUN_MARGIN_HOURS = 24
+LIVE_MARGIN_HOURS = 48
 # Sea-level pressure, because the ground of the model's grid is not that of the station.
 _VARIABLES = {
     "temperature_2m": ("temperature_c", "°C"),
@@ -37,18 +38,25 @@ class OpenMeteoWeather:
     """Weather of one pinned model at stations.
 
     Three kinds of rows, distinguished by `source`: `…:live`, the newest run as it is served; `…:previous_runs`, what
-    runs issued at 00 and 12 UTC would have known of the next 96 hours, made of the values predicted whole days before
-    each hour; `…:analysis`, the past, from the shortest forecasts. Reconstructed runs are never better than the real
-    run of their time, since they use only runs that had started by then; they are up to a day older, so skill in
-    training is underestimated rather than overestimated.
+    runs issued at 00 and 12 UTC would have known of the next hours (a day more than the horizon), made of the values
+    predicted whole days before each hour; `…:analysis`, the past, from the shortest forecasts. Reconstructed runs are
+    never better than the real run of their time, since they use only runs that had started by then; they are up to a
+    day older, so skill in training is underestimated rather than overestimated.
 
     Args:
         api: the Open-Meteo client.
         model: as Open-Meteo calls it, for instance ecmwf_ifs025.
+        horizon_hours: longest lead of the place's forecasts [h].
     """
 
     api: OpenMeteo
     model: str = "ecmwf_ifs025"
+    horizon_hours: int = DEFAULT_HORIZON_HOURS
+
+    @property
+    def run_length_hours(self) -> int:
+        """Length of the reconstructed runs [h]."""
+        return self.horizon_hours + RUN_MARGIN_HOURS
 
     def at(self, stations: pl.DataFrame, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Weather rows: the analysis of the hours in [since, until) and every run issued in it; none before 2024.
@@ -71,9 +79,9 @@ class OpenMeteoWeather:
 
     def _by_day_of_prediction(self, points: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
         """station_id, at, day and our variables; day 0 is the shortest forecast, day n was made n days earlier."""
-        suffixes = {0: ""} | {day: f"_previous_day{day}" for day in DAYS_BACK}
+        suffixes = {0: ""} | {day: f"_previous_day{day}" for day in range(1, self.run_length_hours // 24 + 1)}
         names = {f"{name}{suffix}": unit for suffix in suffixes.values() for name, (_, unit) in _VARIABLES.items()}
-        last = until + timedelta(hours=RUN_LENGTH_HOURS)
+        last = until + timedelta(hours=self.run_length_hours)
         response = self.api.query(self._query("previous-runs-api", names, since, last), points)
         days = [
             response.select(
@@ -94,7 +102,7 @@ class OpenMeteoWeather:
     def _past_runs(self, predicted: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
         first = since + (FIRST_KEPT - since) % RUN_EVERY
         issued = pl.datetime_range(first, until, RUN_EVERY, closed="left", time_unit="us", eager=True)
-        ahead = pl.DataFrame({"ahead": range(RUN_LENGTH_HOURS)})
+        ahead = pl.DataFrame({"ahead": range(self.run_length_hours)})
         hours = (
             pl.DataFrame({"issued_at": issued.cast(TIME)})
             .join(ahead, how="cross")
@@ -110,7 +118,7 @@ class OpenMeteoWeather:
 
     def _live_run(self, points: pl.DataFrame, run: Run) -> pl.DataFrame:
         names = {theirs: unit for theirs, (_, unit) in _VARIABLES.items()}
-        end = run.issued_at + LIVE_LENGTH
+        end = run.issued_at + timedelta(hours=self.horizon_hours + LIVE_MARGIN_HOURS)
         response = self.api.query(self._query("api", names, run.issued_at, end), points).rename(_OURS)
         rows = _named_by_start(response, by=["station_id"]).filter(
             pl.col("at").is_between(run.issued_at, end, closed="left")

@@ -14,6 +14,7 @@ from hazecast.sources.simulated.city import KINDS, Site, activity
 from hazecast.sources.simulated.noise import Floats, Hours, stream, wander
 from hazecast.sources.simulated.weather import CityWeather, actual_weather, saturation_hpa, summerness
 
+SIMULATED = ("pm25", "pm10", "no2", "o3", "so2", "co")
 MEMORY_HOURS = 24
 _NO2_UGM3_PER_PPB, _O3_UGM3_PER_PPB = 1.9125, 1.9953  # 20 °C, 101.3 kPa
 _PRIMARY_NO2 = 0.15

@@ -8,9 +8,10 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS
 from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
 from hazecast.errors import NotKnown
-from hazecast.sources.simulated.air import concentrations
+from hazecast.sources.simulated.air import SIMULATED, concentrations
 from hazecast.sources.simulated.city import KINDS, TIMEZONE, Site, sites
 from hazecast.sources.simulated.faults import Fault
 from hazecast.sources.simulated.noise import Floats, Hours, normal, stream
@@ -19,7 +20,8 @@ from hazecast.sources.simulated.weather import CityWeather, actual_weather, fore
 ATTRIBUTION = "Simulated by Hazecast; not real measurements"
 LICENCE = "Apache-2.0"
 RUN_EVERY_HOURS = 12
-RUN_LENGTH_HOURS = 96
+# The newest run known at issue is up to 16 h old and must still reach the horizon.
+RUN_MARGIN_HOURS = 24
 RUN_KNOWN_AFTER = 4 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTRUMENT_NOISE = {"pm25": 0.10, "coarse": 0.10, "no2": 0.05, "o3": 0.04, "so2": 0.10, "co": 0.06}
@@ -28,17 +30,18 @@ _INSTRUMENT_NOISE = {"pm25": 0.10, "coarse": 0.10, "no2": 0.05, "o3": 0.04, "so2
 class SimulatedSource:
     """Air and weather over a city that does not exist, the same at every call for the same `seed`.
 
-    Any window gives the same rows as any other that holds their hours. Observations are known when their hour has
-    ended; weather forecasts are issued at 00 and 12 UTC for 96 hours and known four hours later, as real ones are.
+    Overlapping windows give the same rows. Observations are available when their hour has ended. Weather forecasts are
+    issued at 00 and 12 UTC, reach a day further than the horizon, and are available after four hours, as real ones are.
 
     Args:
-        seed: which world.
-        n_stations: how many stations it has.
-        pollutants: which of them its stations measure.
-        faults: what goes wrong with the readings, applied in this order.
+        seed: of all random draws.
+        n_stations: number of stations.
+        pollutants: what the stations measure; pollutants that are not simulated are left out.
+        faults: errors in the readings, applied in this order.
+        horizon_hours: longest lead of the air-quality forecasts that use the weather [h].
 
     Raises:
-        NotKnown: a fault is aimed at a station that is not simulated.
+        NotKnown: a fault names a station that is not simulated.
     """
 
     name = "simulated"
@@ -51,8 +54,10 @@ class SimulatedSource:
         n_stations: int = 6,
         pollutants: Sequence[str] = POLLUTANTS,
         faults: Sequence[Fault] = (),
+        horizon_hours: int = DEFAULT_HORIZON_HOURS,
     ) -> None:
-        self._pollutants = tuple(pollutants)
+        self._pollutants = tuple(pollutant for pollutant in SIMULATED if pollutant in pollutants)
+        self._run_length_hours = horizon_hours + RUN_MARGIN_HOURS
         self._seed, self._sites, self._faults = seed, sites(n_stations), tuple(faults)
         known = [site.station_id for site in self._sites]
         for fault in self._faults:
@@ -99,23 +104,25 @@ class SimulatedSource:
     def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:
         """Observed weather of the hours in [since, until) and every run issued in it."""
         hours = _hours(since, until, every=1)
-        issued = np.repeat(_hours(since, until, every=RUN_EVERY_HOURS), RUN_LENGTH_HOURS)
-        valid = issued + np.tile(np.arange(RUN_LENGTH_HOURS), issued.size // RUN_LENGTH_HOURS)
-        seen = self._at_stations(hours, actual_weather(self._seed, hours))
-        seen = self._with_instrument_noise(seen, hours).with_columns(
+        runs, length = _hours(since, until, every=RUN_EVERY_HOURS), self._run_length_hours
+        issued = np.repeat(runs, length)
+        valid = issued + np.tile(np.arange(length), runs.size)
+        observed = self._at_stations(hours, actual_weather(self._seed, hours))
+        observed = self._with_instrument_noise(observed, hours).with_columns(
             issued_at=pl.lit(None, dtype=pl.Datetime("us", "UTC")), available_at=pl.col("valid_at") + HOUR
         )
-        runs = self._at_stations(valid, forecast_weather(self._seed, valid, issued)).with_columns(
+        forecast = self._at_stations(valid, forecast_weather(self._seed, valid, issued)).with_columns(
             issued_at=_moments(np.tile(issued, len(self._sites)))
         )
-        rows = pl.concat([seen, runs.with_columns(available_at=pl.col("issued_at") + RUN_KNOWN_AFTER)], how="diagonal")
+        forecast = forecast.with_columns(available_at=pl.col("issued_at") + RUN_KNOWN_AFTER)
+        rows = pl.concat([observed, forecast], how="diagonal")
         return conform(Weather, rows.with_columns(pl.col(WEATHER_VARIABLES).round(1), source=pl.lit(self.name)))
 
     def _readings(self, hours: Hours) -> dict[tuple[str, str], Floats]:
         truth = concentrations(self._seed, self._sites, hours)
         readings = {}
         for row, site in enumerate(self._sites):
-            true = {pollutant: truth[pollutant][row] for pollutant in POLLUTANTS}
+            true = {pollutant: values[row] for pollutant, values in truth.items()}
             for pollutant, reading in self._measured(site, true, hours).items():
                 readings[site.station_id, pollutant] = self._struck(site.station_id, pollutant, reading, hours)
         return readings
@@ -128,7 +135,7 @@ class SimulatedSource:
             noise = normal(stream(self._seed, "instrument", site.station_id, part), hours)
             read[part] = parts[part] * np.exp(sigma * noise - sigma**2 / 2)
         read["pm10"] = read["pm25"] + read.pop("coarse")
-        return {pollutant: np.round(read[pollutant], 1) for pollutant in POLLUTANTS}
+        return {pollutant: np.round(values, 1) for pollutant, values in read.items()}
 
     def _struck(self, station_id: str, pollutant: str, reading: Floats, hours: Hours) -> Floats:
         for number, fault in enumerate(self._faults):
