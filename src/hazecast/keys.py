@@ -1,4 +1,4 @@
-"""API keys at rest: a JSON file that holds who may do what and how often, and of each key only its hash."""
+"""API keys at rest: a JSON file with the name, scopes, rate limit and hash of each key."""
 
 import hashlib
 import json
@@ -22,10 +22,10 @@ class ApiKey:
     """One key.
 
     Attributes:
-        name: whose it is; stands in the access log.
-        sha256: of the key itself, in hex; the key is random, so a plain hash keeps it.
-        scopes: what it may do.
-        per_minute: requests allowed in a minute.
+        name: of its owner; written to the access log.
+        sha256: hash of the key in hex; a random key needs no salt.
+        scopes: some of SCOPES.
+        per_minute: rate limit, requests in a minute.
     """
 
     name: str
@@ -35,30 +35,30 @@ class ApiKey:
 
 
 def hash_key(key: str) -> str:
-    """What is stored instead of a key."""
+    """The hash that is stored instead of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def read_keys(file: Path) -> dict[str, ApiKey]:
-    """Keys by their hash; none while the file does not exist.
+    """Read the keys, by their hash; empty if the file does not exist.
 
     Raises:
-        SettingsError: the file is not what `add_key` writes.
+        SettingsError: the file cannot be read, or is not one that `add_key` writes.
     """
     try:
         found = [ApiKey(**{**row, "scopes": tuple(row["scopes"])}) for row in json.loads(file.read_text())]
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError) as err:
-        raise SettingsError(f"HAZECAST_API_KEYS: {file} cannot be read as a file of keys: {err}") from err
+        raise SettingsError(f"HAZECAST_API_KEYS: {file} is not a readable file of keys: {err}") from err
     return {key.sha256: key for key in found}
 
 
 def add_key(file: Path, name: str, *, scopes: Iterable[str], per_minute: int) -> str:
-    """Make a key, store its hash and return it: it cannot be had again.
+    """Create a key, store its hash and return the key; it cannot be recovered later.
 
     Raises:
-        NotKnown: a scope that does not exist.
+        NotKnown: a scope does not exist.
         ContractError: the name is taken.
     """
     for scope in scopes:
@@ -66,18 +66,18 @@ def add_key(file: Path, name: str, *, scopes: Iterable[str], per_minute: int) ->
             raise NotKnown("scope", scope, list(SCOPES))
     keys = read_keys(file)
     if any(key.name == name for key in keys.values()):
-        raise ContractError(f"there is a key named {name!r} already; revoke it first or choose another name")
+        raise ContractError(f"a key named {name!r} exists already; revoke it first or choose another name")
     key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    made = ApiKey(name, hash_key(key), tuple(scopes), per_minute)
-    _write(file, {**keys, made.sha256: made})
+    added = ApiKey(name, hash_key(key), tuple(scopes), per_minute)
+    _write(file, {**keys, added.sha256: added})
     return key
 
 
 def revoke_key(file: Path, name: str) -> None:
-    """Take a key away; a running API notices within seconds.
+    """Remove a key; a running API reloads the file within seconds.
 
     Raises:
-        NotKnown: nobody has it.
+        NotKnown: there is no key of that name.
     """
     keys = read_keys(file)
     kept = {sha256: key for sha256, key in keys.items() if key.name != name}
@@ -88,8 +88,8 @@ def revoke_key(file: Path, name: str) -> None:
 
 def _write(file: Path, keys: Mapping[str, ApiKey]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    half = file.with_name(f"{file.name}.half")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+    partial = file.with_name(f"{file.name}.half")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
     with os.fdopen(descriptor, "w") as written:
         json.dump([asdict(key) for key in keys.values()], written, indent=1)
-    half.replace(file)
+    partial.replace(file)
