@@ -11,7 +11,7 @@ from prefect.artifacts import (
 from hazecast.air.tables import Quality
 from hazecast.pipeline import Pipeline
 from hazecast.plots import mae_by_lead_block, png_address
-from hazecast.steps.monitor import Report, in_words
+from hazecast.steps.monitor import MonitoringReport, summary_of
 from hazecast.steps.validate import Verdict
 
 _LEADS_SHOWN = (1, 6, 24, 48, 72)
@@ -49,9 +49,9 @@ def show_forecast(pipeline: Pipeline, rows: pl.DataFrame) -> None:
     create_link_artifact(f"{api}/openapi.json", key="forecast-api", link_text="what the API answers")
 
 
-def show_report(report: Report) -> None:
+def show_report(report: MonitoringReport) -> None:
     """Every verdict of the monitoring that is not fine, the drift of every series, and what follows for training."""
-    words = in_words(report)
+    words = summary_of(report)
     create_table_artifact(report.findings.drop("checked_at").to_dicts(), key="health", description=words)
     create_table_artifact(report.drift.drop("checked_at").to_dicts(), key="drift", description=words)
     reasons = "\n".join(f"- {reason}" for reason in report.retrain.reasons)

@@ -26,7 +26,7 @@ from hazecast.settings import load_settings
 from hazecast.steps import Progress
 from hazecast.steps.check import Checked
 from hazecast.steps.collect import Batch
-from hazecast.steps.monitor import Report
+from hazecast.steps.monitor import MonitoringReport
 from hazecast.steps.train import Candidate
 from hazecast.steps.validate import Verdict
 from hazecast.wiring import Wiring
@@ -105,7 +105,7 @@ def model_health_check(pipeline: Pipeline) -> str:
 
 
 @step("Data Drift Detection", minutes=30)
-def data_drift_detection(pipeline: Pipeline) -> Report:
+def data_drift_detection(pipeline: Pipeline) -> MonitoringReport:
     """Skill, coverage, drift, freshness, silent and faulty sensors: verdicts with reasons, and alerts."""
     report = pipeline.monitor()
     show_report(report)
@@ -114,7 +114,7 @@ def data_drift_detection(pipeline: Pipeline) -> Report:
 
 
 @step("Auto-retrain Trigger", minutes=5)
-def auto_retrain_trigger(pipeline: Pipeline, report: Report) -> str:
+def auto_retrain_trigger(pipeline: Pipeline, report: MonitoringReport) -> str:
     """Ask for a training where the report justifies one: from the worker, or here where there is none."""
     if not report.retrain.justified:
         return "no retraining needed"

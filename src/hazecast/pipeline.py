@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import polars as pl
@@ -28,7 +28,7 @@ from hazecast.steps.collect import Batch, collect, first_hour
 from hazecast.steps.explain import explain
 from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast, newest_version
 from hazecast.steps.lock import only_one
-from hazecast.steps.monitor import Report, in_words, monitor
+from hazecast.steps.monitor import MonitoringReport, monitor, summary_of
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
@@ -158,7 +158,7 @@ class Pipeline:
             notes.summary = f"{verified.n_hours:,} hours scored"
         return verified
 
-    def monitor(self) -> Report:
+    def monitor(self) -> MonitoringReport:
         """Judge model, inputs, sensors and pipeline, and whether to train anew; `verify` before."""
         parts = self.parts
         with self._step("monitor") as (notes, report):
@@ -167,9 +167,11 @@ class Pipeline:
                 self._champion_version(),
                 now=self.now,
                 stale_after_hours=parts.settings.stale_after_hours,
+                spec=parts.spec,
+                cool_down=timedelta(hours=parts.settings.retrain_cooldown_hours),
                 progress=report,
             )
-            notes.summary = in_words(found)
+            notes.summary = summary_of(found)
         return found
 
     def alert(self) -> Alerted:
@@ -201,7 +203,7 @@ class Pipeline:
         self.alert()
         return rows
 
-    def monitoring(self) -> Report:
+    def monitoring(self) -> MonitoringReport:
         """Verify, monitor, alert, and train anew where that is justified."""
         self.verify()
         report = self.monitor()
@@ -210,7 +212,7 @@ class Pipeline:
             self._training_if_possible()
         return report
 
-    def full(self) -> Report:
+    def full(self) -> MonitoringReport:
         """Train, forecast, monitor; with too little history the climatology forecasts."""
         self._training_if_possible()
         self.forecast()

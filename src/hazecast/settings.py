@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     horizon_hours: int | None = Field(
         None, description="Longest lead of the forecasts [h]: 48, 72, 96 or 120. Empty: the place's own, else 72."
     )
+    retrain_cooldown_hours: float = Field(
+        48.0, ge=0, description="Shortest time between two retrainings that monitoring starts [h]."
+    )
     history_days: int = Field(
         400, ge=40, description="Days of history collected by a first run on endless sources [d]."
     )

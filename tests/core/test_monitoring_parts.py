@@ -145,25 +145,34 @@ def finding(check: str, pollutant: str, block: str | None = None, verdict: str =
 def test_error_comes_first_and_drift_only_where_forecasts_cannot_be_judged():
     good = finding("skill", "no2", "1-6", "ok")
     drifted = finding("drift", "no2")
-    assert not decide([good, drifted], champion="1", trained_at=None, now=NOW).justified
+    assert not decide([good, drifted], champion="1", last_justified_at=None, now=NOW).justified
     blind = finding("skill", "no2", "1-6", "unknown")
-    assert decide([blind, drifted], champion="1", trained_at=None, now=NOW).justified
-    worse = [finding("skill", "pm25", "1-6"), finding("skill", "pm25", "7-24", "critical"), good, drifted]
-    decision = decide(worse, champion="1", trained_at=None, now=NOW)
-    assert decision.reasons == ("pm25 has lost skill at 2 of 4 lead blocks, most at 7-24 h: because",)
+    assert decide([blind, drifted], champion="1", last_justified_at=None, now=NOW).justified
+    ok = finding("skill", "pm25", "25-48", "ok")
+    worse = [finding("skill", "pm25", "1-6"), finding("skill", "pm25", "7-24", "critical"), ok, good, drifted]
+    decision = decide(worse, champion="1", last_justified_at=None, now=NOW)
+    assert decision.reasons == ("pm25 has lost skill at 2 of 3 lead blocks, most at 1-6 h: because",)
     assert decision.evidence == {"skill pm25 1-6": 1.2, "skill pm25 7-24": 1.2, "drift no2": 1.2}
 
 
-@pytest.mark.parametrize(("days_ago", "justified"), [(0, False), (6.9, False), (7, True), (30, True)])
-def test_after_a_training_it_cools_down(days_ago: float, justified: bool):
-    trained_at = NOW - timedelta(days=days_ago)
-    decision = decide([finding("skill", "pm25", "1-6")], champion="1", trained_at=trained_at, now=NOW)
+@pytest.mark.parametrize(("hours_ago", "justified"), [(6, False), (47.9, False), (48, True), (500, True)])
+def test_after_a_justified_retraining_it_cools_down(hours_ago: float, justified: bool):
+    earlier = NOW - timedelta(hours=hours_ago)
+    decision = decide([finding("skill", "pm25", "1-6")], champion="1", last_justified_at=earlier, now=NOW)
     assert decision.justified is justified
+
+
+def test_a_champion_that_does_not_forecast_is_a_cause():
+    unused = Finding("champion", Subject(name="champion"), "critical", "climatology forecasts all", value=1.0)
+    decision = decide([unused], champion="1", last_justified_at=None, now=NOW)
+    assert decision.reasons == ("climatology forecasts all",)
+    assert decision.evidence == {"champion champion": 1.0}
+    assert decide([], champion=None, last_justified_at=None, now=NOW).reasons == ("there is no champion",)
 
 
 def test_broken_sensors_and_late_data_are_no_reason_to_train():
     others = [finding(check, "pm25") for check in ("silent", "stuck", "neighbours", "source", "pipeline")]
-    decision = decide(others, champion="1", trained_at=None, now=NOW)
+    decision = decide(others, champion="1", last_justified_at=None, now=NOW)
     assert not decision.justified
     assert decision.evidence == {}
 

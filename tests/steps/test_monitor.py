@@ -12,7 +12,7 @@ from hazecast.air.tables import FetchedObservations, Forecasts, Observations, Ru
 from hazecast.air.verdicts import Drift, Health, Retrains
 from hazecast.errors import SourceUnavailable
 from hazecast.sources.simulated import Fault, Flatline, Gap, Outage, RegimeChange, SensorDrift
-from hazecast.steps.monitor import Report, in_words, monitor
+from hazecast.steps.monitor import MonitoringReport, monitor, summary_of
 from hazecast.steps.record import recorded
 from hazecast.steps.verify import verify
 from hazecast.store import Store
@@ -76,7 +76,7 @@ def struck(truth: pl.DataFrame, *faults: Fault) -> pl.DataFrame:
     return pl.concat([earlier, rows.with_columns(ingested_at="available_at")])
 
 
-def found(report: Report, check: str) -> dict[str, str]:
+def found(report: MonitoringReport, check: str) -> dict[str, str]:
     rows = report.findings.filter(pl.col("check") == check)
     return dict(rows.select("subject", "reason").iter_rows())
 
@@ -88,7 +88,7 @@ def test_quiet_weeks_are_quiet(quiet: Store):
         report = monitor(quiet, "1", now=now, stale_after_hours=100 * 24)
         assert report.findings.is_empty(), report.findings
         assert not report.retrain.justified
-        assert report.retrain.reasons == ("skill, coverage and inputs are as they were",)
+        assert report.retrain.reasons == ("skill, coverage and inputs are as expected",)
 
 
 def test_every_verdict_is_stored_with_a_reason(quiet: Store):
@@ -101,7 +101,7 @@ def test_every_verdict_is_stored_with_a_reason(quiet: Store):
     )
     assert quiet.read(Drift, pl.col("checked_at") == NOW).height == 4 * 2
     assert quiet.read(Retrains, pl.col("checked_at") == NOW)["justified"].to_list() == [False]
-    assert in_words(report).endswith("retraining not justified")
+    assert summary_of(report).endswith("retraining not justified")
 
 
 def test_looking_twice_stores_once(quiet: Store):
@@ -125,18 +125,45 @@ def test_a_model_that_grew_worse_is_noticed_and_trained_anew(tmp_path: Path, tru
     assert not found(report, "drift")
 
 
-def test_a_fresh_training_gets_its_chance_first(tmp_path: Path, truth, lately, scores):
+def test_only_a_justified_retraining_starts_the_cool_down(tmp_path: Path, truth, lately, scores):
     broken = forecasts(truth, daily(LATELY, 34), bias=2.2)
     store = filled(tmp_path, truth, broken, scores)
-    with recorded("train", store, as_of=NOW - 3 * DAY):
+    with recorded("train", store, as_of=NOW - HOUR):
         pass
-    cooling = monitor(store, "1", now=NOW).retrain
+    assert monitor(store, "1", now=NOW).retrain.justified
+    assert monitor(store, "1", now=NOW).retrain.justified  # the same hour again decides the same
+    cooling = monitor(store, "1", now=NOW + 42 * HOUR).retrain
     assert not cooling.justified
     assert "cooling down until" in cooling.reasons[-1]
     assert any("lost skill" in reason for reason in cooling.reasons)
-    with recorded("train", store, as_of=NOW - 8 * DAY):
-        pass
-    assert monitor(store, "1", now=NOW + 5 * DAY).retrain.justified
+    assert monitor(store, "1", now=NOW + 48 * HOUR).retrain.justified
+
+
+def test_a_champion_that_cannot_forecast_is_retrained(tmp_path: Path, truth, lately, scores):
+    """After an upgrade the stored model expects other inputs, and climatology forecasts."""
+    newest = pl.col("issued_at") == pl.col("issued_at").max()
+    by_climatology = {
+        "status": pl.when(newest).then(pl.lit("baseline")).otherwise("status"),
+        "model_version": pl.when(newest).then(pl.lit("baseline")).otherwise("model_version"),
+    }
+    report = monitor(filled(tmp_path, truth, lately.with_columns(**by_climatology), scores), "1", now=NOW)
+    assert found(report, "champion") == {
+        "champion": "climatology forecasts 100% of the observed series that version 1 was trained for"
+    }
+    assert report.retrain.justified
+    assert report.retrain.reasons == (found(report, "champion")["champion"],)
+
+
+def test_climatology_at_a_silent_station_is_no_reason_to_retrain(tmp_path: Path, truth, lately, scores):
+    silent = pl.col("station_id") == HARBOUR
+    rows = lately.with_columns(
+        status=pl.when(silent).then(pl.lit("baseline")).otherwise("status"),
+        data_age_hours=pl.when(silent).then(60.0).otherwise("data_age_hours"),
+    )
+    report = monitor(filled(tmp_path, truth, rows, scores), "1", now=NOW)
+    assert found(report, "fallback")
+    assert not found(report, "champion")
+    assert not report.retrain.justified
 
 
 def test_a_model_too_sure_of_itself_is_noticed(tmp_path: Path, truth, lately, scores):
@@ -147,7 +174,7 @@ def test_a_model_too_sure_of_itself_is_noticed(tmp_path: Path, truth, lately, sc
     assert set(report.findings.filter(pl.col("check") == "coverage")["verdict"]) == {"critical"}
     assert not found(report, "skill")
     assert report.retrain.justified
-    assert "misjudges its certainty" in report.retrain.reasons[0]
+    assert "intervals of the wrong width" in report.retrain.reasons[0]
 
 
 def test_a_silent_sensor_and_a_silent_station(tmp_path: Path, truth, lately, scores):
@@ -269,7 +296,7 @@ def test_nothing_stored_is_said_not_raised(store: Store):
     report = monitor(store, None, now=NOW)
     assert report.verdict == "critical"
     assert found(report, "source")["source"] == "nothing was observed in the last 30 days"
-    assert report.retrain.reasons == ("no model has earned to be champion yet",)
+    assert report.retrain.reasons == ("there is no champion",)
     assert store.read(Runs).is_empty()
 
 

@@ -14,6 +14,7 @@ VERDICTS: tuple[str, ...] = ("ok", "unknown", "warning", "critical")
 CHECKS: tuple[str, ...] = (
     "skill",
     "coverage",
+    "champion",
     "drift",
     "forecast_age",
     "fallback",

@@ -15,7 +15,7 @@ from hazecast.errors import DeliveryError, SettingsError
 from hazecast.monitoring import Incident
 from hazecast.scoring import mqi, summarize
 from hazecast.steps.alert import Alerted
-from hazecast.steps.monitor import Report
+from hazecast.steps.monitor import MonitoringReport
 from hazecast.wiring import Wiring
 
 _COLOURS = {"ok": "green", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
@@ -60,7 +60,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def monitoring(report: Report, console: Console) -> None:
+def monitoring(report: MonitoringReport, console: Console) -> None:
     """The verdicts somebody should act on, a count of the others, and whether to train anew."""
     counts = (
         report.health.group_by("check", "verdict").len().pivot("verdict", index="check", values="len").sort("check")

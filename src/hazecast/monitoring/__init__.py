@@ -1,18 +1,19 @@
-"""Monitoring: is the model still good, are the inputs what they were, does everything arrive? Verdicts with reasons."""
+"""Monitoring: checks of model, inputs, sensors and pipeline, each with a verdict and a reason."""
 
 from hazecast.monitoring.drift import drift, drift_findings, reference_windows
-from hazecast.monitoring.findings import Finding, Subject, as_health, worst
+from hazecast.monitoring.findings import Finding, Subject, as_health, findings_in, worst
 from hazecast.monitoring.incidents import Incident, advance, forget
 from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
-from hazecast.monitoring.pipeline import forecast_findings, run_findings
-from hazecast.monitoring.retrain import RetrainDecision, decide
+from hazecast.monitoring.pipeline import fallback_findings, forecast_findings, run_findings
+from hazecast.monitoring.retrain import COOL_DOWN, RetrainDecision, decide
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
 from hazecast.monitoring.sensors import sensor_findings
 from hazecast.monitoring.signals import Signal, exceedance_signals, health_signals, incident_subject
 
 __all__ = [
     "BASELINE_DAYS",
+    "COOL_DOWN",
     "COVERAGE_DAYS",
     "ExceedanceRule",
     "Finding",
@@ -28,6 +29,8 @@ __all__ = [
     "drift",
     "drift_findings",
     "exceedance_signals",
+    "fallback_findings",
+    "findings_in",
     "forecast_findings",
     "forget",
     "health_signals",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -68,9 +69,20 @@ def as_health(findings: Iterable[Finding], *, checked_at: datetime) -> pl.DataFr
     return conform(Health, rows.with_columns(checked_at=pl.lit(checked_at).cast(pl.Datetime("us", "UTC"))))
 
 
+def findings_in(health: pl.DataFrame) -> list[Finding]:
+    """The findings stored in rows of `air.verdicts.Health`."""
+    return [_as_finding(row) for row in health.sort("check", "subject").iter_rows(named=True)]
+
+
 def worst(verdicts: Iterable[str]) -> str:
     """The most severe of some verdicts; "ok" if there are none."""
     return max(verdicts, key=VERDICTS.index, default="ok")
+
+
+def _as_finding(row: dict[str, Any]) -> Finding:
+    identity = {name: row[name] for name in ("station_id", "pollutant", "lead_block")}
+    subject = Subject(**identity) if any(identity.values()) else Subject(name=row["subject"])
+    return Finding(row["check"], subject, row["verdict"], row["reason"], row["value"], row["expected"])
 
 
 def _as_row(finding: Finding) -> dict[str, object]:

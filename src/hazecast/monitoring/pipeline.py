@@ -1,47 +1,76 @@
-"""The pipeline: how old the forecast is, whether a model made it, and which steps fail."""
+"""Checks of the pipeline: the age of the forecast, the share of climatology in it, and failed steps."""
 
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from hazecast.air.clock import hours_between
+from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.tables import newest
 from hazecast.monitoring.findings import Finding, Subject
 
-_FORECAST = Subject(name="forecast")
+_FORECAST, _CHAMPION = Subject(name="forecast"), Subject(name="champion")
 _RUNS_WITHIN = timedelta(hours=48)
 _FAILED_OFTEN = 3
 _FALLBACK_SHARE = 0.2
+# A series without observations for longer may be forecast by climatology; a retraining would not change that.
+_RECENT_HOURS = 24.0
 
 
-def forecast_findings(
-    latest: pl.DataFrame, *, now: datetime, stale_after_hours: float, champion: str | None
-) -> list[Finding]:
-    """Age of the newest forecast, and the share of it that the climatology had to give although there is a champion.
+def forecast_findings(latest: pl.DataFrame, *, now: datetime, stale_after_hours: float) -> list[Finding]:
+    """The age of the newest forecast.
 
     Args:
         latest: `air.tables.Forecasts` of the newest issue.
         now: UTC.
         stale_after_hours: a forecast older than this is stale, one twice as old critical [h].
-        champion: its version; None while there is none.
     """
     issued_at = newest(latest["issued_at"])
     if issued_at is None:
-        return [Finding("forecast_age", _FORECAST, "critical", "no forecast was ever issued")]
+        return [Finding("forecast_age", _FORECAST, "critical", "no forecast has been issued")]
     age_hours = hours_between(issued_at, now)
     verdict = (
         "ok" if age_hours <= stale_after_hours else "warning" if age_hours <= 2 * stale_after_hours else "critical"
     )
     reason = f"issued {issued_at:%Y-%m-%d %H:%M} UTC, {age_hours:.0f} h ago"
-    age = Finding("forecast_age", _FORECAST, verdict, reason, value=age_hours, expected=stale_after_hours)
-    return [age] if champion is None else [age, _fallback(latest)]
+    return [Finding("forecast_age", _FORECAST, verdict, reason, value=age_hours, expected=stale_after_hours)]
 
 
-def _fallback(latest: pl.DataFrame) -> Finding:
-    share = float((latest["status"] == "baseline").sum() / latest.height)
+def fallback_findings(latest: pl.DataFrame, scores: pl.DataFrame, *, champion: str) -> list[Finding]:
+    """How much of the newest forecast falls back to climatology, in all and where the champion should forecast.
+
+    The champion should forecast each series of its pollutants that has recent observations. If climatology forecasts
+    those, the model itself is at fault: it was trained for the inputs of another release, or does not load.
+
+    Args:
+        latest: `air.tables.Forecasts` of the newest issue.
+        scores: `air.tables.Scores` of the champion's validation.
+        champion: its version.
+
+    Returns:
+        "fallback" for the whole forecast; "champion" for the series above, unknown if the forecast is older than the
+        champion's validation.
+    """
+    if latest.is_empty():
+        return []
+    trained = pl.col("pollutant").is_in(scores["pollutant"].unique().to_list())
+    expected = latest.filter(trained, pl.col("data_age_hours") <= _RECENT_HOURS)
+    validated_at = newest(scores["scored_at"])
+    if expected.is_empty() or validated_at is None or validated_at > latest["issued_at"][0] + HOUR:
+        reason = f"no forecast of recently observed series since version {champion} was validated"
+        own = Finding("champion", _CHAMPION, "unknown", reason)
+    else:
+        share = _baseline_share(expected)
+        verdict = "ok" if share <= _FALLBACK_SHARE else "critical" if share == 1 else "warning"
+        reason = f"climatology forecasts {share:.0%} of the observed series that version {champion} was trained for"
+        own = Finding("champion", _CHAMPION, verdict, reason, value=share, expected=_FALLBACK_SHARE)
+    share = _baseline_share(latest)
     verdict = "warning" if share > _FALLBACK_SHARE else "ok"
-    reason = f"the climatology gave {share:.0%} of the newest forecast"
-    return Finding("fallback", _FORECAST, verdict, reason, value=share, expected=_FALLBACK_SHARE)
+    reason = f"climatology makes up {share:.0%} of the newest forecast"
+    return [own, Finding("fallback", _FORECAST, verdict, reason, value=share, expected=_FALLBACK_SHARE)]
+
+
+def _baseline_share(forecasts: pl.DataFrame) -> float:
+    return float((forecasts["status"] == "baseline").sum() / forecasts.height)
 
 
 def run_findings(runs: pl.DataFrame, *, now: datetime) -> list[Finding]:
@@ -57,9 +86,7 @@ def run_findings(runs: pl.DataFrame, *, now: datetime) -> list[Finding]:
         outcomes = rows["outcome"].reverse().to_list()
         n_failed = next((k for k, outcome in enumerate(outcomes) if outcome == "ok"), len(outcomes))
         verdict = "ok" if n_failed == 0 else "critical" if n_failed >= _FAILED_OFTEN else "warning"
-        reason = (
-            "latest run ended well" if n_failed == 0 else f"failed {n_failed} times in a row: {rows['summary'][-1]}"
-        )
+        reason = "latest run succeeded" if n_failed == 0 else f"failed {n_failed} times in a row: {rows['summary'][-1]}"
         subject = Subject(name=str(step))
         findings.append(Finding("pipeline", subject, verdict, reason, value=float(n_failed), expected=0.0))
     return findings

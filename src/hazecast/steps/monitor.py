@@ -1,4 +1,4 @@
-"""Monitor: look at model, inputs, sensors and pipeline, store every verdict, and decide whether to train anew."""
+"""Monitor: check the model, check the data, store each verdict, and decide whether to retrain."""
 
 import json
 from collections.abc import Sequence
@@ -8,27 +8,30 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast import monitoring
-from hazecast.air.tables import WEATHER_VARIABLES, Forecasts, Observations, Runs, Scores, Weather, conform, newest
+from hazecast.air.spec import ForecastSpec
+from hazecast.air.tables import WEATHER_VARIABLES, Forecasts, Observations, Runs, Scores, Weather, conform
 from hazecast.air.verdicts import Drift, Health, Retrains, Verification
 from hazecast.monitoring import Finding, RetrainDecision
 from hazecast.steps import Progress, silent
 from hazecast.store import Store
 
 STALE_AFTER_HOURS = 26.0
-# Sensors that cannot be trusted say nothing about the model.
-_DOUBTING = ("stuck", "neighbours")
+# Errors of the forecast at a faulty sensor are not the model's.
+_SENSOR_FAULTS = ("stuck", "neighbours")
+# `neighbours` compares the last 7 days with the baseline before them.
+_SENSOR_DAYS = monitoring.BASELINE_DAYS + 7
 _UTC = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True)
-class Report:
-    """What one monitoring run found.
+class MonitoringReport:
+    """The result of one monitoring run.
 
     Attributes:
         checked_at: the time it acted at.
         health: `air.verdicts.Health`, all verdicts.
         drift: `air.verdicts.Drift`.
-        retrain: whether a training is justified, and why.
+        retrain: whether a training is justified, and the reasons.
     """
 
     checked_at: datetime
@@ -38,12 +41,12 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """The gravest verdict of all."""
+        """The most severe of all verdicts."""
         return monitoring.worst(self.health["verdict"])
 
     @property
     def findings(self) -> pl.DataFrame:
-        """The verdicts somebody should act on, gravest first."""
+        """The warnings and critical verdicts, most severe first."""
         bad = self.health.filter(pl.col("verdict").is_in(["warning", "critical"]))
         return bad.sort("verdict", "check", "subject")
 
@@ -54,61 +57,138 @@ def monitor(
     *,
     now: datetime,
     stale_after_hours: float = STALE_AFTER_HOURS,
+    spec: ForecastSpec | None = None,
+    cool_down: timedelta = monitoring.COOL_DOWN,
     progress: Progress = silent,
-) -> Report:
-    """Judge everything stored as of `now` and store the verdicts; the same hour again replaces them.
+) -> MonitoringReport:
+    """`check_model`, `check_data` and `decide_retraining` in one call; arguments and errors are theirs."""
+    check_model(store, champion, now=now, stale_after_hours=stale_after_hours, spec=spec)
+    progress("model checked", 0.3)
+    check_data(store, now=now)
+    progress("data checked", 0.9)
+    report = decide_retraining(store, champion, now=now, cool_down=cool_down)
+    progress(summary_of(report), 1.0)
+    return report
+
+
+def check_model(
+    store: Store,
+    champion: str | None,
+    *,
+    now: datetime,
+    stale_after_hours: float = STALE_AFTER_HOURS,
+    spec: ForecastSpec | None = None,
+) -> pl.DataFrame:
+    """Check skill and coverage of the champion, the newest forecast and recent runs as of `now`; store the verdicts.
 
     Args:
-        store: observations, forecasts, their verification (run `verify` before) and runs.
-        champion: version of the champion, None while there is none.
+        store: forecasts, their verification (run `verify` before) and runs.
+        champion: version of the champion; None without one.
         now: UTC.
         stale_after_hours: age at which a forecast is too old [h].
-        progress: told what is looked at.
+        spec: the horizon of the place's forecasts; None: the default.
+
+    Returns:
+        The rows of `air.verdicts.Health`; the same hour again replaces them.
 
     Raises:
         StoreError: a table cannot be read or written.
     """
-    progress("sensors", 0.0)
-    since = now - timedelta(days=monitoring.BASELINE_DAYS + 7)
-    known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
-    sensors = [*monitoring.sensor_findings(known, now=now), *monitoring.neighbour_findings(known, now=now)]
-    progress("drift", 0.3)
-    drifts, drifted = _drift(store, now)
-    progress("model", 0.7)
-    model = _model(store, champion, now, doubted=_doubted(sensors))
-    latest = _latest_forecast(store)
-    pipeline = [
-        *monitoring.forecast_findings(latest, now=now, stale_after_hours=stale_after_hours, champion=champion),
-        *monitoring.run_findings(store.read(Runs, pl.col("as_of") >= now - timedelta(days=2)), now=now),
+    latest, runs = _latest_forecast(store), store.read(Runs, pl.col("as_of") >= now - timedelta(days=2))
+    findings = [
+        *monitoring.forecast_findings(latest, now=now, stale_after_hours=stale_after_hours),
+        *monitoring.run_findings(runs, now=now),
     ]
-    findings = [*model, *drifted, *sensors, *pipeline]
-    retrain = monitoring.decide(findings, champion=champion, trained_at=_trained_at(store, now), now=now)
-    report = Report(now, monitoring.as_health(findings, checked_at=now), drifts, retrain)
-    _keep(store, report)
-    progress(in_words(report), 1.0)
-    return report
+    if champion is not None:
+        scores = store.read(Scores, pl.col("model") == f"version-{champion}")
+        findings += monitoring.fallback_findings(latest, scores, champion=champion)
+        findings += _skill_and_coverage(store, champion, scores, now=now, spec=spec or ForecastSpec())
+    health = monitoring.as_health(findings, checked_at=now)
+    store.upsert(Health, health)
+    return health
 
 
-def in_words(report: Report) -> str:
+def check_data(store: Store, *, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Check sensors, stations and source, and the drift of observations and weather as of `now`; store the verdicts.
+
+    Returns:
+        The rows of `air.verdicts.Health` and of `air.verdicts.Drift`; the same hour again replaces them.
+
+    Raises:
+        StoreError: a table cannot be read or written.
+    """
+    drifts, drift_findings = _drift(store, now)
+    health = monitoring.as_health([*_sensors(store, now), *drift_findings], checked_at=now)
+    store.upsert(Health, health)
+    store.upsert(Drift, drifts)
+    return health, drifts
+
+
+def decide_retraining(
+    store: Store, champion: str | None, *, now: datetime, cool_down: timedelta = monitoring.COOL_DOWN
+) -> MonitoringReport:
+    """Decide from the verdicts stored for `now` whether to retrain, and store the decision.
+
+    Args:
+        store: the verdicts of `check_model` and `check_data`, and earlier decisions.
+        champion: version of the champion; None without one.
+        now: UTC, the same as of the checks.
+        cool_down: minimum time between two justified decisions.
+
+    Raises:
+        StoreError: a table cannot be read or written.
+    """
+    health, drifts = (store.read(table, pl.col("checked_at") == now) for table in (Health, Drift))
+    earlier = store.read(Retrains, pl.col("justified") & (pl.col("checked_at") < now))
+    last_justified_at: datetime | None = earlier["checked_at"].max()  # type: ignore[assignment]  # a time or None
+    findings = monitoring.findings_in(health)
+    decision = monitoring.decide(
+        findings, champion=champion, last_justified_at=last_justified_at, now=now, cool_down=cool_down
+    )
+    row = {
+        "checked_at": now,
+        "justified": decision.justified,
+        "reasons": "\n".join(decision.reasons),
+        "evidence": json.dumps(dict(decision.evidence)),
+    }
+    store.upsert(Retrains, pl.DataFrame([row], schema=Retrains.create_empty().schema))
+    return MonitoringReport(now, health, drifts, decision)
+
+
+def summary_of(report: MonitoringReport) -> str:
     """The report in one line."""
-    counts = dict(report.health.group_by("verdict").len().iter_rows())
-    told = ", ".join(f"{counts[word]} {word}" for word in ("ok", "unknown", "warning", "critical") if word in counts)
-    return f"{told}; retraining {'justified' if report.retrain.justified else 'not justified'}"
+    return f"{count_verdicts(report.health)}; retraining {'justified' if report.retrain.justified else 'not justified'}"
 
 
-def _doubted(sensors: Sequence[Finding]) -> pl.DataFrame:
-    series = [(f.subject.station_id, f.subject.pollutant) for f in sensors if f.is_bad and f.check in _DOUBTING]
-    return pl.DataFrame(series, schema={"station_id": pl.String, "pollutant": pl.String}, orient="row")
+def count_verdicts(health: pl.DataFrame) -> str:
+    """Verdicts by severity in one line."""
+    counts = dict(health.group_by("verdict").len().iter_rows())
+    return ", ".join(f"{counts[word]} {word}" for word in ("ok", "unknown", "warning", "critical") if word in counts)
 
 
-def _model(store: Store, champion: str | None, now: datetime, *, doubted: pl.DataFrame) -> list[Finding]:
-    if champion is None:
-        return []
-    since = now - timedelta(days=monitoring.COVERAGE_DAYS + 4)
+def _skill_and_coverage(
+    store: Store, champion: str, scores: pl.DataFrame, *, now: datetime, spec: ForecastSpec
+) -> list[Finding]:
+    since = now - timedelta(days=monitoring.COVERAGE_DAYS + spec.lead_days + 1)
     mine = (pl.col("issued_on") >= since) & (pl.col("issued_on") <= now) & (pl.col("model_version") == champion)
-    rows = store.read(Verification, mine).join(doubted, on=["station_id", "pollutant"], how="anti")
-    reference = store.read(Scores, pl.col("model") == f"version-{champion}")
-    return monitoring.model_health(rows, reference, now=now)
+    rows = store.read(Verification, mine)
+    if rows.is_empty():
+        return []
+    rows = rows.join(_faulty_sensors(store, now), on=["station_id", "pollutant"], how="anti")
+    return monitoring.model_health(rows, scores, now=now, horizon_days=spec.lead_days)
+
+
+def _sensors(store: Store, now: datetime) -> list[Finding]:
+    since = now - timedelta(days=_SENSOR_DAYS)
+    known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
+    return [*monitoring.sensor_findings(known, now=now), *monitoring.neighbour_findings(known, now=now)]
+
+
+def _faulty_sensors(store: Store, now: datetime) -> pl.DataFrame:
+    """(station_id, pollutant) of sensors that are stuck or drift away from their neighbours."""
+    faults = [finding for finding in _sensors(store, now) if finding.is_bad and finding.check in _SENSOR_FAULTS]
+    series = [(finding.subject.station_id, finding.subject.pollutant) for finding in faults]
+    return pl.DataFrame(series, schema={"station_id": pl.String, "pollutant": pl.String}, orient="row")
 
 
 def _drift(store: Store, now: datetime) -> tuple[pl.DataFrame, list[Finding]]:
@@ -136,20 +216,3 @@ def _within(column: str, spans: Sequence[tuple[datetime, datetime]]) -> pl.Expr:
 def _latest_forecast(store: Store) -> pl.DataFrame:
     issued_at = store.newest(Forecasts, "issued_at")
     return store.read(Forecasts, pl.col("issued_at") == issued_at) if issued_at else Forecasts.create_empty()
-
-
-def _trained_at(store: Store, now: datetime) -> datetime | None:
-    trained = (pl.col("step") == "train") & (pl.col("outcome") == "ok") & (pl.col("as_of") <= now)
-    return newest(store.read(Runs, trained)["as_of"])
-
-
-def _keep(store: Store, report: Report) -> None:
-    store.upsert(Health, report.health)
-    store.upsert(Drift, report.drift)
-    decision = {
-        "checked_at": report.checked_at,
-        "justified": report.retrain.justified,
-        "reasons": "\n".join(report.retrain.reasons),
-        "evidence": json.dumps(dict(report.retrain.evidence)),
-    }
-    store.upsert(Retrains, pl.DataFrame([decision], schema=Retrains.create_empty().schema))
