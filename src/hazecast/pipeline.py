@@ -33,7 +33,7 @@ from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
 from hazecast.steps.validate import Verdict, validate
-from hazecast.steps.verify import Verified, verify
+from hazecast.steps.verify import VerificationResult, verify
 from hazecast.wiring import Wiring, training_parameters
 
 log = structlog.get_logger()
@@ -151,7 +151,7 @@ class Pipeline:
             log.warning("the challenger could not forecast", reason=str(err))
         return rows
 
-    def verify(self) -> Verified:
+    def verify(self) -> VerificationResult:
         """Score every issued forecast whose hours have been observed since."""
         with self._step("verify") as (notes, report):
             verified = verify(self.parts.store, progress=report)

@@ -27,7 +27,7 @@ def town(*, n_stations: int = 4, seed: int = 0, faults: Sequence[Fault] = ()) ->
 def observed(
     source: SimulatedSource, *, since: datetime, until: datetime, pollutants: Sequence[str] = ("pm25", "no2")
 ) -> pl.DataFrame:
-    """Observations of a town, all believed, ingested as they became available."""
+    """Observations of a town, all flagged ok, ingested as they became available."""
     rows = source.fetch_observations(since=since, until=until).filter(pl.col("pollutant").is_in(pollutants))
     return Observations.validate(
         rows.with_columns(flag=pl.lit("ok"), flag_reasons=pl.lit(""), ingested_at="available_at").select(
@@ -45,12 +45,13 @@ def forecasts(
     spread: float = 0.4,
     bias: float = 1.0,
     seed: int = 1,
+    horizon_hours: int = 72,
 ) -> pl.DataFrame:
     """Forecasts between the truth (`error` 0) and the seasonal naive (1), with some noise and intervals `spread` wide.
 
-    Like those of a model they are bad when the naive forecast is, so that their relative error is steady.
+    As for a model, their errors are large when those of the naive forecast are, so the relative error is steady.
     """
-    frames = [_issue(truth, moment, seed=seed, error=error) for moment in issues]
+    frames = [_issue(truth, moment, seed=seed, error=error, horizon_hours=horizon_hours) for moment in issues]
     rows = pl.concat(frames).sort("station_id", "pollutant", "issued_at", "valid_at")
     middle = rows["guess_ugm3"].to_numpy() * bias
     quantiles = middle[:, None] * np.exp(spread * STEPS)
@@ -69,8 +70,9 @@ def forecasts(
     )
 
 
-def _issue(truth: pl.DataFrame, issued_at: datetime, *, seed: int, error: float) -> pl.DataFrame:
-    ahead = truth.filter(pl.col("observed_at").is_between(issued_at, issued_at + 3 * DAY, closed="left"))
+def _issue(truth: pl.DataFrame, issued_at: datetime, *, seed: int, error: float, horizon_hours: int) -> pl.DataFrame:
+    until = issued_at + horizon_hours * HOUR
+    ahead = truth.filter(pl.col("observed_at").is_between(issued_at, until, closed="left"))
     lead = ((pl.col("observed_at") - issued_at).dt.total_hours() + 1).cast(pl.Int32)
     rows = ahead.with_columns(lead_hours=lead).with_columns(
         day_before=pl.col("observed_at") - pl.duration(hours=24 * ((pl.col("lead_hours").cast(pl.Int64) + 23) // 24))

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from hazecast.air.tables import Forecasts, Observations, ShadowForecasts
 from hazecast.air.verdicts import ModelQuality, Verification
 from hazecast.scoring import score, summarize
-from hazecast.steps.verify import Verified, verify
+from hazecast.steps.verify import VerificationResult, verify
 from hazecast.store import Store
 
 from .issued import DAY, HOUR, START, daily, forecasts, observed, town
@@ -50,7 +50,7 @@ def test_day_by_day_gives_the_same_as_all_at_once(store: Store, tmp_path, truth,
         assert_frame_equal(mine.drop("ingested_at"), theirs.drop("ingested_at"))
 
 
-def test_the_archive_says_what_the_scorer_says(store: Store, truth, archive):
+def test_the_verification_of_the_archive_agrees_with_the_scores(store: Store, truth, archive):
     store.upsert(Observations, truth)
     store.append(Forecasts, archive)
     verify(store)
@@ -65,17 +65,35 @@ def test_again_changes_nothing(store: Store, truth, archive):
     store.append(Forecasts, archive)
     assert verify(store).n_hours > 0
     before = store.version(Verification), store.version(ModelQuality)
-    assert verify(store) == Verified(0, 0)
+    assert verify(store) == VerificationResult(0, 0)
     assert (store.version(Verification), store.version(ModelQuality)) == before
 
 
-def test_a_quiet_day_costs_a_few_issue_days_only(store: Store, truth, archive):
+def test_a_day_of_observations_updates_only_the_issue_days_that_depend_on_it(store: Store, truth, archive):
     store.upsert(Observations, until(truth, 20))
     store.append(Forecasts, archive)
     verify(store)
     store.upsert(Observations, until(truth, 21))
     # Two stations with two pollutants; an hour is truth of issues up to 3 days back and feeds those of 4 days ahead.
     assert verify(store).n_groups <= 2 * 2 * 9
+
+
+@pytest.mark.parametrize("horizon_hours", [48, 120])
+def test_an_observation_updates_the_scores_of_all_issues_within_the_horizon(
+    store: Store, tmp_path, truth, horizon_hours: int
+):
+    archive = forecasts(truth, ISSUES, horizon_hours=horizon_hours)
+    for part in (until(truth, 14), truth):
+        store.upsert(Observations, part)
+        store.append(Forecasts, archive)
+        verify(store)
+    at_once = Store(str(tmp_path / "at_once"))
+    at_once.upsert(Observations, truth)
+    at_once.append(Forecasts, archive)
+    verify(at_once)
+    for mine, theirs in zip(tables(store), tables(at_once), strict=True):
+        assert_frame_equal(mine.drop("ingested_at"), theirs.drop("ingested_at"))
+    assert store.read(ModelQuality)["lead_day"].max() == horizon_hours // 24
 
 
 def test_a_revised_observation_is_scored_again(store: Store, truth, archive):
@@ -97,21 +115,21 @@ def test_a_revised_observation_is_scored_again(store: Store, truth, archive):
     assert summarize(before, ("pollutant",))["mae"].to_list() != pytest.approx(direct.to_list(), abs=1e-6)
 
 
-def test_what_is_no_longer_believed_is_no_longer_scored(store: Store, truth, archive):
+def test_an_observation_flagged_invalid_is_no_longer_scored(store: Store, truth, archive):
     store.upsert(Observations, truth)
     store.append(Forecasts, archive.filter(pl.col("issued_at") == ISSUES[3]))
     verify(store)
-    doubted = truth.with_columns(
+    flagged = truth.with_columns(
         flag=pl.lit("invalid"), flag_reasons=pl.lit("sentinel"), ingested_at=pl.col("ingested_at") + timedelta(days=60)
     )
-    store.upsert(Observations, doubted)
+    store.upsert(Observations, flagged)
     verify(store)
     assert store.read(Verification)["n"].sum() == 0
     assert store.read(ModelQuality)["n"].sum() == 0
     assert store.read(ModelQuality)["squared_error"].sum() == 0
 
 
-def test_challengers_are_scored_beside_the_champion(store: Store, truth, archive):
+def test_challengers_are_scored_like_the_champion(store: Store, truth, archive):
     store.upsert(Observations, truth)
     store.append(Forecasts, archive)
     store.append(ShadowForecasts, forecasts(truth, ISSUES, version="2", error=0.1))
@@ -123,4 +141,4 @@ def test_challengers_are_scored_beside_the_champion(store: Store, truth, archive
 
 
 def test_nothing_stored_is_nothing_to_verify(store: Store):
-    assert verify(store) == Verified(0, 0)
+    assert verify(store) == VerificationResult(0, 0)
