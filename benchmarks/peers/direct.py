@@ -11,7 +11,7 @@ import time
 
 import lightgbm as lgb
 import numpy as np
-import pandas as pd  # noqa: TID251 - the peer speaks pandas
+import pandas as pd
 from mlforecast import MLForecast
 from mlforecast.lag_transforms import RollingMean
 from mlforecast.target_transforms import GlobalSklearnTransformer

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-import pandas as pd  # noqa: TID251 - the peer speaks pandas
+import pandas as pd
 from direct import HORIZON_HOURS, model
 
 LOOK_BACK_HOURS = 24 * 14

@@ -1,4 +1,4 @@
-"""Every setting in one place: environment variables (or a `.env` file), typed, described, with working defaults."""
+"""Every setting: an environment variable (or a line of `.env`), typed, described, with a working default."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,47 +10,64 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hazecast.air.clock import parse_utc
-from hazecast.air.spec import ForecastSpec
+from hazecast.air.spec import STALE_AFTER_HOURS, ForecastSpec
 from hazecast.errors import SettingsError
 
 SourceName = Literal["auto", "simulated", "files"]
 
 
 class Settings(BaseSettings):
-    """Hazecast's settings. Our own carry the prefix HAZECAST_; names shared with other tools keep theirs."""
+    """The settings. Names of Hazecast start with HAZECAST_; names shared with other tools keep theirs."""
 
     model_config = SettingsConfigDict(
         env_prefix="HAZECAST_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
-    home: Path = Field(Path(".hazecast"), description="Folder that holds all local state: tables, models, databases.")
+    home: Path = Field(Path(".hazecast"), description="Folder of all local state: tables, models, databases.")
     source: SourceName = Field(
-        "auto", description="Where data come from: simulated, files, or auto: the chosen place's own, else simulated."
+        "auto", description="Source of the data: simulated, files, or auto (the sources of the place, else simulated)."
     )
     data: Path | None = Field(None, description="Dataset folder for the source `files`.")
     place: str = Field(
         "",
-        description="The place: a file of the config folder by that name says where its data come from; tables and "
-        "models are kept under it. Empty: the dataset folder's name, or simulated.",
+        description="Name of the place. It selects the place file in the config folder, and the tables and models. "
+        "Empty: the name of the dataset folder, or simulated.",
     )
-    config: Path = Field(Path("config"), description="Folder of your own place files; those shipped are found anyway.")
+    config: Path = Field(
+        Path("config"), description="Folder of your own place files. The shipped ones are always found."
+    )
     now: datetime | None = Field(
         None, description="Replayed clock: act as if it were this UTC time (2016-06-01T00:00Z). Empty: the real clock."
     )
     host: str = Field("127.0.0.1", description="Address the services listen on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
-    api_keys: Path | None = Field(
-        None, description="File of API keys (`hazecast api-key`); the API then asks for one. Empty: it is open."
+    api_url: str = Field(
+        "", description="Address of the API for the dashboard's server. Empty: HAZECAST_HOST and HAZECAST_API_PORT."
     )
-    cors_origins: str = Field("*", description="Web pages that may read the API, comma-separated; * is all of them.")
+    api_keys: Path | None = Field(
+        None, description="File of API keys (`hazecast api-key`). If set, the API requires a key. Empty: open to all."
+    )
+    cors_origins: str = Field(
+        "*", description="Origins of web pages that may call the API, comma-separated; * allows all."
+    )
     dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server.")
-    worker_port: int = Field(8080, ge=1, le=65535, description="Port at which the Prefect worker says that it lives.")
-    prefect_pool: str = Field("hazecast", min_length=1, description="Prefect work pool that the pipelines run in.")
+    mlflow_page: str = Field(
+        "", description="Address of MLflow for browsers; the dashboard links to it. Empty: no link."
+    )
+    prefect_page: str = Field(
+        "", description="Address of Prefect for browsers; the dashboard links to it. Empty: no link."
+    )
+    worker_port: int = Field(8080, ge=1, le=65535, description="Port of the health check of the Prefect worker.")
+    prefect_pool: str = Field("hazecast", min_length=1, description="Prefect work pool of the pipelines.")
     schedule_timezone: str = Field("UTC", description="IANA time zone of the schedules (training Sunday 02:00 …).")
     keep_runs_days: int = Field(90, ge=1, description="Runs older than this are deleted from the Prefect server [d].")
-    stale_after_hours: float = Field(26.0, gt=0, description="Forecasts older than this are stale and not ready [h].")
+    stale_after_hours: float = Field(
+        STALE_AFTER_HOURS,
+        gt=0,
+        description="Age at which a forecast is stale, and the API's readiness check fails [h].",
+    )
     horizon_hours: int | None = Field(
         None, description="Longest lead of the forecasts [h]: 48, 72, 96 or 120. Empty: the place's own, else 72."
     )
@@ -58,52 +75,61 @@ class Settings(BaseSettings):
         48.0, ge=0, description="Shortest time between two retrainings that monitoring starts [h]."
     )
     history_days: int = Field(
-        400, ge=40, description="Days of history collected by a first run on endless sources [d]."
+        400, ge=40, description="History collected by the first run from a source without a beginning [d]."
     )
-    openaq_api_key: SecretStr = Field(SecretStr(""), description="Key for OpenAQ, free at explore.openaq.org.")
+    openaq_api_key: SecretStr = Field(SecretStr(""), description="OpenAQ API key, free at explore.openaq.org.")
     open_meteo_api_key: SecretStr = Field(
-        SecretStr(""), description="Key of an Open-Meteo customer. Empty: the free service, for non-commercial use."
+        SecretStr(""), description="API key of an Open-Meteo customer. Empty: the free service, for non-commercial use."
     )
     open_meteo_url: str = Field(
-        "https://{api}.open-meteo.com", description="Address of Open-Meteo, or of a server of your own without {api}."
+        "https://{api}.open-meteo.com", description="Address of Open-Meteo, or of your own server (without {api})."
     )
-    fmi_url: str = Field("https://opendata.fmi.fi/wfs", description="Address of FMI's download service.")
+    fmi_url: str = Field("https://opendata.fmi.fi/wfs", description="Address of the FMI download service.")
     openaq_url: str = Field("https://api.openaq.org/v3", description="Address of the OpenAQ API.")
     openaq_archive_url: str = Field(
-        "https://openaq-data-archive.s3.amazonaws.com", description="Address of OpenAQ's public archive."
+        "https://openaq-data-archive.s3.amazonaws.com", description="Address of the public OpenAQ archive."
     )
-    validation_days: int = Field(28, ge=5, description="Days at the end of the history a new model is judged on [d].")
+    validation_days: int = Field(
+        28, ge=5, description="Days at the end of the history on which a new model is validated [d]."
+    )
     light_training: bool = Field(
-        False, description="Train models in a fraction of the time, for rehearsals; they forecast worse."
+        False, description="Train smaller models in a fraction of the time, for tests. Their forecasts are worse."
     )
     alert_urls: SecretStr = Field(
-        SecretStr(""), description="Apprise addresses that tell operators, comma-separated: mailto://…, slack://…"
+        SecretStr(""), description="Apprise URLs that notify operators, comma-separated: mailto://…, slack://…"
     )
     public_alert_urls: SecretStr = Field(
-        SecretStr(""), description="Apprise addresses that tell the public of predicted exceedances, comma-separated."
+        SecretStr(""), description="Apprise URLs that notify the public of predicted exceedances, comma-separated."
     )
     alert_webhooks: SecretStr = Field(
-        SecretStr(""), description="Addresses of programs that are told of every incident, comma-separated."
+        SecretStr(""), description="URLs that receive every incident as a webhook, comma-separated."
     )
     alert_webhook_secret: SecretStr = Field(
-        SecretStr(""), description="What webhooks are signed with. Empty: they are not."
+        SecretStr(""), description="HMAC secret that signs webhooks. Empty: unsigned."
     )
     metrics_namespace: str = Field(
-        "Hazecast", min_length=1, description="CloudWatch namespace of the metrics that `hazecast publish` says."
+        "Hazecast", min_length=1, description="CloudWatch namespace of the metrics of `hazecast publish`."
     )
-    log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Log lines: text for a terminal, json for machines."
+    )
+    revision: str = Field(
+        "", description="Git revision of the code, recorded with each training. Set in images. Empty: read from git."
+    )
 
-    use_s3: bool = Field(False, validation_alias="USE_S3", description="Keep tables in S3 instead of under home.")
-    s3_uri: str = Field("", description="Where tables live in S3: s3://bucket/prefix. Needed when USE_S3 is true.")
+    use_s3: bool = Field(False, validation_alias="USE_S3", description="Store tables in S3 instead of under home.")
+    s3_uri: str = Field("", description="Location of the tables in S3: s3://bucket/prefix. Required if USE_S3 is true.")
     aws_region: str = Field(
         "us-east-1",
         validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
         description="AWS region of the bucket.",
     )
     aws_endpoint_url: str = Field(
-        "", validation_alias="AWS_ENDPOINT_URL", description="S3-compatible server to use instead of AWS."
+        "", validation_alias="AWS_ENDPOINT_URL", description="Address of an S3-compatible server. Empty: AWS."
     )
-    aws_access_key_id: str = Field("", validation_alias="AWS_ACCESS_KEY_ID", description="Empty: the task's own role.")
+    aws_access_key_id: str = Field(
+        "", validation_alias="AWS_ACCESS_KEY_ID", description="Access key. Empty: the role of the task."
+    )
     aws_secret_access_key: SecretStr = Field(
         SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY", description="Secret of the access key."
     )
@@ -112,17 +138,19 @@ class Settings(BaseSettings):
     )
 
     prefect_api_url: str = Field(
-        "", validation_alias="PREFECT_API_URL", description="Prefect server or Cloud. Empty: `hazecast up` starts one."
+        "",
+        validation_alias="PREFECT_API_URL",
+        description="Prefect server or Prefect Cloud. Empty: `hazecast up` starts one.",
     )
     prefect_api_key: SecretStr = Field(
-        SecretStr(""), validation_alias="PREFECT_API_KEY", description="Key to Prefect Cloud."
+        SecretStr(""), validation_alias="PREFECT_API_KEY", description="API key of Prefect Cloud."
     )
 
     @field_validator("schedule_timezone")
     @classmethod
     def _timezone_exists(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; write it like Europe/Helsinki or UTC")
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Helsinki or UTC")
         return value
 
     @field_validator("now", mode="before")
@@ -150,30 +178,36 @@ class Settings(BaseSettings):
 
     @property
     def place_name(self) -> str:
-        """The place whose tables and models are meant; each has its own."""
+        """The place whose tables and models are used."""
         if self.place:
             return self.place
         return self.data.resolve().name if self.source == "files" and self.data else "simulated"
 
     @property
+    def api_address(self) -> str:
+        """Address of the API as other processes reach it."""
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host
+        return self.api_url or f"http://{host}:{self.api_port}"
+
+    @property
     def tables_root(self) -> str:
-        """Where the place's tables live: a folder or an s3:// address."""
+        """Location of the place's tables: a folder or an s3:// address."""
         base = self.s3_uri.rstrip("/") if self.use_s3 else str(self.home.resolve() / "tables")
         return f"{base}/{self.place_name}"
 
     @property
     def tracking_uri(self) -> str:
-        """Where MLflow records: the configured server or SQLite under home."""
+        """The MLflow tracking URI: the configured server, or SQLite under home."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
 
     @property
     def has_mlflow_server(self) -> bool:
-        """Whether an MLflow server is configured, not just a database to record in."""
+        """Whether an MLflow server is configured, not only a database."""
         return self.mlflow_tracking_uri.startswith("http")
 
     @property
     def storage_options(self) -> dict[str, str]:
-        """What the store needs to reach S3; empty for a local folder."""
+        """Options with which the store reaches S3; empty for a local folder."""
         if not self.use_s3:
             return {}
         options = {"AWS_REGION": self.aws_region, "aws_conditional_put": "etag"}
@@ -186,7 +220,7 @@ class Settings(BaseSettings):
         return options
 
     def clock(self) -> datetime:
-        """The time Hazecast acts at: the replayed clock if one is set, else now, UTC."""
+        """The replayed clock if one is set, else the real one, UTC."""
         return self.now or datetime.now(UTC)
 
 

@@ -1,6 +1,5 @@
 """Where settings become parts: the store, the source, the registry, the clock. Built here, once, by the shells."""
 
-import os
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -122,20 +121,19 @@ def training_parameters(wiring: Wiring) -> dict[str, str | int | float]:
     settings = wiring.settings
     return {
         "hazecast_version": __version__,
-        "git_revision": git_revision(),
+        "git_revision": git_revision(settings),
         "source": wiring.place.observations.source if wiring.place else wiring.source.name,
         "validation_days": settings.validation_days,
         "light_training": str(settings.light_training).lower(),
     }
 
 
-def git_revision() -> str:
-    """Revision of the code: HAZECAST_REVISION (set in images) or what git says; "unknown" otherwise."""
-    given = os.environ.get("HAZECAST_REVISION")
-    if given:
-        return given
+def git_revision(settings: Settings) -> str:
+    """Git revision of the code: the setting (set in images), else from git, else "unknown"."""
+    if settings.revision:
+        return settings.revision
     try:
-        asked = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--dirty"],
             cwd=Path(__file__).parent,
             capture_output=True,
@@ -144,7 +142,7 @@ def git_revision() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return asked.stdout.strip()
+    return described.stdout.strip()
 
 
 def environment_of(parts: Wiring) -> dict[str, str]:
@@ -154,7 +152,7 @@ def environment_of(parts: Wiring) -> dict[str, str]:
         "HAZECAST_HOME": str(settings.home.resolve()),
         "HAZECAST_SOURCE": settings.source,
         "HAZECAST_PLACE": settings.place_name,
-        "HAZECAST_API_URL": f"http://{settings.host}:{settings.api_port}",
+        "HAZECAST_API_URL": settings.api_address,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PREFECT_API_URL": settings.prefect_api_url or f"http://{settings.host}:{settings.prefect_port}/api",

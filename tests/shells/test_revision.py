@@ -1,20 +1,28 @@
-"""The revision of the code that trained a model: from the setting, from git, or unknown."""
+"""The git revision recorded with a training: from the setting, from git, or unknown."""
+
+from pathlib import Path
 
 import pytest
 
+from hazecast.settings import load_settings
 from hazecast.wiring import git_revision
 
 
-def test_the_image_says_it(monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(autouse=True)
+def without_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_setting_wins(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_REVISION", "abc123")
-    assert git_revision() == "abc123"
+    assert git_revision(load_settings()) == "abc123"
 
 
-@pytest.mark.parametrize("said", [None, ""])
-def test_an_image_that_says_nothing_has_no_git_to_ask_either(monkeypatch: pytest.MonkeyPatch, said: str | None):
-    if said is None:
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_the_setting_and_without_git_it_is_unknown(monkeypatch: pytest.MonkeyPatch, value: str | None):
+    if value is None:
         monkeypatch.delenv("HAZECAST_REVISION", raising=False)
     else:
-        monkeypatch.setenv("HAZECAST_REVISION", said)
-    monkeypatch.setenv("PATH", "")
-    assert git_revision() == "unknown"
+        monkeypatch.setenv("HAZECAST_REVISION", value)
+    assert git_revision(load_settings()) == "unknown"

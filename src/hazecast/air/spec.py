@@ -18,6 +18,8 @@ QUANTILES: tuple[str, ...] = tuple(f"q{100 * level:02.0f}" for level in QUANTILE
 # Central intervals: per cent between two quantiles.
 INTERVALS: dict[int, tuple[str, str]] = {50: ("q25", "q75"), 80: ("q10", "q90"), 90: ("q05", "q95")}
 DAY_HOURS = 24
+# A forecast is issued once a day; two more hours allow for a late run.
+STALE_AFTER_HOURS = 26.0
 
 
 def block_name(block: LeadBlock) -> str:

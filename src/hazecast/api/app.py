@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import hazecast
-from hazecast.air.spec import HORIZONS_HOURS
+from hazecast.air.spec import HORIZONS_HOURS, STALE_AFTER_HOURS
 from hazecast.api.auth import AuthMiddleware
 from hazecast.api.cache import CachePolicy, ResponseCache
 from hazecast.api.dependencies import ApiContext
@@ -49,7 +49,7 @@ class Options:
 
     place: str = "simulated"
     index: str = DEFAULT_INDEX
-    stale_after_hours: float = 26.0
+    stale_after_hours: float = STALE_AFTER_HOURS
     schedule_zone: tzinfo | None = None
     cors_origins: tuple[str, ...] = ("*",)
     keys_file: Path | None = None

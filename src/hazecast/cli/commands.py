@@ -237,7 +237,7 @@ def queue_depth(number: NumberOnly = False) -> None:
 
     settings = load_settings()
     depth = count_runs(settings)
-    line = depth.as_json(namespace=settings.metrics_namespace, now=datetime.now(UTC))
+    line = depth.as_json(namespace=settings.metrics_namespace, now=settings.clock())
     typer.echo(str(depth.waiting) if number else line)
 
 

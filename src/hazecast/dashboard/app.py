@@ -3,7 +3,6 @@
 Run with `streamlit run`. It uses the API at HAZECAST_API_URL only.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from hazecast.dashboard.screens.forecast import show_forecast
 from hazecast.dashboard.screens.now import show_now
 from hazecast.dashboard.screens.operations import show_operations
 from hazecast.dashboard.screens.verification import show_verification
+from hazecast.settings import load_settings
 
-DEFAULT_API_URL = "http://127.0.0.1:8000"
 API_TIMEOUT_SECONDS = 15.0
 ICON = Path(__file__).with_name("icon.svg")
 SCREENS: dict[str, tuple[str, Callable[[PageContext], None]]] = {
@@ -83,7 +82,7 @@ def _page(
 def main() -> None:
     """Draw the page, or the reason why it cannot be drawn."""
     st.set_page_config(page_title="Hazecast", page_icon=str(ICON), layout="wide")
-    url, language = os.environ.get("HAZECAST_API_URL", DEFAULT_API_URL), current_language()
+    url, language = load_settings().api_address, current_language()
     try:
         show(connect(url), language)
     except ApiUnreachable as error:

@@ -33,7 +33,7 @@ class Change:
     def as_tag(self) -> tuple[str, str]:
         """Key and value under which MLflow keeps it."""
         value = {**asdict(self), "at": self.at.isoformat(), "reason": self.reason[:_LONGEST_REASON]}
-        return f"{_KEY}{datetime.now(UTC):%Y%m%dT%H%M%S%f}", json.dumps(value)
+        return f"{_KEY}{datetime.now(UTC):%Y%m%dT%H%M%S%f}", json.dumps(value)  # noqa: TID251 - the name must be unique in real time
 
 
 def read_changes(tags: Mapping[str, str]) -> list[Change]:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 
 # Set before MLflow is imported: it would otherwise report usage to a host outside.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # noqa: TID251 - set before MLflow is imported
 # Waits 2, 4, 8 … 32 s for a server that restarts; beyond that the flows ask again.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # noqa: TID251 - set before MLflow is imported
 
 import mlflow
 from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
@@ -112,7 +112,7 @@ class Registry:
         known = [found.version for found in self.versions()]
         if version not in known:
             raise NotKnown("model version", version, known)
-        self._appoint(Change(at or datetime.now(UTC), "promote", version, self.champion_version(), by, reason))
+        self._appoint(Change(at or datetime.now(UTC), "promote", version, self.champion_version(), by, reason))  # noqa: TID251 - the default; a replay passes its own time
 
     def rollback(self, *, reason: str, by: str, at: datetime | None = None) -> str:
         """Make the champion before this one champion again.
@@ -126,7 +126,7 @@ class Registry:
         turn = champions_in_turn(self.history())
         if len(turn) < 2:  # noqa: PLR2004 - this one and the one before
             raise NoChampion(f"{self.model_name} has had no champion before the present one; nothing to roll back to")
-        self._appoint(Change(at or datetime.now(UTC), "rollback", turn[-2], turn[-1], by, reason))
+        self._appoint(Change(at or datetime.now(UTC), "rollback", turn[-2], turn[-1], by, reason))  # noqa: TID251 - the default; a replay passes its own time
         return turn[-2]
 
     def challenge(self, version: str | None) -> None:

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast import monitoring
-from hazecast.air.spec import ForecastSpec
+from hazecast.air.spec import STALE_AFTER_HOURS, ForecastSpec
 from hazecast.air.tables import WEATHER_VARIABLES, Forecasts, Observations, Runs, Scores, Weather, conform
 from hazecast.air.verdicts import Drift, Health, Retrains, Verification
 from hazecast.monitoring import Finding, RetrainDecision
 from hazecast.steps import Progress, silent
 from hazecast.store import Store
 
-STALE_AFTER_HOURS = 26.0
 # Errors of the forecast at a faulty sensor are not the model's.
 _SENSOR_FAULTS = ("stuck", "neighbours")
 # `neighbours` compares the last 7 days with the baseline before them.

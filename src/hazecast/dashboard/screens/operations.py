@@ -1,6 +1,5 @@
 """The Operations page: models, alerts, monitoring, drift, retraining and runs."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,10 +12,10 @@ from hazecast.dashboard.context import PageContext, optional
 from hazecast.dashboard.i18n import NO_VALUE
 from hazecast.dashboard.layout import escape_markdown, records, show_empty, show_table, table_of, with_local_times
 from hazecast.dashboard.screens.data import WARNINGS, translated_verdicts
+from hazecast.settings import load_settings
 
 Row = TypeVar("Row", bound=BaseModel)
 
-LINKS = {"MLflow": "HAZECAST_MLFLOW_PAGE", "Prefect": "HAZECAST_PREFECT_PAGE"}
 ROLES = ("champion", "challenger", "serving")
 VERSIONS = ("version", "aliases", "registered_at", "run_id")
 CHANGES = ("at", "action", "version", "replaced", "by", "reason")
@@ -45,7 +44,8 @@ def show_operations(context: PageContext) -> None:
 
 def _show_links() -> None:
     """Links to MLflow and Prefect, if their addresses are set."""
-    addresses = {name: os.environ.get(variable, "") for name, variable in LINKS.items()}
+    settings = load_settings()
+    addresses = {"MLflow": settings.mlflow_page, "Prefect": settings.prefect_page}
     with st.container(horizontal=True):
         for name, address in addresses.items():
             if address:

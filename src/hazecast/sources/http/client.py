@@ -53,7 +53,7 @@ class HttpClient:
         *,
         retry_policy: RetryPolicy | None = None,
         cache_folder: Path | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),  # noqa: TID251 - the default; tests pass another
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._retry_policy, self._clock, self._sleep = retry_policy or RetryPolicy(), clock, sleep
