@@ -66,7 +66,7 @@ requirements: $(VENV)/.installed-dev  ## Choose versions anew and pin them by ha
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
-	@for set in build api dashboard prefect mlflow s3 lint; do \
+	@for set in build api dashboard prefect mlflow lint; do \
 	  $(BIN)/uv pip compile -q infrastructure/containers/requirements/$$set.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o infrastructure/containers/requirements/$$set.txt || exit 1; done
 
 clean:  ## Remove the environment and all caches; HAZECAST_HOME with your data stays

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Looks over the files of the stack, and over its images where they are built: hadolint and trivy must be in PATH.
-# trivy's list of known vulnerabilities needs the internet: .github/workflows/security.yml asks it, this does not.
+# Lints the files of the stack and scans its images if they are built; needs hadolint and trivy in PATH.
+# Works offline: known vulnerabilities are scanned in .github/workflows/security.yml.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-dockerfiles=(Dockerfile.* infrastructure/containers/Dockerfile.s3)
+dockerfiles=(Dockerfile.*)
 
-# Prints what is found only when something is.
+# Print the report only if there are findings.
 scan() {
   local report
   report=$(trivy "$@" --quiet --skip-check-update --exit-code 1 2>&1) || { echo "$report"; exit 1; }
@@ -18,12 +18,12 @@ done
 if docker compose version >/dev/null 2>&1; then
   docker compose --file docker-compose.yml --file docker-compose.override.example.yml config --quiet
 fi
-for name in api dashboard prefect mlflow s3; do
+for name in api dashboard prefect mlflow; do
   image=hazecast-$name:${HAZECAST_TAG:-dev}
   if docker image inspect "$image" >/dev/null 2>&1; then
     scan image --scanners secret,misconfig "$image"
   else
-    echo "$image is not built here: only its Dockerfile was looked over"
+    echo "$image is not built: only its Dockerfile was checked"
   fi
 done
 echo "container files: no findings"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Run by PostgreSQL's image when the volume is new: a database and a user each for MLflow and Prefect.
+# Run by PostgreSQL's image on a new volume: creates a database and a user each for MLflow and Prefect.
 set -euo pipefail
 for name in mlflow prefect; do
   psql --quiet --set=ON_ERROR_STOP=1 --username="${POSTGRES_USER:-postgres}" --dbname=postgres \

@@ -1,7 +1,7 @@
-"""The MLflow server on PostgreSQL: brings the database to its schema, then serves; no password is in its arguments.
+"""The MLflow server on PostgreSQL: upgrades the database schema, then serves. No password is in its arguments.
 
-DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD say which database, MLFLOW_ARTIFACTS_DESTINATION where artifacts go,
-MLFLOW_SERVER_ALLOWED_HOSTS by which names the server may be called. PGSSLMODE is read by the driver.
+DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD set the database, MLFLOW_ARTIFACTS_DESTINATION the artifact store,
+MLFLOW_SERVER_ALLOWED_HOSTS the accepted Host headers. The driver reads PGSSLMODE.
 """
 
 import os
@@ -15,7 +15,7 @@ SERVE = ("mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers",
 
 
 def database() -> URL:
-    """Where runs and models are recorded."""
+    """Address of the tracking database."""
     return URL.create(
         "postgresql+psycopg",
         username=os.environ["DB_USER"],
@@ -27,7 +27,7 @@ def database() -> URL:
 
 
 def upgrade(url: URL) -> None:
-    """Bring the tables of an older MLflow to this one's schema; the server refuses to start on an old one."""
+    """Upgrade the schema of an older MLflow; the server does not start on an old schema."""
     engine = create_engine(url)
     if inspect(engine).has_table("alembic_version"):
         from mlflow.store.db.utils import _upgrade_db

@@ -1,4 +1,4 @@
-"""Run a program and start it anew when the code changes: `reload.py FOLDER PROGRAM …`. For development only."""
+"""Run a program and restart it when the code changes: `reload.py FOLDER PROGRAM …`. For development only."""
 
 import subprocess
 import sys
@@ -9,12 +9,12 @@ EVERY_SECONDS = 1.0
 
 
 def changed_at(folder: Path) -> float:
-    """When a file of code last changed; polled, since mounts of some engines tell of no events."""
+    """Newest modification time of a Python file; polled because some engines send no file events to mounts."""
     return max((path.stat().st_mtime for path in folder.rglob("*.py")), default=0.0)
 
 
 def run(folder: Path, command: list[str]) -> None:
-    """Keep `command` running on the newest code."""
+    """Run `command` and restart it after each change."""
     while True:
         seen, child = changed_at(folder), subprocess.Popen(command)
         while changed_at(folder) == seen:

@@ -1,6 +1,6 @@
-"""What only the stack knows of itself, for Prometheus: runs that wait and run, and room on its volumes; at port 9102.
+"""Prometheus metrics of the compose stack on port 9102: late and running flow runs, free space on the volumes.
 
-The API's own /metrics come from the stored tables and need neither Prefect nor a disk.
+Metrics of forecasts and requests are at the API's /metrics.
 """
 
 import shutil
@@ -21,7 +21,7 @@ VOLUMES = Path("/volumes")
 
 
 class Queue(Collector):
-    """Asked anew at every scrape; absent while Prefect does not answer."""
+    """Queried at every scrape; absent while Prefect is down."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,8 +38,8 @@ class Queue(Collector):
             yield gauge
 
 
-class Room(Collector):
-    """What is free of each volume that is mounted under /volumes; its contents are nobody's business here."""
+class FreeSpace(Collector):
+    """Share of free space on each volume mounted under /volumes."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One gauge, by volume."""
@@ -54,7 +54,7 @@ class Room(Collector):
 
 if __name__ == "__main__":
     REGISTRY.register(Queue(load_settings()))
-    REGISTRY.register(Room())
+    REGISTRY.register(FreeSpace())
     start_http_server(PORT)
     while True:
         time.sleep(3600)

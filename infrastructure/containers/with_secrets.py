@@ -1,6 +1,6 @@
-"""Start a program with its secrets: NAME_FILE=/run/secrets/x becomes NAME, the way the official images of databases do.
+"""Run a program with secrets from files: NAME_FILE=/run/secrets/x sets NAME, as the official database images do.
 
-The program takes this one's place, so it gets the signals. A secret stands in no image, no compose file and no
+The program replaces this process, so it receives the signals. Secrets are in no image, compose file or
 `docker inspect`.
 """
 

@@ -1,10 +1,10 @@
-"""The worker of the compose stack: goes on with what died with the worker before it, and asks for the first full run.
+"""The worker of the compose stack: reschedules interrupted runs and requests the first full run.
 
-A killed container takes its runs with it, and the compose stack has one worker: what is recorded as under way when it
-starts is dead. It is scheduled anew; a pipeline that is run again changes nothing that it has stored already.
+A killed container ends its runs, and the compose stack has one worker: every run recorded as running when the worker
+starts is dead. It is rescheduled; pipelines are idempotent.
 """
 
-import quiet  # noqa: F401 - settings that must be there before Prefect is
+import quiet  # noqa: F401 - sets variables that Prefect reads at import
 from deployments import deploy, work
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
@@ -16,33 +16,33 @@ from hazecast.features.signature import input_signature
 from hazecast.settings import Settings, load_settings
 
 DIED = "its worker died"
-UNDER_WAY = [StateType.RUNNING, StateType.PENDING]
-NEVER_ENDED_WELL = [StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
+UNFINISHED = [StateType.RUNNING, StateType.PENDING]
+UNSUCCESSFUL = [StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 
 
 def resume(client: SyncPrefectClient) -> list[FlowRun]:
-    """Schedule anew the runs that began and never ended; flows started by hand elsewhere are left alone."""
-    asked = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNDER_WAY)))
-    found = client.read_flow_runs(flow_run_filter=asked)
+    """Reschedule the runs that started and did not end, except flows started without a deployment."""
+    unfinished = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)))
+    found = client.read_flow_runs(flow_run_filter=unfinished)
     runs = [run for run in found if run.deployment_id is not None]
     for run in runs:
         client.set_flow_run_state(run.id, AwaitingRetry(message=DIED), force=True)
-    # The run that began them begins them anew.
+    # The rescheduled parent starts its subflows again.
     for part in [run for run in found if run.parent_task_run_id is not None]:
         client.set_flow_run_state(part.id, Crashed(message=DIED), force=True)
     return runs
 
 
-def ask_for_first_run(client: SyncPrefectClient, settings: Settings) -> None:
-    """Collect, train, forecast at once instead of on Saturday; when that failed, again at the next start.
+def request_first_run(client: SyncPrefectClient, settings: Settings) -> None:
+    """Run the full pipeline now instead of on Saturday; after a failure, again at the next start.
 
-    A release whose models see other inputs than the one before begins anew.
+    The idempotency key has the hash of the model inputs: a release with other inputs trains again.
     """
     first = f"first-run-{settings.place_name}-{input_signature()}"
     failed = client.count_flow_runs(
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=[first]),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=NEVER_ENDED_WELL)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNSUCCESSFUL)),
         )
     )
     key = f"{first}-after-{failed}-failures"
@@ -54,6 +54,6 @@ if __name__ == "__main__":
     deploy(configured)
     with get_client(sync_client=True) as connected:
         for resumed in resume(connected):
-            print(f"goes on: {resumed.name}")  # noqa: T201 - a script's own output
-        ask_for_first_run(connected, configured)
+            print(f"resumed: {resumed.name}")  # noqa: T201 - a script's own output
+        request_first_run(connected, configured)
     work(configured)

@@ -26,7 +26,7 @@ promote() {
 }
 
 build_and_push() {
-  docker build --platform linux/amd64 --label "org.opencontainers.image.revision=$commit" -f "Dockerfile.$1" -t "$2" . </dev/null || die "the image of $1 cannot be built" "see the output of docker build -f Dockerfile.$1 ."
+  docker build --platform linux/amd64 --build-arg "REVISION=$commit" -f "Dockerfile.$1" -t "$2" . </dev/null || die "the image of $1 cannot be built" "see the output of docker build -f Dockerfile.$1 ."
   docker push "$2" </dev/null || die "the image of $1 cannot be pushed" "run it again: images that were pushed are skipped"
 }
 

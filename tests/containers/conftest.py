@@ -1,4 +1,4 @@
-"""The stack for real: started once for all tests that use it, on small disks and without a shell."""
+"""The running stack: started once for all tests, on small disks and without a shell."""
 
 import os
 import time
@@ -9,15 +9,15 @@ import yaml
 from disks import SmallDisk
 from stack import OURS, compose, make_secrets, services
 
-# Nothing in our images may need a shell: whoever starts one in this stack is refused.
+# Our images need no shell, so it is disabled in this stack.
 NO_SHELL = {"volumes": ["/dev/null:/usr/bin/dash:ro", "/dev/null:/usr/bin/bash:ro"]}
 
 
 @pytest.fixture(scope="session")
 def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SmallDisk]]:
-    """Disks of their own for what must not be lost; the stack is composed with them from here on."""
+    """Small disks for the volumes of tables and databases; the stack uses them from here on."""
     folder = tmp_path_factory.mktemp("disks")
-    made = {name: SmallDisk(folder / name, owner=owner) for name, owner in (("objects", 10001), ("databases", 999))}
+    made = {name: SmallDisk(folder / name, owner=owner) for name, owner in (("tables", 10001), ("databases", 999))}
     volumes = {name: disk.as_volume() for name, disk in made.items()}
     override = folder / "override.yml"
     override.write_text(yaml.safe_dump({"services": dict.fromkeys(OURS, NO_SHELL), "volumes": volumes}))
@@ -30,7 +30,7 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SmallD
 
 @pytest.fixture(scope="session")
 def stack(disks: dict[str, SmallDisk]) -> Iterator[list[str]]:
-    """All services up and healthy, from new volumes; nothing is left afterwards."""
+    """All services healthy on new volumes; everything is removed afterwards."""
     make_secrets()
     compose("build", seconds=3000)
     compose("down", "--volumes")

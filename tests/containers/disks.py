@@ -1,4 +1,4 @@
-"""Small disks for volumes of the stack, so that a test can fill them: files that the engine mounts. Needs root."""
+"""Small disks for volumes of the stack, so that a test can fill them: loop devices on files. Needs root."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ SIZE = "1G"
 
 
 class SmallDisk:
-    """A file system of its own for one volume, empty and owned by the user of its service."""
+    """An empty file system for one volume, owned by the user of its service."""
 
     def __init__(self, file: Path, *, owner: int) -> None:
         self._file = file
@@ -20,36 +20,36 @@ class SmallDisk:
         self.format()
 
     def format(self) -> None:
-        """Lose what is on it."""
-        # -m 0: full is full for root and others alike.
+        """Erase the disk."""
+        # -m 0: no reserved blocks for root.
         _run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", f"root_owner={self._owner}:{self._owner}", self.device)
         with TemporaryDirectory() as folder:
             _run("mount", self.device, folder)
-            # PostgreSQL makes a database in an empty folder only.
+            # PostgreSQL initialises a database in an empty folder only.
             (Path(folder) / "lost+found").rmdir()
             _run("umount", folder)
 
     def as_volume(self) -> dict[str, object]:
-        """The entry in a compose file."""
+        """Volume entry of a compose file."""
         return {"driver": "local", "driver_opts": {"type": "ext4", "device": self.device}}
 
     def remove(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         _run("losetup", "--detach", self.device)
         self._file.unlink()
 
 
 def fill(service: str, folder: str) -> None:
-    """Write a file until no byte is free."""
-    wanted = ["dd", "if=/dev/zero", f"of={folder}/filler", "bs=64k"]
+    """Write a file until the disk is full."""
+    command = ["dd", "if=/dev/zero", f"of={folder}/filler", "bs=64k"]
     done = subprocess.run(
-        ["docker", "compose", "exec", "-T", service, *wanted], capture_output=True, text=True, check=False
+        ["docker", "compose", "exec", "-T", service, *command], capture_output=True, text=True, check=False
     )
     assert "No space left on device" in done.stderr, done.stderr
 
 
 def free(service: str, folder: str) -> None:
-    """Remove that file; in a container of its own, since the service may be down."""
+    """Remove that file in a separate container, since the service may be down."""
     compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "rm", service, f"{folder}/filler")
 
 

@@ -1,4 +1,4 @@
-"""The compose stack of the engine tests: its commands, its services, and what it answers."""
+"""The compose stack of the engine tests: commands, services, requests."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 API = "http://127.0.0.1:8000/api/v1"
 PREFECT = "http://127.0.0.1:4200/api"
-OURS = ("api", "dashboard", "worker", "prefect", "mlflow", "s3")
-DOCKERFILES = [*sorted(ROOT.glob("Dockerfile.*")), ROOT / "infrastructure" / "containers" / "Dockerfile.s3"]
+OURS = ("api", "dashboard", "worker", "prefect", "mlflow")
+DOCKERFILES = sorted(ROOT.glob("Dockerfile.*"))
 
 
 def compose(*words: str, seconds: float = 600) -> str:
-    """What `docker compose …` prints.
+    """Run `docker compose …`; returns its output.
 
     Raises:
-        AssertionError: it fails; with what it said.
+        AssertionError: it failed; with its error output.
     """
     done = subprocess.run(
         ["docker", "compose", *words], cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False
@@ -36,7 +36,7 @@ def compose(*words: str, seconds: float = 600) -> str:
 
 @contextmanager
 def composed_with(stack: list[str], *files: str | Path) -> Iterator[None]:
-    """The running stack with these compose files on top inside the body, and without them afterwards."""
+    """Run the stack with these additional compose files inside the body, and without them afterwards."""
     usual = os.environ["COMPOSE_FILE"]
     os.environ["COMPOSE_FILE"] = os.pathsep.join([usual, *map(str, files)])
     try:
@@ -52,20 +52,20 @@ def _start(stack: list[str]) -> None:
 
 
 def make_secrets(**environment: str) -> None:
-    """As `make secrets` with these variables set."""
+    """Run the script of `make secrets` with these variables set."""
     command = ["bash", "infrastructure/containers/secrets.sh"]
     subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
 
 
 def services() -> list[str]:
-    """Every service whose image is here or can be built; Grafana's is nowhere but in its registry."""
+    """Services with an image that exists locally or can be built; Grafana's comes from its registry only."""
     described = json.loads(compose("config", "--format", "json"))["services"]
     return [name for name, service in described.items() if "build" in service or _has_image(service["image"])]
 
 
 def _has_image(image: str) -> bool:
-    asked = subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False)
-    return asked.returncode == 0 or image.startswith("hazecast-")
+    found = subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False)
+    return found.returncode == 0 or image.startswith("hazecast-")
 
 
 def states() -> dict[str, str]:
@@ -75,14 +75,14 @@ def states() -> dict[str, str]:
 
 
 def kill(service: str) -> None:
-    """End the service's first process from outside, as the kernel would that runs out of memory."""
+    """Send SIGKILL to the first process of the service, as the kernel does when memory runs out."""
     container = compose("ps", "--quiet", service).strip()
-    asked = ["docker", "inspect", "--format", "{{.State.Pid}}", container]
-    os.kill(int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout), signal.SIGKILL)
+    command = ["docker", "inspect", "--format", "{{.State.Pid}}", container]
+    os.kill(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout), signal.SIGKILL)
 
 
-def ask(url: str) -> tuple[int, str]:
-    """Status and body; 0 and the reason when nobody answers."""
+def get(url: str) -> tuple[int, str]:
+    """Status and body of a GET request; 0 and the error if there is no response."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.status, answer.read().decode(errors="replace")
@@ -93,23 +93,23 @@ def ask(url: str) -> tuple[int, str]:
 
 
 def inside(url: str) -> Any:
-    """What a service answers that only the others can reach, decoded."""
+    """GET from inside the stack; returns the decoded JSON."""
     script = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=20).read().decode())"
     return json.loads(compose("exec", "-T", "stack-metrics", "python", "-c", script, url))
 
 
 def api(path: str) -> Any:
-    """What the API answers, decoded."""
-    status, body = ask(f"{API}/{path}")
+    """GET an address of the API; returns the decoded JSON."""
+    status, body = get(f"{API}/{path}")
     assert status == 200, f"{path}: {status} {body[:300]}"
     return json.loads(body)
 
 
 def until(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
-    """Wait for `condition`; how long it took [s].
+    """Wait for `condition`; returns the duration [s].
 
     Raises:
-        AssertionError: it did not come true in time.
+        AssertionError: it was not met in time.
     """
     began = time.monotonic()
     while not condition():
@@ -120,60 +120,62 @@ def until(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
 
 @dataclass
 class Load:
-    """What became of the requests made so far: how many were answered, and when and why the others were not."""
+    """Number of successful requests so far, and time and error of the failed ones."""
 
-    answered: int = 0
-    unanswered: list[str] = field(default_factory=list)
+    succeeded: int = 0
+    failed: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        asked = self.answered + len(self.unanswered)
-        return "\n".join([f"{asked} forecasts asked for, {len(self.unanswered)} not answered", *self.unanswered[:10]])
+        total = self.succeeded + len(self.failed)
+        return "\n".join([f"{total} forecasts requested, {len(self.failed)} failed", *self.failed[:10]])
 
 
 @contextmanager
 def load(url: str, *, per_second: float = 20) -> Iterator[Load]:
-    """Ask `url` again and again inside the body."""
-    told, over, began = Load(), threading.Event(), time.monotonic()
+    """Request `url` continuously inside the body."""
+    result, over, began = Load(), threading.Event(), time.monotonic()
 
-    def ask_on() -> None:
+    def request_until_over() -> None:
         while not over.wait(1 / per_second):
-            asked = time.monotonic()
-            status, body = ask(url)
+            sent = time.monotonic()
+            status, body = get(url)
             if status == 200:
-                told.answered += 1
+                result.succeeded += 1
             else:
-                when = f"{asked - began:.1f} s after the start, for {time.monotonic() - asked:.2f} s"
-                told.unanswered.append(f"{when}: {status} {body[:200]}")
+                when = f"{sent - began:.1f} s after the start, for {time.monotonic() - sent:.2f} s"
+                result.failed.append(f"{when}: {status} {body[:200]}")
 
-    asking = threading.Thread(target=ask_on)
-    asking.start()
+    thread = threading.Thread(target=request_until_over)
+    thread.start()
     try:
-        yield told
+        yield result
     finally:
         over.set()
-        asking.join()
+        thread.join()
 
 
 def start_run(deployment: str) -> str:
-    """Ask Prefect for a run of `deployment` now; its id."""
-    found = json.loads(ask(f"{PREFECT}/deployments/name/{deployment}")[1])
+    """Create a run of a Prefect deployment now; returns its id."""
+    found = json.loads(get(f"{PREFECT}/deployments/name/{deployment}")[1])
     return str(post(f"{PREFECT}/deployments/{found['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"])
 
 
 def is_idle() -> bool:
-    """Whether no run is under way."""
-    under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
-    return bool(post(f"{PREFECT}/flow_runs/count", under_way) == 0)
+    """Whether no run is pending or running."""
+    unfinished = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+    return bool(post(f"{PREFECT}/flow_runs/count", unfinished) == 0)
 
 
 def post(url: str, content: object) -> Any:
-    """What is answered to `content`, both JSON."""
-    asked = urllib.request.Request(url, data=json.dumps(content).encode(), headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    """POST JSON; returns the decoded JSON."""
+    request = urllib.request.Request(
+        url, data=json.dumps(content).encode(), headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.loads(answer.read())
 
 
 def state_of(run: str) -> str:
-    """PENDING, RUNNING, COMPLETED …; empty while Prefect is away."""
-    status, body = ask(f"{PREFECT}/flow_runs/{run}")
+    """PENDING, RUNNING, COMPLETED …; empty while Prefect is down."""
+    status, body = get(f"{PREFECT}/flow_runs/{run}")
     return str(json.loads(body)["state"]["type"]) if status == 200 else ""

@@ -1,4 +1,4 @@
-"""Development with live reload: what is changed in the checkout is what API, dashboard and runs then are."""
+"""Development with live reload: API, dashboard and runs use the code of the checkout."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
-from stack import API, ROOT, api, ask, compose, composed_with, until
+from stack import API, ROOT, api, compose, composed_with, get, until
 
 from chromium import CHROMIUM
 
@@ -22,7 +22,7 @@ RELOADED = ("api", "dashboard", "worker")
 
 @pytest.fixture(scope="module")
 def source(stack: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the code that the stack runs by the example override, so that no test changes the checkout."""
+    """A copy of the code that the stack runs with the example override, so that no test changes the checkout."""
     folder = tmp_path_factory.mktemp("development")
     code, override = folder / "src", folder / "override.yml"
     shutil.copytree(ROOT / "src", code)
@@ -33,21 +33,21 @@ def source(stack: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def rewrite(path: Path, old: str, new: str) -> None:
-    """As an editor saves it."""
+    """Replace text in a file, in place."""
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
 
 
-def test_the_api_follows_the_checkout(source: Path):
+def test_api_reloads(source: Path):
     assert api("openapi.json")["info"]["title"] == "Hazecast"
     rewrite(source / "hazecast/api/app.py", 'title="Hazecast"', 'title="Hazecast, changed"')
-    took = until(lambda: "Hazecast, changed" in ask(f"{API}/openapi.json")[1], seconds=60, what="the change is served")
+    took = until(lambda: "Hazecast, changed" in get(f"{API}/openapi.json")[1], seconds=60, what="the change is served")
     print(f"served {took:.0f} s after it was saved")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: make browser")
-def test_an_open_page_follows_the_checkout(source: Path):
+def test_open_page_reloads(source: Path):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()

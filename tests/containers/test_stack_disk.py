@@ -1,37 +1,39 @@
-"""A disk that is full: users keep their forecasts, and when there is room again, everything goes on by itself."""
+"""Full disks: forecasts are still served, and the stack recovers when space is free again."""
 
 import os
 from urllib.parse import quote
 
 import pytest
 from disks import fill, free
-from stack import API, api, ask, load, start_run, state_of, states, until
+from stack import API, api, get, load, start_run, state_of, states, until
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
 ]
 
-VOLUMES = {"s3": "/data", "postgres": "/var/lib/postgresql/data"}
+VOLUMES = {"worker": "/data/tables", "postgres": "/var/lib/postgresql/data"}
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
 
 
 @pytest.mark.parametrize("name", VOLUMES)
-def test_a_full_disk_costs_no_forecast(stack: list[str], name: str):
-    until(lambda: ask(f"{API}/ready")[0] == 200, seconds=1800, what="a forecast")
+def test_forecasts_are_served_on_a_full_disk(stack: list[str], name: str):
+    until(lambda: get(f"{API}/ready")[0] == 200, seconds=1800, what="a forecast")
     station = quote(api("stations")["stations"][0]["station_id"], safe="")
     before = _versions()
-    with load(f"{API}/stations/{station}/forecast") as asked:
+    with load(f"{API}/stations/{station}/forecast") as requests:
         fill(name, VOLUMES[name])
         outcome = _run_once("Prediction%20Pipeline/prediction", seconds=300)
         seen = states()
         free(name, VOLUMES[name])
-        back = until(lambda: set(states().values()) <= {"healthy", "running"}, seconds=300, what="all is well")
+        back = until(lambda: set(states().values()) <= {"healthy", "running"}, seconds=300, what="all healthy")
         again = _run_once("Prediction%20Pipeline/prediction", seconds=600)
-    unwell = {service: state for service, state in seen.items() if state not in ("healthy", "running")}
-    print(f"{name} full: a run ended {outcome}, unwell {unwell}; well again {back:.0f} s after there was room;")
-    print(f"the next run ended {again}; {asked}")
-    assert not asked.unanswered
+    unhealthy = {service: state for service, state in seen.items() if state not in ("healthy", "running")}
+    print(
+        f"{name} full: a run ended {outcome}, unhealthy {unhealthy}; healthy again {back:.0f} s after space was freed;"
+    )
+    print(f"the next run ended {again}; {requests}")
+    assert not requests.failed
     assert again == "COMPLETED"
     after = _versions()
     assert all(after[table] >= version for table, version in before.items())
@@ -43,10 +45,10 @@ def _versions() -> dict[str, int]:
 
 
 def _run_once(deployment: str, *, seconds: float) -> str:
-    """Ask for a run; how it ended, or what kept it from that."""
+    """Start a run; returns its final state, or the reason why there is none."""
     try:
         run = start_run(deployment)
         until(lambda: state_of(run) in ENDED, seconds=seconds, what="the run ends")
     except (AssertionError, OSError, ValueError) as err:
-        return f"not at all ({type(err).__name__})"
+        return f"none ({type(err).__name__})"
     return state_of(run)

@@ -1,4 +1,4 @@
-"""The databases of one release back: MLflow and Prefect bring them to the schema of today and lose nothing."""
+"""MLflow and Prefect migrate the databases of their previous minor release without loss."""
 
 import json
 import os
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-from stack import ask, compose, make_secrets, post
+from stack import compose, get, make_secrets, post
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif("HAZECAST_ENGINE_TEST" not in os.environ, reason="needs a container engine: make engine-test"),
 ]
 
-# The minor release before the one that our images hold; by `make requirements` they move on together.
+# The minor releases before those in our images; update them together with `make requirements`.
 BEFORE = {"mlflow": "mlflow==3.16.1 mlflow-skinny==3.16.1 mlflow-tracing==3.16.1", "prefect": "prefect==3.7.8"}
 MLFLOW = "http://127.0.0.1:5000/api/2.0/mlflow"
 PREFECT = "http://127.0.0.1:4200/api"
@@ -24,11 +24,11 @@ PREFECT = "http://127.0.0.1:4200/api"
 
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Both servers as they were one release back, on new volumes."""
+    """Both servers in their previous release, on new volumes."""
     monkeypatch.setenv("COMPOSE_FILE", "docker-compose.yml")
     make_secrets()
     compose("down", "--volumes")
-    compose("build", "s3", "mlflow", "worker", seconds=3000)
+    compose("build", "mlflow", "worker", seconds=3000)
     for name, packages in BEFORE.items():
         _build_before(name, packages)
     override = tmp_path / "before.yml"
@@ -41,7 +41,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _build_before(name: str, packages: str) -> None:
-    """Today's image with the program of then."""
+    """The current image with the previous release of the program."""
     dockerfile = (
         f"FROM hazecast-{name}:dev\nUSER root\n"
         f"RUN pip --python /opt/venv/bin/python install --quiet --no-cache-dir --no-deps {packages}\n"
@@ -51,7 +51,7 @@ def _build_before(name: str, packages: str) -> None:
     subprocess.run(built, input=dockerfile, text=True, check=True, timeout=900)
 
 
-def test_databases_of_one_release_back_are_brought_to_today(older: None):
+def test_databases_of_the_previous_release_are_migrated(older: None):
     trained, flown = _record_in_mlflow(), _record_in_prefect()
     before = {name: _schema(name) for name in BEFORE}
     _start()
@@ -59,29 +59,29 @@ def test_databases_of_one_release_back_are_brought_to_today(older: None):
     print(f"schemas: {before} became {after}")
     assert all(after[name] != before[name] for name in BEFORE)
 
-    found = json.loads(ask(f"{MLFLOW}/runs/get?run_id={trained}")[1])["run"]["data"]
+    found = json.loads(get(f"{MLFLOW}/runs/get?run_id={trained}")[1])["run"]["data"]
     assert found["metrics"][0]["value"] == 7.5
     assert found["params"] == [{"key": "rounds", "value": "300"}]
-    champion = json.loads(ask(f"{MLFLOW}/registered-models/alias?name=town&alias=champion")[1])["model_version"]
+    champion = json.loads(get(f"{MLFLOW}/registered-models/alias?name=town&alias=champion")[1])["model_version"]
     assert champion["run_id"] == trained
-    assert json.loads(ask(f"{PREFECT}/flow_runs/{flown}")[1])["state"]["type"] == "COMPLETED"
-    # What is recorded from here on has its place as well.
+    assert json.loads(get(f"{PREFECT}/flow_runs/{flown}")[1])["state"]["type"] == "COMPLETED"
+    # New records can be added.
     assert _record_in_mlflow(model="city") != trained
     assert _record_in_prefect() != flown
 
 
 def _start() -> None:
-    compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "600", "postgres", "s3", *BEFORE, seconds=700)
+    compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "600", "postgres", *BEFORE, seconds=700)
 
 
 def _schema(database: str) -> str:
-    """The version of the schema, as both programs write it down."""
+    """Schema version; both programs use Alembic."""
     query = "select version_num from alembic_version"
     return compose("exec", "-T", "postgres", "psql", "-U", "postgres", "-d", database, "-Atc", query).strip()
 
 
 def _record_in_mlflow(model: str = "town") -> str:
-    """A run with a metric and a parameter, and a version of `model` that is champion; the run's id."""
+    """Record a run with a metric and a parameter, and a champion version of `model`; returns the run's id."""
     experiment = post(f"{MLFLOW}/experiments/create", {"name": f"training-{model}"})["experiment_id"]
     created = post(f"{MLFLOW}/runs/create", {"experiment_id": experiment, "start_time": 1})
     run = str(created["run"]["info"]["run_id"])
@@ -95,7 +95,7 @@ def _record_in_mlflow(model: str = "town") -> str:
 
 
 def _record_in_prefect() -> str:
-    """A run of a flow that ended well; its id."""
+    """Record a completed flow run; returns its id."""
     flow: dict[str, Any] = post(f"{PREFECT}/flows/", {"name": "training"})
     run = str(post(f"{PREFECT}/flow_runs/", {"flow_id": flow["id"], "state": {"type": "PENDING"}})["id"])
     post(f"{PREFECT}/flow_runs/{run}/set_state", {"state": {"type": "COMPLETED"}, "force": True})
