@@ -1,4 +1,4 @@
-"""A port of this machine that nobody listens on; the ports next to it may be taken."""
+"""A free port on loopback; adjacent ports may be in use."""
 
 import socket
 
