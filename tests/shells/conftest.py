@@ -9,7 +9,7 @@ import small_store
 import uvicorn
 
 with warnings.catch_warnings():
-    # Starlette asks for httpx2 here; the rest of the house speaks httpx.
+    # Starlette's TestClient prefers httpx2 and warns; the project uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
@@ -17,7 +17,7 @@ from hazecast.api.app import create_app
 
 
 class Clock:
-    """A clock the test turns."""
+    """A clock that the test sets."""
 
     def __init__(self):
         self.now = small_store.NOW
@@ -36,7 +36,7 @@ def clock():
 
 @pytest.fixture(scope="session")
 def filled_store(tmp_path_factory):
-    """Read-only: a test that writes takes its own."""
+    """Shared by the session: a test that writes fills its own store."""
     return small_store.fill(tmp_path_factory.mktemp("store"))
 
 

@@ -1,4 +1,4 @@
-"""A small store with known contents for the tests of the surfaces; run as a script it serves them.
+"""A small store with known contents for the tests of API, client and dashboard; run as a script it serves them.
 
 python small_store.py FOLDER PORT
 """
@@ -34,8 +34,8 @@ def stations() -> pl.DataFrame:
             "Simulated; not real",
             "Apache-2.0",
         ),
-        (DONGSI, "Dongsi", None, None, "Asia/Shanghai", "files", "Somebody, CC BY 4.0", "CC BY 4.0"),
-        (EMPTY, "Nothing yet", 1.0, 2.0, "UTC", "files", "Nobody", "not stated"),
+        (DONGSI, "Dongsi", None, None, "Asia/Shanghai", "files", "City of Beijing, CC BY 4.0", "CC BY 4.0"),
+        (EMPTY, "Nothing yet", 1.0, 2.0, "UTC", "files", "None", "not stated"),
     ]
     return Stations.validate(pl.DataFrame(rows, schema=Stations.create_empty().schema, orient="row"))
 
@@ -49,11 +49,11 @@ def concentration(pollutant: str, hour: datetime) -> float:
 
 def observations(station_id: str, pollutant: str, *, until: datetime = NOW, n_hours: int = 220) -> pl.DataFrame:
     hours = [until.replace(minute=0) - k * HOUR for k in range(1, n_hours + 1)]
-    doubts = {hours[30]: ("suspicious", "spike"), hours[31]: ("invalid", "range,spike")}
+    flags = {hours[30]: ("suspicious", "spike"), hours[31]: ("invalid", "range,spike")}
     gap = set(hours[60:66])
     rows = []
     for hour in sorted(set(hours) - gap):
-        flag, reasons = doubts.get(hour, ("ok", ""))
+        flag, reasons = flags.get(hour, ("ok", ""))
         value = concentration(pollutant, hour) * (1 if flag == "ok" else 3)
         source = "simulated" if station_id == HARBOUR else "files"
         rows.append((station_id, pollutant, hour, value, flag, reasons, source, hour + HOUR, hour + HOUR))

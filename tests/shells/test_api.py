@@ -23,7 +23,7 @@ def iso(time):
 
 
 class BrokenStore(Store):
-    """A store out of reach, whose errors name what no client may see."""
+    """An unreachable store with secrets in its error messages."""
 
     def read(self, *_args, **_kwargs):
         raise StoreError("forecasts cannot be used: s3://secret-bucket/key=hunter2")
@@ -41,28 +41,28 @@ class CountingStore(Store):
         return super().read(table, *args, **kwargs)
 
 
-def assert_problem(answer, status, word):
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["cache-control"] == "no-store"
-    problem = answer.json()
-    assert problem["type"] == f"urn:hazecast:problem:{word}"
+def assert_problem(response, status, slug):
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    problem = response.json()
+    assert problem["type"] == f"urn:hazecast:problem:{slug}"
     assert problem["status"] == status
     assert problem["title"] and problem["detail"]
     return problem
 
 
 def test_health_needs_no_store(make_client):
-    answer = make_client(BrokenStore("nowhere")).get("/api/v1/health")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "version": "0.1.0", "now": iso(NOW), "clock_replayed": False}
-    assert answer.headers["cache-control"] == "no-store"
+    response = make_client(BrokenStore("nowhere")).get("/api/v1/health")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "version": "0.1.0", "now": iso(NOW), "clock_replayed": False}
+    assert response.headers["cache-control"] == "no-store"
 
 
 def test_ready_while_forecasts_are_recent(client, clock):
-    answer = client.get("/api/v1/ready")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "issued_at": iso(ISSUED), "forecast_age_hours": 3.5}
+    response = client.get("/api/v1/ready")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "issued_at": iso(ISSUED), "forecast_age_hours": 3.5}
     clock.now = ISSUED + 26 * HOUR
     assert client.get("/api/v1/ready").status_code == 200
     clock.advance(seconds=1)
@@ -74,32 +74,32 @@ def test_not_ready_before_the_first_forecast(make_client, tmp_path):
     assert "no forecast yet" in detail
 
 
-def test_stations_say_what_they_have(client):
-    answer = client.get("/api/v1/stations").json()
-    assert answer["simulated"] is True
-    stations = {station["station_id"]: station for station in answer["stations"]}
+def test_stations_list_their_pollutants(client):
+    response = client.get("/api/v1/stations").json()
+    assert response["simulated"] is True
+    stations = {station["station_id"]: station for station in response["stations"]}
     assert stations[HARBOUR]["pollutants"] == ["pm25", "no2"]
     assert stations[HARBOUR]["simulated"] is True
     assert stations[DONGSI]["simulated"] is False
     assert stations[DONGSI]["latitude"] is None
-    assert stations[DONGSI]["attribution"] == "Somebody, CC BY 4.0"
+    assert stations[DONGSI]["attribution"] == "City of Beijing, CC BY 4.0"
     assert stations[DONGSI]["licence"] == "CC BY 4.0"
     assert stations[small_store.EMPTY]["pollutants"] == []
 
 
 def test_forecast_serves_the_stored_rows_of_the_newest_issue(client):
-    answer = client.get(FORECAST, params={"pollutant": "no2"}).json()
+    response = client.get(FORECAST, params={"pollutant": "no2"}).json()
     stored = small_store.forecast(HARBOUR, "no2")
-    assert [hour["q90"] for hour in answer["hours"]] == stored["q90"].to_list()
-    assert [hour["p_exceed"]["who"] for hour in answer["hours"]] == stored["p_exceed_who"].to_list()
-    assert [hour["lead_hours"] for hour in answer["hours"]] == list(range(1, 73))
-    assert answer["hours"][0]["valid_at"] == answer["issued_at"] == iso(ISSUED)
-    assert answer["unit"] == "µg/m³"
-    assert answer["status"] == "ok"
-    assert answer["forecast_age_hours"] == 3.5
-    assert answer["data_age_hours"] == 4.5
-    assert answer["simulated"] is True
-    assert [(limit["key"], limit["concentration_ugm3"]) for limit in answer["limits"]] == [("who", 25), ("eu", 200)]
+    assert [hour["q90"] for hour in response["hours"]] == stored["q90"].to_list()
+    assert [hour["p_exceed"]["who"] for hour in response["hours"]] == stored["p_exceed_who"].to_list()
+    assert [hour["lead_hours"] for hour in response["hours"]] == list(range(1, 73))
+    assert response["hours"][0]["valid_at"] == response["issued_at"] == iso(ISSUED)
+    assert response["unit"] == "µg/m³"
+    assert response["status"] == "ok"
+    assert response["forecast_age_hours"] == 3.5
+    assert response["data_age_hours"] == 4.5
+    assert response["simulated"] is True
+    assert [(limit["key"], limit["concentration_ugm3"]) for limit in response["limits"]] == [("who", 25), ("eu", 200)]
 
 
 def test_first_pollutant_is_the_default(client):
@@ -113,36 +113,36 @@ def test_station_ids_may_be_encoded(client):
 
 def test_an_old_issue_comes_from_the_archive(client):
     yesterday = ISSUED - 24 * HOUR
-    answer = client.get(FORECAST, params={"issued_at": (yesterday + 2 * HOUR).strftime("%Y-%m-%dT%H:%M+02:00")})
-    assert answer.json()["issued_at"] == iso(yesterday)
-    assert answer.json()["status"] == "stale"
+    response = client.get(FORECAST, params={"issued_at": (yesterday + 2 * HOUR).strftime("%Y-%m-%dT%H:%M+02:00")})
+    assert response.json()["issued_at"] == iso(yesterday)
+    assert response.json()["status"] == "stale"
 
 
-def test_an_unknown_issue_lists_the_known_ones(client):
-    answer = client.get(FORECAST, params={"issued_at": iso(ISSUED + HOUR)})
-    assert assert_problem(answer, 404, "not-known")["known"] == [iso(ISSUED), iso(ISSUED - 24 * HOUR)]
+def test_an_unknown_issue_lists_the_archived_ones(client):
+    response = client.get(FORECAST, params={"issued_at": iso(ISSUED + HOUR)})
+    assert assert_problem(response, 404, "not-known")["known"] == [iso(ISSUED), iso(ISSUED - 24 * HOUR)]
 
 
 @pytest.mark.parametrize(
     ("status", "words"), [("ok", "all inputs"), ("degraded", "larger errors"), ("baseline", "climatology")]
 )
-def test_status_of_the_worst_hour_speaks_for_the_issue(make_client, tmp_path, status, words):
+def test_an_issue_has_the_status_of_its_worst_hour(make_client, tmp_path, status, words):
     store = Store(str(tmp_path))
     store.upsert(small_store.Stations, small_store.stations())
     rows = small_store.forecast(DONGSI, "pm25")
     worse = small_store.forecast(DONGSI, "pm25", status=status)
     store.append(Forecasts, rows.head(70).vstack(worse.tail(2)))
-    answer = make_client(store).get("/api/v1/stations/dongsi/forecast").json()
-    assert answer["status"] == status
-    assert words in answer["status_reason"]
-    assert status == "ok" or "2 of 72 hours" in answer["status_reason"]
+    response = make_client(store).get("/api/v1/stations/dongsi/forecast").json()
+    assert response["status"] == status
+    assert words in response["status_reason"]
+    assert status == "ok" or "2 of 72 hours" in response["status_reason"]
 
 
-def test_a_forecast_grows_stale_while_it_is_served(client, clock):
+def test_a_forecast_becomes_stale_while_it_is_served(client, clock):
     clock.advance(hours=23)
-    answer = client.get(FORECAST).json()
-    assert answer["status"] == "stale"
-    assert "26 h" in answer["status_reason"]
+    response = client.get(FORECAST).json()
+    assert response["status"] == "stale"
+    assert "26 h" in response["status_reason"]
 
 
 def test_a_new_issue_is_picked_up_and_reads_are_not_repeated(make_client, tmp_path, monkeypatch):
@@ -169,13 +169,13 @@ def test_forecasts_from_after_the_clock_are_not_the_newest(make_client, filled_s
 
 
 def test_observations_of_the_last_week_with_their_flags(client):
-    answer = client.get(OBSERVATIONS).json()
-    assert answer["since"] == iso(NOW - timedelta(days=7))
-    assert answer["newest_observed_at"] == "2026-03-29T08:00:00Z"
-    assert answer["data_age_hours"] == 0.5
-    doubted = [hour for hour in answer["hours"] if hour["flag"] != "ok"]
-    assert [hour["flag_reasons"] for hour in doubted] == [["range", "spike"], ["spike"]]
-    assert len(answer["hours"]) == 7 * 24 - 1 - 6  # the running hour and the gap are absent, not filled
+    response = client.get(OBSERVATIONS).json()
+    assert response["since"] == iso(NOW - timedelta(days=7))
+    assert response["newest_observed_at"] == "2026-03-29T08:00:00Z"
+    assert response["data_age_hours"] == 0.5
+    flagged = [hour for hour in response["hours"] if hour["flag"] != "ok"]
+    assert [hour["flag_reasons"] for hour in flagged] == [["range", "spike"], ["spike"]]
+    assert len(response["hours"]) == 7 * 24 - 1 - 6  # the running hour and the gap are absent, not filled
 
 
 def test_observations_span_is_half_open(client):
@@ -185,7 +185,7 @@ def test_observations_span_is_half_open(client):
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "word", "says"),
+    ("path", "status", "slug", "detail"),
     [
         ("stations/nowhere/forecast", 404, "not-known", "nowhere"),
         (f"stations/{HARBOUR}/forecast?pollutant=o3", 404, "not-known", "o3"),
@@ -200,38 +200,38 @@ def test_observations_span_is_half_open(client):
         ("nothing", 404, "http", "openapi.json"),
     ],
 )
-def test_problems_say_what_is_wrong(client, path, status, word, says):
-    assert says in assert_problem(client.get(f"/api/v1/{path}"), status, word)["detail"]
+def test_problems_name_the_cause(client, path, status, slug, detail):
+    assert detail in assert_problem(client.get(f"/api/v1/{path}"), status, slug)["detail"]
 
 
-def test_unknown_names_list_the_known_ones(client):
+def test_unknown_names_list_the_valid_ones(client):
     assert client.get("/api/v1/stations/x/forecast").json()["known"] == [DONGSI, HARBOUR, small_store.EMPTY]
     assert client.get(FORECAST, params={"pollutant": "co"}).json()["known"] == ["pm25", "no2"]
 
 
 @pytest.mark.parametrize("path", ["ready", "stations", "status", f"stations/{HARBOUR}/forecast"])
-def test_a_broken_store_is_unavailable_without_telling_where(make_client, path):
-    answer = make_client(BrokenStore("nowhere")).get(f"/api/v1/{path}")
-    assert_problem(answer, 503, "store-unavailable")
-    assert "secret" not in answer.text and "hunter2" not in answer.text
+def test_an_unreachable_store_is_reported_without_its_address(make_client, path):
+    response = make_client(BrokenStore("nowhere")).get(f"/api/v1/{path}")
+    assert_problem(response, 503, "store-unavailable")
+    assert "secret" not in response.text and "hunter2" not in response.text
 
 
 def test_a_damaged_table_is_unavailable(make_client, tmp_path):
     small_store.fill(tmp_path)
     for log in (tmp_path / "forecasts" / "_delta_log").glob("*.json"):
         log.write_text("damaged")
-    answer = make_client(Store(str(tmp_path))).get(FORECAST)
-    assert_problem(answer, 503, "store-unavailable")
-    assert str(tmp_path) not in answer.text
+    response = make_client(Store(str(tmp_path))).get(FORECAST)
+    assert_problem(response, 503, "store-unavailable")
+    assert str(tmp_path) not in response.text
 
 
-def test_what_is_held_is_served_while_the_store_is_out_of_reach(make_client, tmp_path, clock, monkeypatch):
+def test_cached_forecasts_are_served_while_the_store_is_unreachable(make_client, tmp_path, clock, monkeypatch):
     store = small_store.fill(tmp_path)
     client = make_client(store)
     before = client.get(FORECAST).json()
 
     def gone(*_args, **_kwargs):
-        raise StoreError("out of reach")
+        raise StoreError("unreachable")
 
     monkeypatch.setattr(store, "read", gone)
     monkeypatch.setattr(store, "version", gone)
@@ -242,43 +242,43 @@ def test_what_is_held_is_served_while_the_store_is_out_of_reach(make_client, tmp
     assert after.json()["hours"] == before["hours"]
 
 
-def test_status_sums_up_freshness_and_skill(client):
-    answer = client.get("/api/v1/status").json()
-    assert answer["newest_issued_at"] == iso(ISSUED)
-    assert answer["newest_observed_at"] == "2026-03-29T08:00:00Z"
-    assert answer["model_version"] == "7"
-    assert {"table": "forecasts", "version": 2} in answer["tables"]
-    assert {"table": "weather", "version": None} in answer["tables"]
-    assert answer["quality"]["share_suspicious"] == 1 / 40
-    assert answer["quality"]["share_invalid"] == 2 / 40
-    assert answer["quality"]["worst_station_id"] == DONGSI
-    assert [(score["model"], score["mae"]) for score in answer["scores"]] == [
+def test_status_summarizes_freshness_and_skill(client):
+    response = client.get("/api/v1/status").json()
+    assert response["newest_issued_at"] == iso(ISSUED)
+    assert response["newest_observed_at"] == "2026-03-29T08:00:00Z"
+    assert response["model_version"] == "7"
+    assert {"table": "forecasts", "version": 2} in response["tables"]
+    assert {"table": "weather", "version": None} in response["tables"]
+    assert response["quality"]["share_suspicious"] == 1 / 40
+    assert response["quality"]["share_invalid"] == 2 / 40
+    assert response["quality"]["worst_station_id"] == DONGSI
+    assert [(score["model"], score["mae"]) for score in response["scores"]] == [
         ("version-7", 4.2),
         ("seasonal_naive", 6.9),
     ]
 
 
 def test_status_of_an_empty_store(make_client, tmp_path):
-    answer = make_client(Store(str(tmp_path))).get("/api/v1/status").json()
-    assert answer["quality"] is None and answer["scores"] == [] and answer["newest_issued_at"] is None
+    response = make_client(Store(str(tmp_path))).get("/api/v1/status").json()
+    assert response["quality"] is None and response["scores"] == [] and response["newest_issued_at"] is None
 
 
-def test_headers_name_the_request_and_the_shelf_life(client):
-    answer = client.get(FORECAST, headers={"X-Request-ID": "abc-1"})
-    assert answer.headers["x-request-id"] == "abc-1"
-    assert answer.headers["cache-control"] == "public, max-age=60"  # nothing is scheduled in this installation
-    assert answer.headers["content-encoding"] == "gzip"
+def test_headers_identify_the_request_and_limit_caching(client):
+    response = client.get(FORECAST, headers={"X-Request-ID": "abc-1"})
+    assert response.headers["x-request-id"] == "abc-1"
+    assert response.headers["cache-control"] == "public, max-age=60"  # nothing is scheduled in this installation
+    assert response.headers["content-encoding"] == "gzip"
     assert client.get(FORECAST, headers={"X-Request-ID": "a b\tc"}).headers["x-request-id"] != "a b\tc"
 
 
-def test_openapi_describes_every_address_and_its_problems(client):
+def test_openapi_describes_every_endpoint_and_its_problems(client):
     described = client.get("/api/v1/openapi.json").json()
     for path, methods in described["paths"].items():
         assert path.startswith("/api/v1/")
         for method in methods.values():
             assert method["description"]
-            for status, answer in method["responses"].items():
-                assert status == "200" or list(answer["content"]) == ["application/problem+json"]
+            for status, response in method["responses"].items():
+                assert status == "200" or list(response["content"]) == ["application/problem+json"]
     for name, schema in described["components"]["schemas"].items():
         assert schema.get("description") or schema.get("enum"), f"{name} is not described"
 
@@ -289,22 +289,22 @@ def test_openapi_describes_every_address_and_its_problems(client):
     pollutant=st.text(max_size=8),
     time=st.one_of(st.text(max_size=30), st.datetimes().map(lambda time: time.isoformat() + "+14:00")),
 )
-def test_nothing_a_client_sends_breaks_the_api(client, station, pollutant, time):
-    for address in (FORECAST, f"/api/v1/stations/{quote(station, safe='')}/observations"):
-        asked = {"pollutant": pollutant, "issued_at": time, "since": time, "until": time}
-        assert client.get(address, params=asked).status_code in (200, 404, 422)
+def test_arbitrary_parameters_cause_no_server_error(client, station, pollutant, time):
+    for path in (FORECAST, f"/api/v1/stations/{quote(station, safe='')}/observations"):
+        query = {"pollutant": pollutant, "issued_at": time, "since": time, "until": time}
+        assert client.get(path, params=query).status_code in (200, 404, 422)
 
 
 def test_late_rows_do_not_hide_the_newest(make_client, tmp_path):
     store = Store(str(tmp_path))
     store.upsert(small_store.Stations, small_store.stations())
     store.upsert(Observations, small_store.observations(DONGSI, "pm25", until=NOW - timedelta(days=400)))
-    answer = make_client(store).get("/api/v1/stations/dongsi/observations").json()
-    assert answer["hours"] == []
-    assert answer["data_age_hours"] == pytest.approx(400 * 24 + 0.5)
+    response = make_client(store).get("/api/v1/stations/dongsi/observations").json()
+    assert response["hours"] == []
+    assert response["data_age_hours"] == pytest.approx(400 * 24 + 0.5)
 
 
-def test_the_guide_names_every_address_and_problem(client):
+def test_the_document_lists_every_endpoint_and_problem(client):
     guide = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
     described = client.get("/api/v1/openapi.json").json()["paths"]
     assert set(re.findall(r"^\| `(/api/v1/[^`]*)`", guide, re.MULTILINE)) == set(described)

@@ -23,7 +23,7 @@ def address(serve, filled_store):
         yield address
 
 
-def test_the_client_reads_what_the_api_serves(address):
+def test_every_endpoint_has_a_method(address):
     with Client(address) as api:
         assert api.status().newest_issued_at == ISSUED
         assert [station.station_id for station in api.stations(limit=1)] == [DONGSI, HARBOUR, EMPTY]  # three pages
@@ -46,8 +46,8 @@ def test_the_client_reads_what_the_api_serves(address):
         assert (list(api.alerts()), list(api.runs())) == ([], [])
         assert "us-epa" in [one.index for one in api.indices()]
         assert {"pm25", "no2"} <= {one.pollutant for one in api.limits()}
-        answer = api.aqi("us-epa", [schemas.ReadingIn(pollutant="pm25", concentration=35.9)])
-        assert (answer.value, answer.band) == (102, "Unhealthy for Sensitive Groups")
+        aqi = api.aqi("us-epa", [schemas.ReadingIn(pollutant="pm25", concentration=35.9)])
+        assert (aqi.value, aqi.band) == (102, "Unhealthy for Sensitive Groups")
 
 
 def test_issues_are_followed_page_by_page(address):
@@ -68,30 +68,35 @@ def test_an_unchanged_response_is_taken_from_the_cache(address):
         assert api.forecast(DONGSI).model_version == "7"
 
 
-def test_a_problem_is_raised_with_what_exists(address):
-    with Client(address) as api, pytest.raises(ApiProblem, match="nowhere") as refused:
+def test_a_problem_is_raised_with_the_valid_values(address):
+    with Client(address) as api, pytest.raises(ApiProblem, match="nowhere") as raised:
         api.forecast("nowhere")
-    assert refused.value.problem.known == [DONGSI, HARBOUR, EMPTY]
-    assert refused.value.problem.status == 404
+    assert raised.value.problem.known == [DONGSI, HARBOUR, EMPTY]
+    assert raised.value.problem.status == 404
 
 
-def test_silence_and_strangers_are_unreachable(unused_port):
+def test_no_response_and_foreign_responses_are_unreachable(unused_port):
     with Client(f"http://127.0.0.1:{unused_port}") as api, pytest.raises(ApiUnreachable):
         api.status()
-    stranger = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
-    with Client(transport=stranger) as api, pytest.raises(ApiUnreachable, match="not a response of Hazecast"):
+    foreign = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with Client(transport=foreign) as api, pytest.raises(ApiUnreachable, match="not a response of Hazecast"):
         api.status()
 
 
-def test_a_key_is_sent_and_a_limit_is_told():
-    def answer(request):
+def test_a_key_is_sent_and_a_rate_limit_is_reported():
+    def respond(request):
         assert request.headers["x-api-key"] == "hz_secret"
-        problem = {"type": "urn:hazecast:problem:too-many", "title": "Too many", "status": 429, "detail": "later"}
+        problem = {
+            "type": "urn:hazecast:problem:too-many",
+            "title": "Too many requests",
+            "status": 429,
+            "detail": "later",
+        }
         return httpx.Response(429, json=problem, headers={"Retry-After": "7"})
 
-    with Client(key="hz_secret", transport=httpx.MockTransport(answer)) as api, pytest.raises(ApiProblem) as refused:
+    with Client(key="hz_secret", transport=httpx.MockTransport(respond)) as api, pytest.raises(ApiProblem) as raised:
         api.stations().__next__()
-    assert refused.value.retry_after_seconds == 7
+    assert raised.value.retry_after_seconds == 7
 
 
 def run(*command):

@@ -1,4 +1,4 @@
-"""Verification, monitoring, incidents, runs, models: what the API tells of the evidence."""
+"""Verification, quality, monitoring, incidents, runs and models."""
 
 import io
 import time
@@ -29,7 +29,7 @@ def table(schema, rows):
 
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory):
-    """Yesterday's forecasts, scored by the step that scores."""
+    """Yesterday's forecasts, scored by `verify`."""
     store = small_store.fill(tmp_path_factory.mktemp("verified"))
     later = [
         small_store.observations(*one, until=NOW + 30 * HOUR, n_hours=320)
@@ -40,13 +40,13 @@ def verified(tmp_path_factory):
     return store
 
 
-def test_verification_is_what_scoring_says(make_client, verified):
-    answer = make_client(verified).get(VERIFICATION).json()
+def test_verification_matches_scoring(make_client, verified):
+    response = make_client(verified).get(VERIFICATION).json()
     expected = summarize(verified.read(Verification), ("pollutant", "lead_block"))
-    assert answer["by"] == ["pollutant", "lead_block"]
-    assert [group["mae"] for group in answer["groups"]] == pytest.approx(expected["mae"].to_list())
-    assert sum(group["n"] for group in answer["groups"]) == expected["n"].sum() > 0
-    assert "station_id" not in answer["groups"][0]
+    assert response["by"] == ["pollutant", "lead_block"]
+    assert [group["mae"] for group in response["groups"]] == pytest.approx(expected["mae"].to_list())
+    assert sum(group["n"] for group in response["groups"]) == expected["n"].sum() > 0
+    assert "station_id" not in response["groups"][0]
 
 
 def test_verification_by_station_of_one_pollutant(make_client, verified):
@@ -67,11 +67,11 @@ def test_verification_by_station_of_one_pollutant(make_client, verified):
         ({"pollutant": "co2"}, 404),
     ],
 )
-def test_verification_refuses_what_means_nothing(make_client, verified, query, status):
+def test_verification_rejects_invalid_parameters(make_client, verified, query, status):
     assert make_client(verified).get(VERIFICATION, params=query).status_code == status
 
 
-def test_the_newest_monitoring_is_told(make_client, tmp_path):
+def test_the_newest_monitoring_is_returned(make_client, tmp_path):
     store = small_store.fill(tmp_path)
     old, new = NOW - 6 * HOUR, NOW - HOUR
     store.upsert(
@@ -122,7 +122,7 @@ def test_quality_by_series(client):
 
 
 class FakeRegistry:
-    """Answers like the registry, until it is told to fail."""
+    """A registry that can be switched off."""
 
     def __init__(self):
         self.champion_is, self.down = "2", False
@@ -169,7 +169,7 @@ def test_models_with_their_audit_trail(with_registry):
     assert [(one["version"], one["replaced"]) for one in found["changes"]] == [("2", "1"), ("1", None)]
 
 
-def test_what_the_registry_said_is_held_while_it_is_silent(with_registry, registry):
+def test_models_are_cached_while_the_registry_is_down(with_registry, registry):
     with_registry.get("/api/v1/models")
     registry.down = True
     time.sleep(0.01)
@@ -177,38 +177,38 @@ def test_what_the_registry_said_is_held_while_it_is_silent(with_registry, regist
     assert (found["registry"], found["champion"]) == ("held", "2")
 
 
-def test_a_registry_that_never_answered_is_no_reason_to_fail(with_registry, registry):
+def test_forecasts_are_served_without_a_registry(with_registry, registry):
     registry.down = True
     found = with_registry.get("/api/v1/models").json()
     assert (found["registry"], found["champion"], found["serving"], found["versions"]) == ("unavailable", None, "7", [])
     assert with_registry.get(f"/api/v1/stations/{HARBOUR}/forecast").status_code == 200
 
 
-def test_with_everything_behind_it_gone_the_api_answers_and_says_how_old_it_is(with_registry, registry, clock):
+def test_stored_forecasts_are_served_when_everything_else_is_down(with_registry, registry, clock):
     """No registry, no worker, no source for four days: the tables are all there is."""
     registry.down = True
     clock.advance(days=4)
-    answer = with_registry.get(f"/api/v1/stations/{HARBOUR}/forecast")
-    assert answer.status_code == 200
-    assert (answer.json()["status"], len(answer.json()["hours"])) == ("stale", 72)
-    assert answer.json()["forecast_age_hours"] > 96
-    assert "no newer forecast was made" in answer.json()["status_reason"]
+    response = with_registry.get(f"/api/v1/stations/{HARBOUR}/forecast")
+    assert response.status_code == 200
+    assert (response.json()["status"], len(response.json()["hours"])) == ("stale", 72)
+    assert response.json()["forecast_age_hours"] > 96
+    assert "no newer forecast was made" in response.json()["status_reason"]
     for path in ("stations", "forecasts", "summaries", f"stations/{HARBOUR}/observations", "status", "models"):
         assert with_registry.get(f"/api/v1/{path}").status_code == 200, path
     assert with_registry.get("/api/v1/ready").status_code == 503
     assert with_registry.get("/api/v1/health").status_code == 200
-    assert with_registry.post("/api/v1/predict", json=QUESTION).status_code == 503
+    assert with_registry.post("/api/v1/predict", json=REQUEST).status_code == 503
 
 
-QUESTION = {"observations": [{"pollutant": "pm25", "observed_at": "2026-03-01T00:00Z", "concentration_ugm3": 3}]}
+REQUEST = {"observations": [{"pollutant": "pm25", "observed_at": "2026-03-01T00:00Z", "concentration_ugm3": 3}]}
 
 
 def test_no_champion_no_prediction(with_registry, registry):
-    answer = with_registry.post("/api/v1/predict", json=QUESTION)
-    assert answer.status_code == 503
-    assert "hazecast run training" in answer.json()["detail"]
+    response = with_registry.post("/api/v1/predict", json=REQUEST)
+    assert response.status_code == 503
+    assert "hazecast run training" in response.json()["detail"]
     registry.down = True
     time.sleep(0.01)
-    answer = with_registry.post("/api/v1/predict", json=QUESTION)
-    assert answer.json()["type"] == "urn:hazecast:problem:no-model"
-    assert "secret" not in answer.text
+    response = with_registry.post("/api/v1/predict", json=REQUEST)
+    assert response.json()["type"] == "urn:hazecast:problem:no-model"
+    assert "secret" not in response.text

@@ -21,14 +21,14 @@ def iso(time):
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def asked(client, path, **query):
-    answer = client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def get_json(client, path, **query):
+    response = client.get(path, params=query)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-def test_all_series_without_a_question(client):
-    found = asked(client, FORECASTS)["forecasts"]
+def test_all_series_by_default(client):
+    found = get_json(client, FORECASTS)["forecasts"]
     assert [(one["station_id"], one["pollutant"]) for one in found] == [
         (DONGSI, "pm25"),
         (HARBOUR, "pm25"),
@@ -37,7 +37,7 @@ def test_all_series_without_a_question(client):
 
 
 def test_pollutants_quantiles_and_hours_are_chosen(client):
-    found = asked(
+    found = get_json(
         client,
         FORECASTS,
         station_id=HARBOUR,
@@ -52,11 +52,11 @@ def test_pollutants_quantiles_and_hours_are_chosen(client):
 
 
 def test_the_nearest_stations_come_first_with_their_distance(client):
-    found = asked(client, "/api/v1/stations", latitude=0.0, longitude=0.0, nearest=2)["stations"]
-    assert [one["station_id"] for one in found] == [EMPTY, HARBOUR]  # Dongsi lies nobody knows where
+    found = get_json(client, "/api/v1/stations", latitude=0.0, longitude=0.0, nearest=2)["stations"]
+    assert [one["station_id"] for one in found] == [EMPTY, HARBOUR]  # Dongsi has no coordinates
     assert found[0]["distance_km"] == pytest.approx(248.6, abs=0.2)
-    assert asked(client, "/api/v1/stations", latitude=0, longitude=0, within_km=300)["stations"] == found[:1]
-    assert asked(client, FORECASTS, latitude=60, longitude=25)["forecasts"][0]["distance_km"] > 0
+    assert get_json(client, "/api/v1/stations", latitude=0, longitude=0, within_km=300)["stations"] == found[:1]
+    assert get_json(client, FORECASTS, latitude=60, longitude=25)["forecasts"][0]["distance_km"] > 0
 
 
 def test_distance_over_a_quarter_of_the_earth():
@@ -73,14 +73,14 @@ def test_distance_over_a_quarter_of_the_earth():
         ("30,60,40,61", []),
     ],
 )
-def test_a_box_holds_the_stations_in_it(client, bbox, inside):
-    assert [one["station_id"] for one in asked(client, "/api/v1/stations", bbox=bbox)["stations"]] == inside
+def test_a_box_selects_the_stations_inside(client, bbox, inside):
+    assert [one["station_id"] for one in get_json(client, "/api/v1/stations", bbox=bbox)["stations"]] == inside
 
 
 def test_pages_follow_each_other_and_end(client):
     seen, cursor, pages = [], None, 0
     while pages == 0 or cursor:
-        page = asked(client, "/api/v1/stations", limit=1, **({"cursor": cursor} if cursor else {}))
+        page = get_json(client, "/api/v1/stations", limit=1, **({"cursor": cursor} if cursor else {}))
         seen += [one["station_id"] for one in page["stations"]]
         cursor, pages = page["next_cursor"], pages + 1
     assert seen == [DONGSI, HARBOUR, EMPTY]
@@ -100,7 +100,7 @@ def test_pages_follow_each_other_and_end(client):
         {"limit": 0},
     ],
 )
-def test_what_cannot_be_answered_is_refused(client, query):
+def test_invalid_parameters_are_rejected(client, query):
     assert client.get("/api/v1/stations", params=query).status_code == 422
 
 
@@ -114,16 +114,16 @@ def test_what_cannot_be_answered_is_refused(client, query):
         ({"issued_at": iso(ISSUED + HOUR)}, "issue time"),
     ],
 )
-def test_what_is_not_known_lists_what_is(client, query, kind):
-    answer = client.get(FORECASTS, params=query)
-    assert answer.status_code == 404
-    assert kind in answer.json()["detail"]
-    assert answer.json()["known"]
+def test_unknown_names_list_the_valid_ones(client, query, kind):
+    response = client.get(FORECASTS, params=query)
+    assert response.status_code == 404
+    assert kind in response.json()["detail"]
+    assert response.json()["known"]
 
 
-def test_the_archive_is_read_for_all_stations(client):
+def test_an_archived_issue_of_all_stations(client):
     yesterday = ISSUED - timedelta(days=1)
-    found = asked(client, FORECASTS, issued_at=iso(yesterday))["forecasts"]
+    found = get_json(client, FORECASTS, issued_at=iso(yesterday))["forecasts"]
     assert {one["issued_at"] for one in found} == {iso(yesterday)}
     assert len(found) == 3
 
@@ -133,21 +133,21 @@ def test_issues_of_a_series_are_listed_newest_first(make_client, tmp_path, clock
     issued = [ISSUED - timedelta(hours=k) for k in range(1, 120)]
     store.append(Forecasts, pl.concat([small_store.forecast(DONGSI, "pm25", issued_at=t).head(1) for t in issued]))
     client, path = make_client(store), f"/api/v1/stations/{DONGSI}/issues"
-    first = asked(client, path)
+    first = get_json(client, path)
     assert (first["pollutant"], len(first["issues"])) == ("pm25", 100)
     assert first["issues"][0] == {"issued_at": iso(ISSUED), "model_version": "7"}
-    rest = asked(client, path, before=first["next_before"], limit=1000)
+    rest = get_json(client, path, before=first["next_before"], limit=1000)
     assert rest["next_before"] is None
     times = [one["issued_at"] for one in first["issues"] + rest["issues"]]
     assert times == [iso(one) for one in sorted({ISSUED, *issued}, reverse=True)]
     clock.now = ISSUED - timedelta(minutes=1)
-    assert asked(client, path, limit=1)["issues"][0]["issued_at"] == iso(ISSUED - HOUR)
+    assert get_json(client, path, limit=1)["issues"][0]["issued_at"] == iso(ISSUED - HOUR)
     assert client.get(f"/api/v1/stations/{EMPTY}/issues").status_code == 404
     assert client.get(path, params={"limit": 0}).status_code == 422
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])
-def test_tables_hold_the_stored_numbers(client, kind):
+def test_tables_contain_the_stored_numbers(client, kind):
     body = client.get(FORECASTS, params={"format": kind, "pollutant": "pm25"}).content
     read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc_stream}[kind]
     table = read(io.BytesIO(body))
@@ -163,10 +163,10 @@ def test_csv_writes_times_as_json_does(client):
     assert first.startswith(f"dongsi,pm25,{iso(ISSUED)},{iso(ISSUED)},1,")
 
 
-def test_maps_have_a_point_where_one_is_known(client):
-    answer = client.get("/api/v1/stations", headers={"Accept": "application/geo+json"})
-    assert answer.headers["content-type"] == "application/geo+json"
-    points = {one["properties"]["station_id"]: one["geometry"] for one in answer.json()["features"]}
+def test_geojson_has_a_point_for_known_coordinates(client):
+    response = client.get("/api/v1/stations", headers={"Accept": "application/geo+json"})
+    assert response.headers["content-type"] == "application/geo+json"
+    points = {one["properties"]["station_id"]: one["geometry"] for one in response.json()["features"]}
     assert points == {
         DONGSI: None,
         HARBOUR: {"type": "Point", "coordinates": [24.95, 60.16]},
@@ -183,22 +183,22 @@ def test_maps_have_a_point_where_one_is_known(client):
         ("text/*", "text/csv; charset=utf-8"),
     ],
 )
-def test_accept_chooses_the_format(client, accept, content_type):
+def test_accept_selects_the_format(client, accept, content_type):
     assert client.get("/api/v1/stations", headers={"Accept": accept}).headers["content-type"] == content_type
 
 
-def test_a_format_nobody_serves_is_not_acceptable(client):
-    answer = client.get("/api/v1/stations", headers={"Accept": "application/pdf"})
-    assert answer.status_code == 406
-    assert "text/csv" in answer.json()["detail"]
+def test_an_unknown_format_is_not_acceptable(client):
+    response = client.get("/api/v1/stations", headers={"Accept": "application/pdf"})
+    assert response.status_code == 406
+    assert "text/csv" in response.json()["detail"]
     assert client.get(f"/api/v1/stations/{DONGSI}/observations?format=geojson").status_code == 406
 
 
-def test_the_index_of_an_hour_is_that_of_the_hours_behind_it(client):
-    found = asked(client, f"/api/v1/stations/{HARBOUR}/forecast", pollutant="pm25", index="us-epa")
+def test_the_index_of_an_hour_averages_the_hours_before(client):
+    found = get_json(client, f"/api/v1/stations/{HARBOUR}/forecast", pollutant="pm25", index="us-epa")
     assert found["index"]["index"] == "us-epa"
     hour = found["hours"][20]
-    # The same from the tables by the index engine itself: what was observed before the issue, medians after it.
+    # The same by the index engine itself, from observations before the issue and medians after it.
     kept = ["pollutant", "observed_at", "concentration_ugm3"]
     parts = []
     for pollutant in ("pm25", "no2"):
@@ -209,16 +209,16 @@ def test_the_index_of_an_hour_is_that_of_the_hours_behind_it(client):
     expected = INDICES["us-epa"].from_hourly(pl.concat(parts), ISSUED + 20 * HOUR)
     assert (hour["index"]["value"], hour["index"]["band"]) == (expected.value, expected.band)
     assert hour["index"]["dominant_pollutant"] == expected.dominant_pollutant
-    assert "index" not in asked(client, f"/api/v1/stations/{HARBOUR}/forecast")["hours"][0]
+    assert "index" not in get_json(client, f"/api/v1/stations/{HARBOUR}/forecast")["hours"][0]
 
 
-def test_an_index_that_lacks_pollutants_says_so(client):
-    hour = asked(client, f"/api/v1/stations/{HARBOUR}/forecast", index="in-naqi")["hours"][0]["index"]
+def test_an_index_without_its_pollutants_is_insufficient(client):
+    hour = get_json(client, f"/api/v1/stations/{HARBOUR}/forecast", index="in-naqi")["hours"][0]["index"]
     assert (hour["status"], hour["value"], hour["band"], hour["level"]) == ("insufficient data", None, None, None)
 
 
 def test_days_are_local_and_ahead(client):
-    found = asked(client, f"/api/v1/stations/{DONGSI}/summary")
+    found = get_json(client, f"/api/v1/stations/{DONGSI}/summary")
     assert found["timezone"] == "Asia/Shanghai"
     # 09:30 UTC is 17:30 in Beijing: hours from 17:00 to midnight are left of the first day.
     assert [(day["day"], day["n_hours"]) for day in found["days"]] == [
@@ -236,27 +236,27 @@ def test_days_are_local_and_ahead(client):
     assert first["worst_at"] >= iso(NOW.replace(minute=0))
 
 
-def test_summaries_of_all_stations_use_the_index_asked_for(client):
-    found = asked(client, "/api/v1/summaries", index="uk-daqi")["summaries"]
+def test_summaries_use_the_requested_index(client):
+    found = get_json(client, "/api/v1/summaries", index="uk-daqi")["summaries"]
     assert [one["station_id"] for one in found] == [DONGSI, HARBOUR]
     assert {one["index"]["index"] for one in found} == {"uk-daqi"}
 
 
 def test_a_summary_of_the_past_has_no_days(client, clock):
     clock.advance(days=5)
-    found = asked(client, f"/api/v1/stations/{DONGSI}/summary")
+    found = get_json(client, f"/api/v1/stations/{DONGSI}/summary")
     assert (found["days"], found["status"]) == ([], "stale")
 
 
 @pytest.mark.parametrize(
-    ("mean", "before", "said"),
+    ("mean", "before", "expected"),
     [(23, 20, "rising"), (20, 23, "falling"), (21, 20, "steady"), (5, None, None), (5, 0, None)],
 )
-def test_a_trend_is_more_than_fifteen_percent(mean, before, said):
-    assert trend(mean, before) == said
+def test_a_trend_is_more_than_fifteen_percent(mean, before, expected):
+    assert trend(mean, before) == expected
 
 
-def test_the_newest_run_of_each_background_model_is_shown_beside(make_client, tmp_path):
+def test_background_returns_the_newest_available_run_of_each_model(make_client, tmp_path):
     store = Store(str(tmp_path))
     small_store.fill(tmp_path)
     runs = [("cams", 18, 0.0), ("cams", 6, 1.0), ("silam", 6, 2.0), ("silam", -5, 9.0)]  # the last is not out yet
@@ -266,7 +266,7 @@ def test_the_newest_run_of_each_background_model_is_shown_beside(make_client, tm
         for k in range(-2, 3)
     ]
     store.upsert(Background, pl.DataFrame(rows, schema=Background.create_empty().schema, orient="row"))
-    found = asked(make_client(store), f"/api/v1/stations/{DONGSI}/background")["runs"]
+    found = get_json(make_client(store), f"/api/v1/stations/{DONGSI}/background")["runs"]
     assert [(run["source"], run["issued_at"]) for run in found] == [
         ("cams", iso(ISSUED - 6 * HOUR)),
         ("silam", iso(ISSUED - 6 * HOUR)),
@@ -274,7 +274,7 @@ def test_the_newest_run_of_each_background_model_is_shown_beside(make_client, tm
     assert [hour["concentration_ugm3"] for hour in found[0]["hours"]] == [1.0, 2.0, 3.0]
 
 
-def test_what_moved_a_forecast_is_told_for_its_issue(make_client, tmp_path):
+def test_drivers_belong_to_an_issue(make_client, tmp_path):
     store = small_store.fill(tmp_path)
     at = f"/api/v1/stations/{DONGSI}/drivers"
     rows = [
@@ -285,16 +285,16 @@ def test_what_moved_a_forecast_is_told_for_its_issue(make_client, tmp_path):
     ]
     store.append(Drivers, pl.DataFrame(rows, schema=Drivers.create_empty().schema, orient="row"))
     client = make_client(store)
-    newest = asked(client, at)
+    newest = get_json(client, at)
     assert (newest["issued_at"], newest["model_version"], newest["unit"]) == (iso(ISSUED), "7", "µg/m³")
     assert [hour["valid_at"] for hour in newest["hours"]] == [iso(ISSUED + 2 * HOUR), iso(ISSUED + 14 * HOUR)]
     assert newest["hours"][0]["drivers"] == [{"driver": name, "effect_ugm3": 1.5} for name in sorted(DRIVERS)]
-    old = asked(client, at, issued_at=iso(ISSUED - 24 * HOUR))
+    old = get_json(client, at, issued_at=iso(ISSUED - 24 * HOUR))
     assert {one["effect_ugm3"] for hour in old["hours"] for one in hour["drivers"]} == {-0.5}
-    assert asked(client, f"/api/v1/stations/{HARBOUR}/drivers")["hours"] == []
+    assert get_json(client, f"/api/v1/stations/{HARBOUR}/drivers")["hours"] == []
     assert client.get(at, params={"issued_at": iso(ISSUED - HOUR)}).status_code == 404
 
 
 def test_one_station_by_its_id(client):
-    assert asked(client, f"/api/v1/stations/{HARBOUR}")["name"] == "Simulated Harbour"
+    assert get_json(client, f"/api/v1/stations/{HARBOUR}")["name"] == "Simulated Harbour"
     assert client.get("/api/v1/stations/no/where").status_code == 404

@@ -1,4 +1,4 @@
-"""A forecast for a site of one's own, by whichever model is champion."""
+"""A forecast by the champion for a site outside the network."""
 
 import time
 from datetime import timedelta
@@ -15,7 +15,7 @@ PREDICT = "/api/v1/predict"
 
 
 class OneModel:
-    """A registry whose champion always speaks by climatology; the alias can be moved."""
+    """A registry with one champion; the alias can be moved."""
 
     version = "3"
 
@@ -41,7 +41,7 @@ def client(filled_store, clock, registry):
     return TestClient(app, raise_server_exceptions=False)
 
 
-def question(n_hours=48, **changed):
+def request_body(n_hours=48, **changed):
     hours = [ISSUED - timedelta(hours=k) for k in range(1, n_hours + 1)]
     rows = [
         {"pollutant": "pm25", "observed_at": hour.isoformat(), "concentration_ugm3": 10.0 + hour.hour} for hour in hours
@@ -49,10 +49,10 @@ def question(n_hours=48, **changed):
     return {"latitude": 60.2, "longitude": 24.9, "timezone": "Europe/Helsinki", "observations": rows} | changed
 
 
-def test_three_days_follow_the_newest_observation(client):
-    answer = client.post(PREDICT, json=question())
-    assert answer.status_code == 200, answer.text
-    found = answer.json()
+def test_the_forecast_follows_the_newest_observation(client):
+    response = client.post(PREDICT, json=request_body())
+    assert response.status_code == 200, response.text
+    found = response.json()
     assert found["issued_at"] == "2026-03-29T06:00:00Z"
     assert found["model_version"] == "3"
     (only,) = found["forecasts"]
@@ -62,18 +62,18 @@ def test_three_days_follow_the_newest_observation(client):
 
 
 def test_a_moved_alias_is_served_without_a_restart(client, registry):
-    assert client.post(PREDICT, json=question()).json()["model_version"] == "3"
+    assert client.post(PREDICT, json=request_body()).json()["model_version"] == "3"
     registry.version = "4"
     time.sleep(0.01)
-    assert client.post(PREDICT, json=question()).json()["model_version"] == "4"
+    assert client.post(PREDICT, json=request_body()).json()["model_version"] == "4"
 
 
-def test_later_hours_are_not_looked_at(client):
-    asked = question(issued_at="2026-03-28T06:00Z")
-    spoiled = question(issued_at="2026-03-28T06:00Z")
+def test_later_hours_are_ignored(client):
+    body = request_body(issued_at="2026-03-28T06:00Z")
+    spoiled = request_body(issued_at="2026-03-28T06:00Z")
     for row in spoiled["observations"][:24]:
         row["concentration_ugm3"] = 900.0
-    assert client.post(PREDICT, json=asked).json() == client.post(PREDICT, json=spoiled).json()
+    assert client.post(PREDICT, json=body).json() == client.post(PREDICT, json=spoiled).json()
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_later_hours_are_not_looked_at(client):
         {"issued_at": "2026-03-29T06:30Z"},
         {"issued_at": "2020-01-01T00:00Z"},
         {"observations": []},
-        {"observations": question(1)["observations"] * 2},
+        {"observations": request_body(1)["observations"] * 2},
         {"observations": [{"pollutant": "pm25", "observed_at": 7, "concentration_ugm3": 1}]},
         {"observations": [{"pollutant": "lead", "observed_at": "2026-03-29T05:00Z", "concentration_ugm3": 1}]},
         {"colour": "blue"},
     ],
 )
-def test_a_question_that_means_nothing_is_refused(client, changed):
-    assert client.post(PREDICT, json=question(**changed)).status_code == 422
+def test_an_invalid_request_is_rejected(client, changed):
+    assert client.post(PREDICT, json=request_body(**changed)).status_code == 422
 
 
-def test_no_more_than_two_at_once(client, monkeypatch):
+def test_concurrent_predictions_are_limited(client, monkeypatch):
     monkeypatch.setattr(predict, "QUEUE_TIMEOUT_SECONDS", 0.01)
     for _ in range(predict.MAX_CONCURRENT):
         assert predict.slots.acquire(timeout=1)
     try:
-        answer = client.post(PREDICT, json=question())
+        response = client.post(PREDICT, json=request_body())
     finally:
         predict.slots.release(predict.MAX_CONCURRENT)
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "5"
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"

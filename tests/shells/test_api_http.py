@@ -1,4 +1,4 @@
-"""How answers travel: kept, named, compressed, expiring, counted, logged; and who may have them."""
+"""Caching, ETags, compression, CORS, metrics and access log; API keys and rate limits."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ def make(clock):
     return make
 
 
-def test_an_etag_names_the_content_but_not_the_clock(client, clock):
+def test_an_etag_ignores_the_clock(client, clock):
     first = client.get(FORECAST)
     clock.advance(minutes=5)
     later = client.get(FORECAST, headers={"If-None-Match": f'"other", {first.headers["etag"]}'})
@@ -46,27 +46,27 @@ def test_another_forecast_has_another_etag(make_client, tmp_path, monkeypatch):
     client = make_client(store)
     before = client.get(FORECAST).headers["etag"]
     store.append(Forecasts, small_store.forecast(HARBOUR, "pm25", issued_at=ISSUED + HOUR))
-    answer = client.get(FORECAST, headers={"If-None-Match": before})
-    assert answer.status_code == 200
-    assert answer.headers["etag"] != before
+    response = client.get(FORECAST, headers={"If-None-Match": before})
+    assert response.status_code == 200
+    assert response.headers["etag"] != before
 
 
-def test_formats_are_kept_apart(client):
+def test_formats_are_cached_separately(client):
     csv = client.get(FORECAST, headers={"Accept": "text/csv"})
     assert client.get(FORECAST).headers["content-type"] == "application/json"
     assert client.get(FORECAST, headers={"Accept": "text/csv"}).content == csv.content
     assert csv.headers["vary"].startswith("Accept, Accept-Encoding, Origin")
 
 
-def test_only_what_gains_is_compressed(client):
-    with client.stream("GET", FORECAST, headers={"Accept-Encoding": "gzip"}) as answer:
-        raw = b"".join(answer.iter_raw())
+def test_only_large_text_is_compressed(client):
+    with client.stream("GET", FORECAST, headers={"Accept-Encoding": "gzip"}) as response:
+        raw = b"".join(response.iter_raw())
     assert gzip.decompress(raw) == client.get(FORECAST, headers={"Accept-Encoding": "identity"}).content
     assert "content-encoding" not in client.get(FORECAST, headers={"Accept-Encoding": "identity"}).headers
     assert "content-encoding" not in client.get(f"{FORECAST}?format=parquet").headers
 
 
-def test_head_says_what_get_would(client):
+def test_head_has_the_headers_of_get(client):
     head, whole = client.head(FORECAST), client.get(FORECAST)
     assert head.status_code == 200 and head.content == b""
     assert head.headers["etag"] == whole.headers["etag"]
@@ -95,20 +95,22 @@ def test_answers_expire_when_the_next_forecast_is_due(make, filled_store, clock)
         ),  # Saturday
     ],
 )
-def test_the_next_issue_is_by_the_schedules_own_clock(zone, now, due):
+def test_the_next_issue_follows_the_time_zone_of_the_schedule(zone, now, due):
     assert CachePolicy(ZoneInfo(zone), clock_replayed=False).next_issue(now) == due
     assert CachePolicy(ZoneInfo(zone), clock_replayed=True).next_issue(now) is None
 
 
-def test_pages_elsewhere_may_read(make, filled_store):
+def test_cors_allows_the_configured_origins(make, filled_store):
     open_to_all = make(filled_store).get(FORECAST, headers={"Origin": "https://example.org"})
     assert open_to_all.headers["access-control-allow-origin"] == "*"
     assert open_to_all.headers["vary"] == make(filled_store).get(FORECAST).headers["vary"]  # Origin, and once
     assert "ETag" in open_to_all.headers["access-control-expose-headers"]
     chosen = make(filled_store, cors_origins=("https://city.example",))
     assert "access-control-allow-origin" not in chosen.get(FORECAST, headers={"Origin": "https://example.org"}).headers
-    asked = {"Origin": "https://city.example", "Access-Control-Request-Method": "POST"}
-    assert chosen.options("/api/v1/aqi", headers=asked).headers["access-control-allow-origin"] == "https://city.example"
+    headers = {"Origin": "https://city.example", "Access-Control-Request-Method": "POST"}
+    assert (
+        chosen.options("/api/v1/aqi", headers=headers).headers["access-control-allow-origin"] == "https://city.example"
+    )
 
 
 def test_metrics_hold_the_place_and_the_times_to_answer(make, filled_store):
@@ -123,7 +125,7 @@ def test_metrics_hold_the_place_and_the_times_to_answer(make, filled_store):
     assert 'route="none",status="404"} 1.0' in text
 
 
-def test_every_request_is_a_line_in_the_log(client):
+def test_every_request_is_logged(client):
     with structlog.testing.capture_logs() as lines:
         client.get(FORECAST, headers={"X-Request-ID": "mine"})
     (line,) = [line for line in lines if line["event"] == "request"]
@@ -131,16 +133,16 @@ def test_every_request_is_a_line_in_the_log(client):
     assert line["milliseconds"] > 0
 
 
-def test_a_defect_is_a_problem_with_an_id(make_client, filled_store, monkeypatch):
+def test_an_unhandled_exception_is_a_problem_with_an_id(make_client, filled_store, monkeypatch):
     def fail(*_args, **_kwargs):
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("hazecast.api.resources.stations.list_stations", fail)
-    answer = make_client(filled_store).get("/api/v1/stations")
-    assert answer.status_code == 500
-    assert answer.json()["type"] == "urn:hazecast:problem:internal"
-    assert answer.headers["x-request-id"]
-    assert "secret" not in answer.text
+    response = make_client(filled_store).get("/api/v1/stations")
+    assert response.status_code == 500
+    assert response.json()["type"] == "urn:hazecast:problem:internal"
+    assert response.headers["x-request-id"]
+    assert "secret" not in response.text
 
 
 # Keys
@@ -151,47 +153,47 @@ def keys_file(tmp_path):
     return tmp_path / "keys.json"
 
 
-def test_without_a_key_there_are_only_the_probes(make, filled_store, keys_file):
+def test_only_probes_are_public(make, filled_store, keys_file):
     client = make(filled_store, keys_file=keys_file)
     assert client.get("/api/v1/health").status_code == 200
-    refused = client.get(FORECAST)
-    assert refused.status_code == 401
-    assert refused.json()["type"] == "urn:hazecast:problem:refused"
-    assert refused.headers["www-authenticate"] == "Bearer"
+    rejected = client.get(FORECAST)
+    assert rejected.status_code == 401
+    assert rejected.json()["type"] == "urn:hazecast:problem:refused"
+    assert rejected.headers["www-authenticate"] == "Bearer"
     assert client.get(FORECAST, headers={"X-API-Key": "hz_guess"}).status_code == 401
 
 
-def test_a_key_opens_what_it_is_meant_for(make, filled_store, keys_file):
+def test_a_key_is_limited_to_its_scopes(make, filled_store, keys_file):
     key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
     client = make(filled_store, keys_file=keys_file)
-    answer = client.get(FORECAST, headers={"X-API-Key": key})
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"].startswith("private")
+    response = client.get(FORECAST, headers={"X-API-Key": key})
+    assert response.status_code == 200
+    assert response.headers["cache-control"].startswith("private")
     assert client.get(FORECAST, headers={"Authorization": f"Bearer {key}"}).status_code == 200
-    refused = client.get("/metrics", headers={"X-API-Key": key})
-    assert refused.status_code == 403
-    assert "metrics" in refused.json()["detail"]
+    rejected = client.get("/metrics", headers={"X-API-Key": key})
+    assert rejected.status_code == 403
+    assert "metrics" in rejected.json()["detail"]
 
 
-def test_kept_answers_are_not_for_those_without_a_key(make, filled_store, keys_file):
+def test_cached_answers_need_a_key_too(make, filled_store, keys_file):
     key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
     client = make(filled_store, keys_file=keys_file)
     assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200
     assert client.get(FORECAST).status_code == 401
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(make, filled_store, keys_file):
+def test_a_rate_limit_sets_retry_after(make, filled_store, keys_file):
     key, other = (add_key(keys_file, name, scopes=["read"], per_minute=3) for name in ("one", "other"))
     client = make(filled_store, keys_file=keys_file)
     statuses = [client.get(FORECAST, headers={"X-API-Key": key}).status_code for _ in range(3)]
-    refused = client.get(FORECAST, headers={"X-API-Key": key})
+    rejected = client.get(FORECAST, headers={"X-API-Key": key})
     assert statuses == [200, 200, 200]
-    assert refused.status_code == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 20
+    assert rejected.status_code == 429
+    assert 1 <= int(rejected.headers["retry-after"]) <= 20
     assert client.get(FORECAST, headers={"X-API-Key": other}).status_code == 200
 
 
-def test_a_bucket_fills_evenly():
+def test_a_token_bucket_refills_evenly():
     bucket = TokenBucket(per_minute=60, tokens=1, refilled_at=0)
     assert bucket.take(0) == 0
     assert bucket.take(0.25) == pytest.approx(0.75)
@@ -199,19 +201,19 @@ def test_a_bucket_fills_evenly():
     assert [bucket.take(3600) for _ in range(61)].count(0) == 60
 
 
-def test_a_revoked_key_is_noticed(make, filled_store, keys_file, monkeypatch):
+def test_a_revoked_key_stops_working(make, filled_store, keys_file, monkeypatch):
     monkeypatch.setattr("hazecast.api.auth.RELOAD_SECONDS", 0.0)
     key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
     client = make(filled_store, keys_file=keys_file)
     assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200
     keys_file.write_text("damaged")
-    assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200  # better than nobody
+    assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200  # an unreadable file keeps the last keys
     keys_file.unlink()
     add_key(keys_file, "new", scopes=["read"], per_minute=60)
     assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 401
 
 
-def test_only_hashes_are_kept_and_only_for_the_owner(keys_file):
+def test_only_hashes_are_stored_and_only_the_owner_reads_them(keys_file):
     key = add_key(keys_file, "app", scopes=["read", "predict"], per_minute=60)
     assert key not in keys_file.read_text()
     assert keys_file.stat().st_mode & 0o077 == 0
@@ -222,7 +224,7 @@ def test_only_hashes_are_kept_and_only_for_the_owner(keys_file):
     with pytest.raises(NotKnown, match="everything"):
         add_key(keys_file, "b", scopes=["everything"], per_minute=1)
     with pytest.raises(NotKnown, match="app"):
-        revoke_key(keys_file, "nobody")
+        revoke_key(keys_file, "unknown")
     revoke_key(keys_file, "app")
     assert read_keys(keys_file) == {}
     keys_file.write_text("[{}]")
@@ -230,15 +232,15 @@ def test_only_hashes_are_kept_and_only_for_the_owner(keys_file):
         read_keys(keys_file)
 
 
-def test_kept_bytes_are_bounded(make_client, filled_store, monkeypatch):
+def test_cached_bytes_are_bounded(make_client, filled_store, monkeypatch):
     monkeypatch.setattr("hazecast.api.cache.MAX_CACHED_BYTES", 30_000)
     client = make_client(filled_store)
-    answers = [client.get(FORECAST, params={"pollutant": "pm25", "spare": k}).json() for k in range(5)]
-    assert all(answer["hours"] == answers[0]["hours"] for answer in answers)
+    responses = [client.get(FORECAST, params={"pollutant": "pm25", "spare": k}).json() for k in range(5)]
+    assert all(response["hours"] == responses[0]["hours"] for response in responses)
     assert client.get(f"/api/v1/stations/{DONGSI}/forecast").status_code == 200
 
 
-def test_ages_move_with_the_minute(client, clock):
+def test_ages_advance_with_the_minute(client, clock):
     before = client.get(FORECAST).json()["forecast_age_hours"]
     clock.advance(minutes=6)
     assert client.get(FORECAST).json()["forecast_age_hours"] == pytest.approx(before + 0.1)
