@@ -1,25 +1,25 @@
 """Every error Hazecast raises on purpose.
 
 HazecastError
-├── SettingsError         a setting is wrong or a port is taken; the message names the setting
-├── ContractError         rows break a table contract: a defect in our own code or in what was handed to it
-├── NotKnown              a station, pollutant or time that nobody has; the message lists what exists
-├── QualityError          a batch too bad to be stored; what was stored stays as it was
-├── TooLittleHistory      not enough trustworthy observations to train or judge a model
-├── ModelOutdated         a stored model was trained for the inputs of another release; train anew
-├── AlreadyRunning        somebody else is at the same work; wait for them
+├── SettingsError         a setting is wrong or a port is in use; the message names the setting
+├── ContractError         rows violate a table contract: a defect in the code or in its input
+├── NotKnown              a station, pollutant or time that does not exist; the message lists those that do
+├── QualityError          a batch too bad to be stored; the stored tables stay as they are
+├── TooLittleHistory      not enough valid observations to train or validate a model
+├── ModelOutdated         a stored model was trained for the inputs of another release; retrain
+├── AlreadyRunning        another process runs the same step; wait for it
 ├── SourceError
-│   ├── SourceUnavailable the outside world is absent: try again later
-│   └── SourceRefused     will fail again until somebody changes something (malformed file, wrong key)
-├── DeliveryError         an alert did not reach its channel; it stays owed
+│   ├── SourceUnavailable the service cannot be reached: try again later
+│   └── SourceRefused     will fail again until something changes (malformed file, wrong key)
+├── DeliveryError         an alert did not reach its channel; it stays pending
 ├── StoreError            tables cannot be read or written; the message names the table and the remedy
 └── RegistryError
-    └── NoChampion        no model has earned the alias yet
+    └── NoChampion        no model has been promoted yet
 """
 
 
 class HazecastError(Exception):
-    """Base of all errors that a person can act on; shells print the message without a traceback."""
+    """Base of all errors that a user can act on; shells print the message without a traceback."""
 
 
 class SettingsError(HazecastError):
@@ -27,22 +27,22 @@ class SettingsError(HazecastError):
 
 
 class ContractError(HazecastError):
-    """Rows do not fulfil the contract of their table."""
+    """Rows violate the contract of their table."""
 
 
 class NotKnown(HazecastError):
-    """Asked for something that does not exist.
+    """A requested object does not exist.
 
     Args:
-        kind: what was asked for, as a word of the glossary ("station").
-        asked: the value asked for.
-        known: what exists instead.
+        kind: of the object, as a word of the glossary ("station").
+        requested: the value in the request.
+        known: the values that exist.
     """
 
-    def __init__(self, kind: str, asked: str, known: list[str]) -> None:
-        self.kind, self.asked, self.known = kind, asked, known
+    def __init__(self, kind: str, requested: str, known: list[str]) -> None:
+        self.kind, self.requested, self.known = kind, requested, known
         listed = ", ".join(known) if known else "none yet"
-        super().__init__(f"unknown {kind} {asked!r}; known: {listed}")
+        super().__init__(f"unknown {kind} {requested!r}; known: {listed}")
 
 
 class QualityError(HazecastError):
@@ -50,15 +50,15 @@ class QualityError(HazecastError):
 
 
 class TooLittleHistory(HazecastError):
-    """Not enough trustworthy observations to train or judge a model."""
+    """Not enough valid observations to train or validate a model."""
 
 
 class ModelOutdated(HazecastError):
-    """A stored model expects other inputs than this release builds."""
+    """A stored model expects other inputs than this release computes."""
 
 
 class AlreadyRunning(HazecastError):
-    """Another process is at the same work, which must not run twice at once."""
+    """Another process runs the same step, which must not run twice at once."""
 
 
 class SourceError(HazecastError):
@@ -70,7 +70,7 @@ class SourceUnavailable(SourceError):
 
 
 class SourceRefused(SourceError):
-    """The source will not deliver until something is changed."""
+    """The source will not deliver until something changes."""
 
 
 class DeliveryError(HazecastError):
@@ -82,8 +82,8 @@ class StoreError(HazecastError):
 
 
 class RegistryError(HazecastError):
-    """The model registry cannot answer."""
+    """The model registry cannot be used."""
 
 
 class NoChampion(RegistryError):
-    """No model holds the alias `champion`."""
+    """No model has the alias `champion`."""

@@ -1,4 +1,4 @@
-"""Log lines: for people on a terminal, or as JSON for machines; always on stderr."""
+"""Log lines on stderr: text for a terminal, or JSON for machines."""
 
 import logging
 import sys
@@ -8,9 +8,9 @@ from structlog.typing import Processor
 
 
 def configure_logs(log_format: str) -> None:
-    """Send structured log lines to stderr: one JSON object a line, or warnings only as text.
+    """Configure structlog: "json" logs from INFO, one object a line; "text" logs warnings only.
 
-    On a terminal the progress bars and messages already tell a person what happens.
+    On a terminal the progress bars and messages already show what happens.
     """
     renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
     shared: list[Processor] = [

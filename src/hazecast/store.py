@@ -1,7 +1,7 @@
-"""Tables at rest: Delta Lake on a local folder or S3, the same code for both.
+"""The stored tables: Delta Lake in a local folder or in S3, with the same code.
 
-Every write is one atomic commit made against the version it was computed from: when somebody else committed first, the
-write is computed again on the new version, so concurrent writers lose nothing and keys never repeat.
+Every write is one atomic commit against the version it was computed from. If another writer committed first, the write
+is computed again from the new version. So concurrent writers lose no rows, and keys never repeat.
 """
 
 import logging
@@ -22,10 +22,10 @@ from hazecast.air.tables import conform, key_of
 from hazecast.errors import StoreError
 
 MAX_WRITE_ATTEMPTS = 40
-LONGEST_PAUSE_SECONDS = 1.0
-WRITES_UNTIL_JOINED = 32
-WHEN_STORED = "ingested_at"
-# Our own retry recomputes the rows; delta's would only replay the old ones.
+MAX_PAUSE_SECONDS = 1.0
+WRITES_PER_COMPACTION = 32
+INGESTED_AT = "ingested_at"
+# Hazecast retries by computing the rows again; Delta's own retry would write the old ones.
 _ONE_COMMIT = CommitProperties(max_commit_retries=0)
 
 Outcome = TypeVar("Outcome")
@@ -46,12 +46,12 @@ class Store:
         self._options = dict(storage_options or {})
 
     def read(self, table: type[dy.Schema], where: pl.Expr | None = None, *, version: int | None = None) -> pl.DataFrame:
-        """Rows of `table` matching `where`; an empty frame when nothing has been stored yet.
+        """Rows of `table` matching `where`; an empty frame if nothing is stored yet.
 
         Args:
             table: a class of `air.tables`.
-            where: a filter; pushed down to the files.
-            version: read the table as it was then (time travel).
+            where: a filter, pushed down to the files.
+            version: read the table as of this version (time travel).
 
         Raises:
             StoreError: the table is corrupt or out of reach.
@@ -60,12 +60,12 @@ class Store:
         return table.create_empty() if delta is None else self._rows(table, delta, where)
 
     def version(self, table: type[dy.Schema]) -> int | None:
-        """Number of the newest commit of `table`; None when nothing has been stored yet."""
+        """Number of the newest commit of `table`; None if nothing is stored yet."""
         delta = self._open(table)
         return None if delta is None else int(delta.version())
 
     def newest(self, table: type[dy.Schema], column: str) -> datetime | None:
-        """Largest time in `column`; None when nothing has been stored yet. Cheap: reads one column."""
+        """Largest time in `column`; None if nothing is stored yet. Reads one column only."""
         delta = self._open(table)
         if delta is None:
             return None
@@ -74,57 +74,59 @@ class Store:
         return found
 
     def upsert(self, table: type[dy.Schema], rows: pl.DataFrame) -> int:
-        """Store `rows`: new keys are added, known keys replaced if their values changed.
+        """Insert rows with a new key, and replace the stored rows whose values changed.
 
-        Writing the same rows twice changes nothing, not even the version; a row ingested earlier than the stored one
-        is ignored.
+        Writing the same rows twice changes nothing, not even the version. A row ingested before the stored one is
+        ignored. The rows are validated here, once, before they are written.
 
         Returns:
-            The version that holds the rows.
+            The version of the table that contains the rows.
 
         Raises:
             ContractError: `rows` break the table's contract; nothing is written.
-            StoreError: out of reach, full, or 40 other writers were always faster.
+            StoreError: the storage is unreachable or full, or other writers won 40 times.
         """
         return self._commit(table, rows, replace=True)
 
     def append(self, table: type[dy.Schema], rows: pl.DataFrame) -> int:
-        """Store only rows whose key is new; what was once archived is never altered. Otherwise like `upsert`."""
+        """Insert only rows with a new key; a stored row is never changed. Otherwise like `upsert`."""
         return self._commit(table, rows, replace=False)
 
     def _commit(self, table: type[dy.Schema], rows: pl.DataFrame, *, replace: bool) -> int:
         rows = conform(table, rows)
         for attempt in range(MAX_WRITE_ATTEMPTS):
             delta = self._open_or_create(table)
-            fresh, changed = self._compare(table, delta, rows, replace=replace)
-            if fresh.is_empty() and changed.is_empty():
+            added, changed = self._compare(table, delta, rows, replace=replace)
+            if added.is_empty() and changed.is_empty():
                 return int(delta.version())
             try:
-                return self._write(table, delta, fresh, changed)
+                return self._write(table, delta, added, changed)
             except CommitFailedError:
                 log.debug("write conflict on %s, attempt %d", table.__name__, attempt + 1)
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.02 * 2**attempt)))
-        raise StoreError(f"{self._name(table)}: {MAX_WRITE_ATTEMPTS} attempts lost to other writers; try again later")
+                time.sleep(random.uniform(0, min(MAX_PAUSE_SECONDS, 0.02 * 2**attempt)))
+        raise StoreError(
+            f"{self._name(table)}: {MAX_WRITE_ATTEMPTS} attempts lost to concurrent writers; try again later"
+        )
 
-    def _write(self, table: type[dy.Schema], delta: DeltaTable, fresh: pl.DataFrame, changed: pl.DataFrame) -> int:
+    def _write(self, table: type[dy.Schema], delta: DeltaTable, added: pl.DataFrame, changed: pl.DataFrame) -> int:
         def write() -> None:
             if changed.is_empty():
                 write_deltalake(
-                    delta, fresh.to_arrow(), mode="append", schema_mode="merge", commit_properties=_ONE_COMMIT
+                    delta, added.to_arrow(), mode="append", schema_mode="merge", commit_properties=_ONE_COMMIT
                 )
             else:
-                _merge(delta, pl.concat([fresh, changed]), key_of(table))
+                _merge(delta, pl.concat([added, changed]), key_of(table))
 
         written = int(delta.version()) + 1
         self._guard(table, write)
-        if written % WRITES_UNTIL_JOINED == 0:
-            self._join_files(table)
+        if written % WRITES_PER_COMPACTION == 0:
+            self._compact(table)
         return written
 
-    def _join_files(self, table: type[dy.Schema]) -> None:
-        """Join the small files of many writes, so that reading does not slow down; older versions stay readable."""
+    def _compact(self, table: type[dy.Schema]) -> None:
+        """Join the small files of many writes, so that reads stay fast; older versions stay readable."""
         delta = self._open_or_create(table)
-        # Somebody who writes at the same moment goes first; the next round comes.
+        # A concurrent write has precedence; the next compaction follows after as many writes.
         with suppress(CommitFailedError):
             self._guard(table, lambda: delta.optimize.compact(commit_properties=_ONE_COMMIT))
             self._guard(table, delta.create_checkpoint)
@@ -132,19 +134,16 @@ class Store:
     def _compare(
         self, table: type[dy.Schema], delta: DeltaTable, rows: pl.DataFrame, *, replace: bool
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Split `rows` into those with a new key and those that change a stored row; unchanged ones drop out."""
+        """The rows with a new key, and those that change a stored row; rows equal to a stored one are in neither."""
         key = key_of(table)
         stored = self._rows(table, delta, _same_span(rows, key))
-        fresh = rows.join(stored, on=key, how="anti", nulls_equal=True)
-        if not replace or fresh.height == rows.height:
-            return fresh, rows.clear()
-        values = [column for column in rows.columns if column != WHEN_STORED]
-        known = rows.join(fresh, on=key, how="anti", nulls_equal=True)
-        changed = known.join(stored, on=values, how="anti", nulls_equal=True)
-        if WHEN_STORED in rows.columns:
-            newer = pl.col(WHEN_STORED) >= pl.col(f"{WHEN_STORED}_right")
-            changed = changed.join(stored.select(*key, WHEN_STORED), on=key).filter(newer).select(rows.columns)
-        return fresh, changed
+        added = rows.join(stored, on=key, how="anti", nulls_equal=True)
+        if not replace or added.height == rows.height:
+            return added, rows.clear()
+        values = [column for column in rows.columns if column != INGESTED_AT]
+        existing = rows.join(added, on=key, how="anti", nulls_equal=True)
+        changed = existing.join(stored, on=values, how="anti", nulls_equal=True)
+        return added, _without_older(changed, stored, key)
 
     def _rows(self, table: type[dy.Schema], delta: DeltaTable, where: pl.Expr | None) -> pl.DataFrame:
         schema = _schema_of(table)
@@ -178,7 +177,7 @@ class Store:
         if existing is not None:
             return existing
         empty = table.create_empty().to_arrow()
-        with suppress(CommitFailedError):  # somebody else made it in the same moment
+        with suppress(CommitFailedError):  # another process created it at the same moment
             self._guard(
                 table,
                 lambda: write_deltalake(self._uri(table), empty, mode="ignore", storage_options=self._options or None),
@@ -186,7 +185,7 @@ class Store:
         return DeltaTable(self._uri(table), storage_options=self._options or None)
 
     def _guard(self, table: type[dy.Schema], action: Callable[[], Outcome]) -> Outcome:
-        """Run `action`; whatever goes wrong in storage becomes a StoreError, conflicts excepted."""
+        """Run `action` and convert every storage error, except a write conflict, into a StoreError."""
         try:
             return action()
         except CommitFailedError:
@@ -213,7 +212,7 @@ def _schema_of(table: type[dy.Schema]) -> pl.Schema:
 
 
 def _same_span(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
-    """A filter that spares reading files without any of the keys: the span of the key's first time column."""
+    """A filter that skips files without any of the keys: the span of the first time column of the key."""
     times = [column for column in key if rows.schema[column] == pl.Datetime("us", "UTC")]
     if rows.is_empty():
         return pl.lit(False)
@@ -222,13 +221,21 @@ def _same_span(rows: pl.DataFrame, key: list[str]) -> pl.Expr:
     return pl.col(times[0]).is_between(rows[times[0]].min(), rows[times[0]].max())
 
 
+def _without_older(changed: pl.DataFrame, stored: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """`changed` without rows that were ingested before the stored row of the same key."""
+    if INGESTED_AT not in changed.columns:
+        return changed
+    stored_at = stored.select(*key, pl.col(INGESTED_AT).alias("stored_at"))
+    return changed.join(stored_at, on=key).filter(pl.col(INGESTED_AT) >= pl.col("stored_at")).drop("stored_at")
+
+
 def _merge(delta: DeltaTable, rows: pl.DataFrame, key: list[str]) -> None:
-    same_key = " and ".join(f"(stored.{column} is not distinct from fresh.{column})" for column in key)
+    same_key = " and ".join(f"(stored.{column} is not distinct from new.{column})" for column in key)
     (
         delta.merge(
             rows.to_arrow(),
             predicate=same_key,
-            source_alias="fresh",
+            source_alias="new",
             target_alias="stored",
             merge_schema=True,
             commit_properties=_ONE_COMMIT,

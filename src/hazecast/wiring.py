@@ -1,4 +1,4 @@
-"""Where settings become parts: the store, the source, the registry, the clock. Built here, once, by the shells."""
+"""Builds the parts of one set of settings: store, source, registry, alert channels, clock."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from hazecast import __version__
 from hazecast.air.spec import ForecastSpec
-from hazecast.alerts import Channel, addresses_in, channels
 from hazecast.monitoring import Rules
 from hazecast.places import Place
 from hazecast.providers import Providers, chosen_place, place_folders
@@ -21,22 +20,24 @@ from hazecast.sources.simulated import SimulatedSource
 from hazecast.steps.rules import read_rules
 from hazecast.store import Store
 
+# MLflow and Apprise take seconds to import; most commands and the API need neither at once.
 if TYPE_CHECKING:
+    from hazecast.alerts import Channel
     from hazecast.registry import Registry
 
-# A dataset whose newest hour is older than this is history: its own end becomes the clock.
+# A dataset whose newest hour is older than this is history: its end becomes the clock.
 REPLAYED_AFTER = timedelta(hours=72)
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """The parts that belong to one set of settings, made when first asked for."""
+    """The parts of one set of settings, each built at its first use."""
 
     settings: Settings
 
     @cached_property
     def source(self) -> Source:
-        """The configured source; `auto` is that of the chosen place, simulated when none is chosen."""
+        """The configured source; `auto` is the source of the chosen place, or simulated if none is chosen."""
         if self.settings.source == "files":
             assert self.settings.data is not None
             return FilesSource(self.settings.data)
@@ -48,7 +49,7 @@ class Wiring:
 
     @cached_property
     def place(self) -> Place | None:
-        """The live place that is chosen; None: simulated data or a dataset folder."""
+        """The chosen live place; None: simulated data or a dataset folder."""
         return chosen_place(self.settings)
 
     @cached_property
@@ -76,7 +77,6 @@ class Wiring:
     @cached_property
     def registry(self) -> "Registry":
         """The model registry of the configured place."""
-        # MLflow takes seconds to import; only those who need it should wait.
         from hazecast.registry import Registry
 
         settings, home = self.settings, self.settings.home.resolve()
@@ -89,12 +89,14 @@ class Wiring:
 
     @cached_property
     def alert_rules(self) -> Rules:
-        """What is worth telling whom: one's own `alerts.yaml`, else the one shipped."""
+        """The alert rules: the user's `alerts.yaml`, else the shipped one."""
         return read_rules(place_folders(self.settings))
 
     @cached_property
-    def alert_channels(self) -> list[Channel]:
-        """Whom to tell."""
+    def alert_channels(self) -> "list[Channel]":
+        """The configured channels for operators, the public and webhooks."""
+        from hazecast.alerts import addresses_in, channels
+
         settings = self.settings
         addresses = (settings.alert_urls, settings.public_alert_urls, settings.alert_webhooks)
         operators, public, webhooks = (addresses_in(secret.get_secret_value()) for secret in addresses)
@@ -103,7 +105,7 @@ class Wiring:
 
     @cached_property
     def replayed_now(self) -> datetime | None:
-        """The clock to replay: as set, or the end of a dataset that is history; None: the real clock."""
+        """The replayed clock: the setting, or the end of a historical dataset; None: the real clock."""
         if self.settings.now is not None or self.place is not None:
             return self.settings.now
         span = self.source.fetch_span()
@@ -117,7 +119,7 @@ class Wiring:
 
 
 def training_parameters(wiring: Wiring) -> dict[str, str | int | float]:
-    """What a training's record says of its circumstances."""
+    """Parameters of a training that come from the settings, as MLflow records them."""
     settings = wiring.settings
     return {
         "hazecast_version": __version__,
@@ -146,13 +148,13 @@ def git_revision(settings: Settings) -> str:
 
 
 def environment_of(parts: Wiring) -> dict[str, str]:
-    """Environment that gives a child process the same settings, also those that came as options."""
+    """Environment in which a child process has the same settings, including those given as options."""
     settings = parts.settings
     environment = {
         "HAZECAST_HOME": str(settings.home.resolve()),
         "HAZECAST_SOURCE": settings.source,
         "HAZECAST_PLACE": settings.place_name,
-        "HAZECAST_API_URL": settings.api_address,
+        "HAZECAST_API_URL": f"http://{settings.host}:{settings.api_port}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PREFECT_API_URL": settings.prefect_api_url or f"http://{settings.host}:{settings.prefect_port}/api",

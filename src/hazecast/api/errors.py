@@ -142,7 +142,7 @@ def problem_response(error: Exception) -> JSONResponse:
     """The response for `error`."""
     kind = _problem_type(error)
     if isinstance(error, NotKnown):
-        return _response(kind, f"unknown {error.kind} {error.asked!r}", known=error.known[:MAX_KNOWN])
+        return _response(kind, f"unknown {error.kind} {error.requested!r}", known=error.known[:MAX_KNOWN])
     response = _response(kind, kind.detail or str(error))
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(BUSY_RETRY_SECONDS)
