@@ -1,4 +1,4 @@
-"""Verification: how good forecasts were, by pollutant and lead block, and what they say about a limit."""
+"""Verification of forecasts by pollutant and lead block, and probabilities of exceeding a limit."""
 
 from hazecast.scoring.fairmode import model_quality, mqi
 from hazecast.scoring.pairs import pair

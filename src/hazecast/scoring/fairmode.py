@@ -1,4 +1,4 @@
-"""FAIRMODE's modelling quality indicator: errors held against the uncertainty of measuring."""
+"""FAIRMODE's modelling quality indicator: errors relative to the measurement uncertainty."""
 
 from dataclasses import dataclass
 
@@ -38,38 +38,38 @@ UNCERTAINTY: dict[Pollutant, Uncertainty] = {
 def model_quality(forecasts: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
     """Sums for the indicator, by issue day, station, pollutant and lead day (24 h from issue, not the calendar's).
 
-    NO2 is judged hour by hour, particles by 24 h means, O3 by the highest 8 h mean of the lead day; means need 18 of 24
-    and 6 of 8 hours. Pollutants without an uncertainty (SO2, CO) are absent.
+    NO2 is evaluated hour by hour, particles by 24 h means, O3 by the highest 8 h mean of the lead day; means need 18 of
+    24 and 6 of 8 hours. Pollutants without an uncertainty (SO2, CO) are absent.
 
     Args:
-        forecasts: `air.tables.Forecasts`; `mean` is judged.
+        forecasts: `air.tables.Forecasts`; `mean` is evaluated.
         observations: `air.tables.Observations`.
 
     Returns:
         `air.verdicts.ModelQuality` less `ingested_at`: a row for every group of `forecasts`, with n = 0 where nothing
-        could be judged yet.
+        could be scored yet.
 
     Source: FAIRMODE guidance document on modelling quality objectives, v3.3, eq. 7 and 37.
     """
-    judged = forecasts.filter(pl.col("pollutant").is_in([p.value for p in UNCERTAINTY]))
+    evaluated = forecasts.filter(pl.col("pollutant").is_in([p.value for p in UNCERTAINTY]))
     days = {"issued_on": pl.col("issued_at").dt.truncate("1d"), "lead_day": (pl.col("lead_hours") - 1) // 24 + 1}
-    judged = judged.with_columns(**days)
-    rows = pair(judged, observations)
+    evaluated = evaluated.with_columns(**days)
+    rows = pair(evaluated, observations)
     parts = [
-        _hourly(rows.filter(pl.col("pollutant") == "no2")),
-        _day_means(rows.filter(pl.col("pollutant").is_in(["pm10", "pm25"]))),
-        _highest_running_means(rows.filter(pl.col("pollutant") == "o3")),
+        _hourly(rows.filter(pl.col("pollutant") == Pollutant.NO2)),
+        _day_means(rows.filter(pl.col("pollutant").is_in([Pollutant.PM10.value, Pollutant.PM25.value]))),
+        _highest_running_means(rows.filter(pl.col("pollutant") == Pollutant.O3)),
     ]
     values = pl.concat(parts).with_columns(squared_error=(pl.col("mean") - pl.col("observed_ugm3")) ** 2)
     sums = pl.col("squared_error", "squared_uncertainty").sum()
     found = values.with_columns(_squared_uncertainty()).group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n"), sums)
-    groups = judged.select(KEY).unique().join(found, on=KEY, how="left")
+    groups = evaluated.select(KEY).unique().join(found, on=KEY, how="left")
     filled = groups.with_columns(pl.col("n", "squared_error", "squared_uncertainty").fill_null(0))
     return filled.with_columns(pl.selectors.float().round(SUM_DECIMALS))
 
 
 def mqi(quality: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """The indicator per group: RMSE over twice the measurement uncertainty; FAIRMODE asks for ≤ 1 at 90 % of stations.
+    """The indicator per group: RMSE over twice the measurement uncertainty; the objective is ≤ 1 at 90 % of stations.
 
     Args:
         quality: rows of `air.verdicts.ModelQuality`.

@@ -1,4 +1,4 @@
-"""Forecast rows beside what came true and what naive forecasts had said."""
+"""Forecast rows joined with observations and naive forecasts."""
 
 import polars as pl
 
@@ -12,15 +12,15 @@ _KEY = ("station_id", "pollutant", "valid_at")
 
 
 def pair(forecasts: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
-    """Forecast rows with what came true and what the naive forecasts had said, each row's losses beside them.
+    """Forecast rows joined with observations and naive forecasts, and the losses of each row.
 
     Returns:
         The forecast columns plus observed_ugm3, persistence_ugm3, seasonal_naive_ugm3, absolute_error_ugm3,
         pinball_ugm3, crps_ugm3 and coverage_50/80/90 (1 inside, 0 outside), the last five null without quantiles;
         only rows where all of the first three exist.
     """
-    words = {"observed_at": "valid_at", "concentration_ugm3": "observed_ugm3"}
-    truth = observations.filter(pl.col("flag") == "ok").rename(words).select(*_KEY, "observed_ugm3")
+    names = {"observed_at": "valid_at", "concentration_ugm3": "observed_ugm3"}
+    truth = observations.filter(pl.col("flag") == "ok").rename(names).select(*_KEY, "observed_ugm3")
     rows = forecasts.join(truth, on=_KEY, how="inner")
     rows = _with_persistence(_with_seasonal_naive(rows, truth), truth)
     rows = rows.drop_nulls(["persistence_ugm3", "seasonal_naive_ugm3"])

@@ -1,22 +1,20 @@
-"""What seven quantiles say: the chance of exceeding a value, and how good they were."""
+"""Exceedance probability, CRPS and pinball loss of a distribution given by quantiles."""
 
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats
 from hazecast.air.spec import QUANTILE_LEVELS
-
-Floats = npt.NDArray[np.float64]
 
 
 def p_exceed(quantiles: npt.ArrayLike, threshold_ugm3: npt.ArrayLike) -> Floats:
-    """Probability that the concentration is above a value, from the seven quantiles.
+    """Probability that the concentration is above a value, from the quantiles.
 
     Between two quantiles the probability is linear in concentration. Below q05 it falls to level 0 at zero
-    concentration; above q95 it decays exponentially with the density that the span q75 … q95 implies, so no finite
-    value is ever certain not to be reached.
+    concentration. Above q95 it decays exponentially with the density between q75 and q95, so that it is never zero.
 
     Args:
-        quantiles: (row, 7) ordered q05 … q95 [µg/m³].
+        quantiles: (row, quantile) ordered q05 … q95 [µg/m³].
         threshold_ugm3: one value, or one per row [µg/m³]; NaN: no threshold.
 
     Returns:
@@ -30,7 +28,7 @@ def p_exceed(quantiles: npt.ArrayLike, threshold_ugm3: npt.ArrayLike) -> Floats:
     k = np.clip((lower <= value[:, None]).sum(axis=1) - 1, 0, len(levels) - 1)
     row = np.arange(len(q))
     width = lower[row, k + 1] - lower[row, k]
-    # Clipped before it is divided: over a width next to nothing the quotient would overflow.
+    # Clipped before the division, which would overflow for a width close to zero.
     share = np.clip(value - lower[row, k], 0, width) / np.where(width > 0, width, 1)
     inside = 1 - (below[k] + share * (below[k + 1] - below[k]))
     scale = np.maximum((q[:, 6] - q[:, 4]) / np.log((1 - levels[4]) / (1 - levels[6])), 1e-9)
@@ -39,7 +37,7 @@ def p_exceed(quantiles: npt.ArrayLike, threshold_ugm3: npt.ArrayLike) -> Floats:
 
 
 def crps(observed_ugm3: Floats, quantiles: Floats) -> Floats:
-    """CRPS of the seven quantiles: twice the pinball loss, integrated over levels by trapezoid, 0 at levels 0 and 1."""
+    """CRPS of the quantiles: twice the pinball loss, integrated over levels by trapezoid, 0 at levels 0 and 1."""
     twice = 2 * pinball(observed_ugm3, quantiles)
     edge = np.zeros((len(twice), 1))
     loss = np.concatenate([edge, twice, edge], axis=1)
@@ -48,7 +46,7 @@ def crps(observed_ugm3: Floats, quantiles: Floats) -> Floats:
 
 
 def pinball(observed_ugm3: Floats, quantiles: Floats) -> Floats:
-    """Pinball losses (row, level) of the seven quantiles [µg/m³]."""
+    """Pinball losses (row, level) of the quantiles [µg/m³]."""
     gap = observed_ugm3[:, None] - quantiles
     levels = np.array(QUANTILE_LEVELS)
     return np.maximum(levels * gap, (levels - 1) * gap)

@@ -1,4 +1,4 @@
-"""Whether one forecast is better than another, or only luckier."""
+"""Diebold-Mariano test: whether one forecast is significantly better than another."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr
 
+from hazecast.air.arrays import Floats
 from hazecast.errors import TooLittleHistory
-
-Floats = npt.NDArray[np.float64]
 
 MIN_PAIRS = 7
 
@@ -34,8 +33,9 @@ class Significance:
 def diebold_mariano(loss: npt.ArrayLike, rival_loss: npt.ArrayLike, *, horizon: int = 1) -> Significance:
     """Test whether `loss` is smaller than `rival_loss`, one-sided.
 
-    Neighbouring losses of multi-step forecasts overlap, so the variance is that of Newey and West over
-    max(horizon − 1, ⌊4 (n/100)^(2/9)⌋) lags; small samples are corrected and judged by Student's t with n − 1 degrees.
+    Consecutive multi-step forecasts overlap, so the variance is the Newey-West estimate over
+    max(horizon − 1, ⌊4 (n/100)^(2/9)⌋) lags. The small-sample correction uses Student's t with n − 1 degrees of
+    freedom.
 
     Args:
         loss: one loss per issue, in order of time, e.g. the day's mean absolute error over all stations.

@@ -7,22 +7,22 @@ from hazecast.scoring.pairs import COVERAGES, pair
 
 
 def score(forecasts: pl.DataFrame, observations: pl.DataFrame, *, by: tuple[str, ...] = ("pollutant",)) -> pl.DataFrame:
-    """Errors of forecasts against trusted observations, per group and lead block (and over all leads, "all").
+    """Errors of forecasts against observations flagged ok, by group and lead block ("all": over all leads).
 
-    A row counts only where the observation, the forecast and both naive forecasts exist, so that all columns speak of
-    the same rows. MAE and rMAE judge q50; RMSE and bias judge the mean. A column that the forecasts lack (quantiles of
-    a point forecast) gives null.
+    A row counts only where the observation, the forecast and both naive forecasts exist, so that all columns refer to
+    the same rows. MAE and rMAE are of q50; RMSE and bias of the mean. Without quantiles (point forecasts) the
+    probabilistic measures are null.
 
     Args:
         forecasts: `air.tables.Forecasts` (key, lead_hours, mean, q50 and the other quantiles where there are any).
-        observations: `air.tables.Observations`; only rows flagged ok are truth.
+        observations: `air.tables.Observations`; rows with other flags are left out.
         by: columns of `forecasts` to group by, e.g. ("pollutant", "station_id").
 
     Returns:
         One row per group and lead_block: n; mae, rmse, bias, pinball, crps [µg/m³]; rmae (MAE over that of the seasonal
         naive) and rmae_persistence [1]; coverage_50, coverage_80, coverage_90 [share, 0…1].
 
-    Source: the seasonal naive, the quantile CRPS (trapezoid over levels, tapering to 0 at levels 0 and 1).
+    The CRPS is the trapezoid rule over quantile levels, with 0 at levels 0 and 1.
     """
     rows = pair(forecasts, observations)
     blocks = rows.with_columns(lead_block=lead_block())

@@ -1,4 +1,4 @@
-"""Sums over forecast hours that stay exact when they are added up, and the measures they give."""
+"""Verification sums over forecast hours, exact for any larger group, and the measures computed from them."""
 
 import polars as pl
 
@@ -8,7 +8,7 @@ from hazecast.scoring.pairs import pair
 from hazecast.scoring.skill import lead_block
 
 KEY = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
-# Adding in another order changes the last digits; the same hours must give the same row.
+# The order of addition changes the last digits; the same hours must give the same row.
 SUM_DECIMALS = 6
 _EXPECTED_AT = 0.5
 _SUMS = (
@@ -32,11 +32,11 @@ _PARTS = ("observed", "forecast", "hits", "brier")
 def tally(
     forecasts: pl.DataFrame, observations: pl.DataFrame, *, background: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """What became of issued forecasts, as sums.
+    """Verification sums of issued forecasts.
 
     Args:
         forecasts: `air.tables.Forecasts`.
-        observations: `air.tables.Observations`, reaching 5 days further back; rows flagged ok are truth.
+        observations: `air.tables.Observations`, reaching 5 days further back; rows flagged ok count.
         background: `air.tables.Background`; each hour is compared with the newest run that was available at issue.
 
     Returns:
@@ -44,9 +44,9 @@ def tally(
         could be scored yet.
     """
     issued = forecasts.with_columns(issued_on=pl.col("issued_at").dt.truncate("1d"), lead_block=lead_block())
-    rows = _with_background(pair(issued, observations), background).with_columns(_addends())
+    rows = _with_background(pair(issued, observations), background).with_columns(_terms())
     sums = [pl.col(name).sum() for name in (*_SUMS, *_COUNTS)]
-    limits = [_total(f"{event}_{part}") for event in LIMIT_KEYS for part in _PARTS]
+    limits = [_total(f"{key}_{part}") for key in LIMIT_KEYS for part in _PARTS]
     scored = rows.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n"), *sums, *limits)
     groups = issued.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n_forecast"))
     found = groups.join(scored, on=KEY, how="left").with_columns(pl.col("n", *_SUMS, *_COUNTS).fill_null(0))
@@ -54,7 +54,7 @@ def tally(
 
 
 def summarize(tallies: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """The measures of any groups of tallies; a measure is null where nothing was scored or no event happened.
+    """Verification measures by group; null where nothing was scored or no event happened.
 
     Args:
         tallies: rows of `air.verdicts.Verification`.
@@ -69,13 +69,13 @@ def summarize(tallies: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     Source: contingency measures as NOAA EMC and WMO define them.
     """
     totals = tallies.group_by(by).agg(
-        pl.col("n_forecast", "n", *_SUMS, *_COUNTS).sum(), *(_total(f"{e}_{p}") for e in LIMIT_KEYS for p in _PARTS)
+        pl.col("n_forecast", "n", *_SUMS, *_COUNTS).sum(), *(_total(f"{key}_{p}") for key in LIMIT_KEYS for p in _PARTS)
     )
     return totals.select(*by, "n_forecast", "n", *_measures()).sort(by)
 
 
-def _addends() -> list[pl.Expr]:
-    """What one forecast hour adds to each sum."""
+def _terms() -> list[pl.Expr]:
+    """The terms of each sum, per forecast hour."""
     observed, background = pl.col("observed_ugm3"), pl.col("background_ugm3")
     error, absolute_error = pl.col("mean") - observed, pl.col("absolute_error_ugm3")
     compared = background.is_not_null()
@@ -91,7 +91,7 @@ def _addends() -> list[pl.Expr]:
         compared.cast(pl.Int64).alias("n_background"),
         *(pl.col(f"coverage_{percent}").cast(pl.Int64).alias(f"inside_{percent}") for percent in INTERVALS),
         *((observed < pl.col(quantile)).cast(pl.Int64).alias(f"below_{quantile}") for quantile in QUANTILES),
-        *(addend for event in LIMIT_KEYS for addend in _event(event)),
+        *(term for key in LIMIT_KEYS for term in _event(key)),
     ]
 
 
@@ -136,18 +136,18 @@ def _measures() -> list[pl.Expr]:
         _ratio("error_beside_background", "background_error").alias("rmae_background"),
         *(_ratio(f"inside_{percent}", "n").alias(f"coverage_{percent}") for percent in INTERVALS),
         *(_ratio(f"below_{quantile}", "n").alias(f"share_below_{quantile}") for quantile in QUANTILES),
-        *(measure for event in LIMIT_KEYS for measure in _contingency(event, n)),
+        *(measure for key in LIMIT_KEYS for measure in _contingency(key, n)),
     ]
 
 
-def _contingency(event: str, n: pl.Expr) -> list[pl.Expr]:
-    observed, forecast, hits = (pl.col(f"{event}_{part}") for part in ("observed", "forecast", "hits"))
+def _contingency(key: str, n: pl.Expr) -> list[pl.Expr]:
+    observed, forecast, hits = (pl.col(f"{key}_{part}") for part in ("observed", "forecast", "hits"))
     return [
-        observed.alias(f"n_above_{event}"),
-        _share(hits, observed).alias(f"pod_{event}"),
-        _share(forecast - hits, forecast).alias(f"far_{event}"),
-        _share(hits, observed + forecast - hits).alias(f"csi_{event}"),
-        _share(pl.col(f"{event}_brier"), n).alias(f"brier_{event}"),
+        observed.alias(f"n_above_{key}"),
+        _share(hits, observed).alias(f"pod_{key}"),
+        _share(forecast - hits, forecast).alias(f"far_{key}"),
+        _share(hits, observed + forecast - hits).alias(f"csi_{key}"),
+        _share(pl.col(f"{key}_brier"), n).alias(f"brier_{key}"),
     ]
 
 
