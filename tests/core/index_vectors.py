@@ -21,8 +21,8 @@ class Vector:
         return [Reading(Pollutant(name), averaging, float(value)) for name, averaging, value in parts]
 
     def ours(self) -> str:
-        answer = INDICES[self.index].answer(self.readings)
-        return "undefined" if answer.label is None else answer.label
+        result = INDICES[self.index].evaluate(self.readings)
+        return "undefined" if result.label is None else result.label
 
 
 def _series(index: str, pollutant: str, origin: str, **published: str) -> list[Vector]:
@@ -79,7 +79,7 @@ def table() -> str:
 def _said(vector: Vector) -> str:
     return ", ".join(
         f"{sub.pollutant.label} {sub.averaging} {sub.concentration:.9g} {sub.unit.label}"
-        for sub in INDICES[vector.index].answer(vector.readings).sub_indices
+        for sub in INDICES[vector.index].evaluate(vector.readings).sub_indices
     )
 
 

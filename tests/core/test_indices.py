@@ -72,16 +72,16 @@ def test_bands_rise_and_every_scale_reaches_only_bands_that_exist(index: Index):
 
 def test_a_concentration_between_two_integer_bounds_stays_in_the_lower_band_only_up_to_the_bound():
     """EEA writes 0-5 and 6-15: what lies between is above 5."""
-    bands = [INDICES["eu-eaqi"].answer([Reading(PM25, "1h", c)]).band for c in (5.0, 5.4, 15.0, 15.01, 1e6)]
+    bands = [INDICES["eu-eaqi"].evaluate([Reading(PM25, "1h", c)]).band for c in (5.0, 5.4, 15.0, 15.01, 1e6)]
     assert bands == ["Good", "Fair", "Fair", "Moderate", "Extremely poor"]
 
 
 def test_only_the_bands_changed_between_the_versions_of_the_european_index():
     reading = [Reading(O3, "1h", 115.0)]
-    assert find_index("eu-eaqi").answer(reading).band == "Moderate"
-    assert find_index("eu-eaqi", "before-2024").answer(reading).band == "Moderate"
-    assert find_index("eu-eaqi", "2017").answer(reading).band == "Fair"
-    erroneous = find_index("eu-eaqi", "before-2024").answer([Reading(O3, "1h", 801.0)])
+    assert find_index("eu-eaqi").evaluate(reading).band == "Moderate"
+    assert find_index("eu-eaqi", "before-2024").evaluate(reading).band == "Moderate"
+    assert find_index("eu-eaqi", "2017").evaluate(reading).band == "Fair"
+    erroneous = find_index("eu-eaqi", "before-2024").evaluate([Reading(O3, "1h", 801.0)])
     assert (erroneous.status, erroneous.band) == (INSUFFICIENT, None)
     assert "erroneous" in erroneous.notes[0]
 
@@ -101,25 +101,25 @@ def test_more_pollution_is_never_a_better_index(known, one: float, other: float)
 @given(st.sampled_from(SCALES), concentrations)
 def test_every_concentration_has_a_band_or_a_reason(known, concentration: float):
     index, pollutant, averaging, scale = known
-    answer = index.answer([Reading(pollutant, averaging, concentration)])
+    result = index.evaluate([Reading(pollutant, averaging, concentration)])
     starts = float(scale.segments[0].lower) if isinstance(scale, Line) else 0.0
     bounded = isinstance(scale, Steps) and scale.bounded and concentration > scale.top
     if concentration < starts or bounded or isinstance(scale, Risk):
-        assert (answer.status, answer.band, answer.value) == (INSUFFICIENT, None, None)
-        assert answer.notes
+        assert (result.status, result.band, result.value) == (INSUFFICIENT, None, None)
+        assert result.notes
     else:
-        assert answer.band in {band.name for band in index.bands}
-        assert (answer.value is not None) == index.has_value
+        assert result.band in {band.name for band in index.bands}
+        assert (result.value is not None) == index.has_value
 
 
 @given(st.sampled_from([index for index in EDITIONS if index.name != "ca-aqhi"]), st.data())
 def test_the_worst_pollutant_decides(index: Index, data: st.DataObject):
     readings = [Reading(p, next(iter(s)), data.draw(st.floats(0, 300))) for p, s in index.scales.items()]
-    answer = index.answer(readings)
-    ranked = [sub for sub in answer.sub_indices if sub.rank is not None]
-    if answer.status == OK:
+    result = index.evaluate(readings)
+    ranked = [sub for sub in result.sub_indices if sub.rank is not None]
+    if result.status == OK:
         worst = max(ranked, key=lambda sub: sub.rank)
-        assert (answer.band, answer.pollutant) == (worst.band, worst.pollutant)
+        assert (result.band, result.pollutant) == (worst.band, worst.pollutant)
 
 
 # Rules of single countries
@@ -127,18 +127,18 @@ def test_the_worst_pollutant_decides(index: Index, data: st.DataObject):
 
 def test_us_sulphur_dioxide_from_305_ppb_needs_the_24_hour_mean():
     us = INDICES["us-epa"]
-    assert us.answer([Reading(SO2, "1h", 400)]).value == 200
-    assert us.answer([Reading(SO2, "1h", 400), Reading(SO2, "24h", 100)]).value == 200
-    assert us.answer([Reading(SO2, "1h", 400), Reading(SO2, "24h", 305)]).value == 201
-    undefined = us.answer([Reading(SO2, "24h", 304)])
+    assert us.evaluate([Reading(SO2, "1h", 400)]).value == 200
+    assert us.evaluate([Reading(SO2, "1h", 400), Reading(SO2, "24h", 100)]).value == 200
+    assert us.evaluate([Reading(SO2, "1h", 400), Reading(SO2, "24h", 305)]).value == 201
+    undefined = us.evaluate([Reading(SO2, "24h", 304)])
     assert (undefined.status, undefined.notes[0]) == (INSUFFICIENT, "SO₂ 24h: defined only from 305 ppb")
-    assert us.answer([Reading(SO2, "1h", 40), Reading(SO2, "24h", 20)]).notes == ()
+    assert us.evaluate([Reading(SO2, "1h", 40), Reading(SO2, "24h", 20)]).notes == ()
 
 
 def test_us_ozone_takes_the_higher_of_8_hours_and_1_hour():
-    answer = INDICES["us-epa"].answer([Reading(O3, "8h", 0.070), Reading(O3, "1h", 0.405)])
-    assert (answer.value, answer.averaging) == (301, "1h")
-    beyond = INDICES["us-epa"].answer([Reading(O3, "8h", 0.3)])
+    result = INDICES["us-epa"].evaluate([Reading(O3, "8h", 0.070), Reading(O3, "1h", 0.405)])
+    assert (result.value, result.averaging) == (301, "1h")
+    beyond = INDICES["us-epa"].evaluate([Reading(O3, "8h", 0.3)])
     assert beyond.value == 300
     assert "no AQI above 300" in beyond.notes[0]
 
@@ -146,58 +146,58 @@ def test_us_ozone_takes_the_higher_of_8_hours_and_1_hour():
 def test_india_needs_three_pollutants_and_particles_among_them():
     india = INDICES["in-naqi"]
     gases = [Reading(NO2, "24h", 40), Reading(SO2, "24h", 40), Reading(CO, "8h", 1)]
-    assert india.answer(gases).status == INSUFFICIENT
-    assert india.answer([Reading(PM25, "24h", 30), *gases[:1]]).status == INSUFFICIENT
-    assert india.answer([Reading(PM25, "24h", 45), *gases[:2]]).value == 75
-    alone = india.answer([Reading(PM25, "24h", 45)])
+    assert india.evaluate(gases).status == INSUFFICIENT
+    assert india.evaluate([Reading(PM25, "24h", 30), *gases[:1]]).status == INSUFFICIENT
+    assert india.evaluate([Reading(PM25, "24h", 45), *gases[:2]]).value == 75
+    alone = india.evaluate([Reading(PM25, "24h", 45)])
     assert (alone.status, alone.value) == (SUB_INDEX, 75)
 
 
 def test_two_averages_of_one_pollutant_are_still_one_pollutant():
-    ozone = INDICES["in-naqi"].answer([Reading(O3, "8h", 250), Reading(O3, "1h", 478)])
+    ozone = INDICES["in-naqi"].evaluate([Reading(O3, "8h", 250), Reading(O3, "1h", 478)])
     assert (ozone.status, ozone.value) == (SUB_INDEX, 350)
 
 
 def test_india_goes_on_above_its_table_to_500_and_says_so():
-    answers = [INDICES["in-naqi"].answer([Reading(PM25, "24h", c)]) for c in (250, 263, 1000)]
-    assert [answer.value for answer in answers] == [400, 410, 500]
-    assert "no official upper bound" in answers[1].notes[-2]
+    results = [INDICES["in-naqi"].evaluate([Reading(PM25, "24h", c)]) for c in (250, 263, 1000)]
+    assert [result.value for result in results] == [400, 410, 500]
+    assert "no official upper bound" in results[1].notes[-2]
 
 
 def test_india_ozone_above_208_is_judged_by_its_hour():
     readings = [Reading(O3, "8h", 250), Reading(O3, "1h", 478), Reading(PM25, "24h", 1), Reading(PM10, "24h", 1)]
-    assert INDICES["in-naqi"].answer(readings).value == 350
+    assert INDICES["in-naqi"].evaluate(readings).value == 350
 
 
 @pytest.mark.parametrize("year", [2012, 2026])
 def test_china_names_a_primary_pollutant_only_above_50_and_ends_at_500(year: int):
     china = INDICES[f"cn-hj633-{year}"]
-    assert china.answer([Reading(PM25, "24h", 35)]).dominant_pollutant is None
-    assert china.answer([Reading(PM25, "24h", 36)]).dominant_pollutant is PM25
-    assert china.answer([Reading(PM25, "24h", 900)]).value == 500
-    assert china.answer([Reading(SO2, "1h", 900)]).value == 200
-    assert china.answer([Reading(O3, "8h", 900)]).value == 300
-    assert china.answer([Reading(SO2, "24h", 475)]).value == 150
+    assert china.evaluate([Reading(PM25, "24h", 35)]).dominant_pollutant is None
+    assert china.evaluate([Reading(PM25, "24h", 36)]).dominant_pollutant is PM25
+    assert china.evaluate([Reading(PM25, "24h", 900)]).value == 500
+    assert china.evaluate([Reading(SO2, "1h", 900)]).value == 200
+    assert china.evaluate([Reading(O3, "8h", 900)]).value == 300
+    assert china.evaluate([Reading(SO2, "24h", 475)]).value == 150
 
 
 def test_canada_is_no_index_of_one_pollutant():
-    answer = INDICES["ca-aqhi"].answer([Reading(PM25, "3h", 100)])
-    assert (answer.status, answer.value, answer.band) == (INSUFFICIENT, None, None)
+    result = INDICES["ca-aqhi"].evaluate([Reading(PM25, "3h", 100)])
+    assert (result.status, result.value, result.band) == (INSUFFICIENT, None, None)
 
 
 # Units
 
 
 def test_units_are_converted_at_the_index_own_temperature():
-    us = INDICES["us-epa"].answer([Reading(O3, "8h", 137.33, Unit.UGM3)])
+    us = INDICES["us-epa"].evaluate([Reading(O3, "8h", 137.33, Unit.UGM3)])
     assert us.concentration == pytest.approx(0.0700, abs=1e-5)
-    daqi = INDICES["uk-daqi"].answer([Reading(NO2, "1h", 100, Unit.PPB)])
+    daqi = INDICES["uk-daqi"].evaluate([Reading(NO2, "1h", 100, Unit.PPB)])
     assert daqi.concentration == pytest.approx(191.25, abs=0.01)
-    china = INDICES["cn-hj633-2026"].answer([Reading(NO2, "1h", 100, Unit.PPB)])
+    china = INDICES["cn-hj633-2026"].evaluate([Reading(NO2, "1h", 100, Unit.PPB)])
     assert china.concentration == pytest.approx(188.04, abs=0.01)
-    assert INDICES["fi-hsy"].answer([Reading(CO, "1h", 4_000, Unit.UGM3)]).band == "Good"
+    assert INDICES["fi-hsy"].evaluate([Reading(CO, "1h", 4_000, Unit.UGM3)]).band == "Good"
     with pytest.raises(ContractError, match="molar mass"):
-        INDICES["us-epa"].answer([Reading(PM25, "24h", 10, Unit.PPB)])
+        INDICES["us-epa"].evaluate([Reading(PM25, "24h", 10, Unit.PPB)])
 
 
 # Refusals
@@ -206,7 +206,7 @@ def test_units_are_converted_at_the_index_own_temperature():
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
 def test_what_is_no_concentration_is_refused(wrong: float):
     with pytest.raises(ContractError, match="≥ 0"):
-        INDICES["us-epa"].answer([Reading(PM25, "24h", wrong)])
+        INDICES["us-epa"].evaluate([Reading(PM25, "24h", wrong)])
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
@@ -215,19 +215,19 @@ def test_unknown_names_are_answered_with_the_known_ones():
     with pytest.raises(NotKnown, match="2024, before-2024, 2017"):
         find_index("eu-eaqi", "1999")
     with pytest.raises(NotKnown, match="24h, nowcast"):
-        INDICES["us-epa"].answer([Reading(PM25, "1h", 1)])
+        INDICES["us-epa"].evaluate([Reading(PM25, "1h", 1)])
     with pytest.raises(NotKnown, match="pm25, pm10, o3, no2, so2"):
-        INDICES["eu-eaqi"].answer([Reading(CO, "1h", 1)])
+        INDICES["eu-eaqi"].evaluate([Reading(CO, "1h", 1)])
 
 
 def test_nothing_at_all_is_insufficient():
-    answer = INDICES["eu-eaqi"].answer([])
-    assert (answer.status, answer.band, answer.dominant_pollutant) == (INSUFFICIENT, None, None)
+    result = INDICES["eu-eaqi"].evaluate([])
+    assert (result.status, result.band, result.dominant_pollutant) == (INSUFFICIENT, None, None)
 
 
 def test_an_answer_is_plain_json():
-    answer = INDICES["cn-hj633-2026"].answer([Reading(PM25, "24h", 90)])
-    told = json.loads(json.dumps(answer.as_dict()))
+    result = INDICES["cn-hj633-2026"].evaluate([Reading(PM25, "24h", 90)])
+    told = json.loads(json.dumps(result.as_dict()))
     assert told["index"] == "cn-hj633-2026"
     assert told["version"] == "HJ 633-2026"
     assert told["advice"]["sensitive"]
@@ -260,8 +260,8 @@ def test_an_hour_is_averaged_as_each_country_does_it():
 
 def test_only_hours_up_to_the_asked_one_count():
     hours = hourly(pm25=[10.0] * 24 + [500.0])
-    answer = INDICES["uk-daqi"].from_hourly(hours, AT - timedelta(hours=1))
-    assert answer.concentration == pytest.approx(10.0)
+    result = INDICES["uk-daqi"].from_hourly(hours, AT - timedelta(hours=1))
+    assert result.concentration == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize(
@@ -276,10 +276,10 @@ def test_only_hours_up_to_the_asked_one_count():
     ],
 )
 def test_a_day_needs_its_hours(name: str, present: int, status: str):
-    answer = INDICES[name].from_hourly(hourly(pm25=[None] * (24 - present) + [10.0] * present), AT)
-    assert answer.status == status
-    assert (answer.band is None) == (status == INSUFFICIENT)
-    assert any("too few hours" in note for note in answer.notes) == (status == INSUFFICIENT)
+    result = INDICES[name].from_hourly(hourly(pm25=[None] * (24 - present) + [10.0] * present), AT)
+    assert result.status == status
+    assert (result.band is None) == (status == INSUFFICIENT)
+    assert any("too few hours" in note for note in result.notes) == (status == INSUFFICIENT)
 
 
 def test_no_hour_now_means_no_hourly_index_now():
@@ -290,19 +290,19 @@ def test_no_hour_now_means_no_hourly_index_now():
 
 
 def test_what_hourly_means_cannot_tell_is_said():
-    answer = INDICES["uk-daqi"].from_hourly(hourly(so2=[900.0] * 24, no2=[10.0] * 24), AT)
-    assert (answer.value, answer.pollutant) == (1, NO2)
-    assert "SO₂: hourly means are too coarse" in answer.notes
+    result = INDICES["uk-daqi"].from_hourly(hourly(so2=[900.0] * 24, no2=[10.0] * 24), AT)
+    assert (result.value, result.pollutant) == (1, NO2)
+    assert "SO₂: hourly means are too coarse" in result.notes
 
 
 def test_our_ozone_is_read_at_our_temperature():
-    answer = INDICES["us-epa"].from_hourly(hourly(o3=[1.9953 * 100.0]), AT)
-    assert answer.concentration == pytest.approx((0.85 * 100 + 4.5) / 1000, abs=1e-5)
+    result = INDICES["us-epa"].from_hourly(hourly(o3=[1.9953 * 100.0]), AT)
+    assert result.concentration == pytest.approx((0.85 * 100 + 4.5) / 1000, abs=1e-5)
 
 
 def test_noise_below_zero_is_clean_air():
-    answer = INDICES["eu-eaqi"].from_hourly(hourly(no2=[-2.0]), AT)
-    assert (answer.band, answer.concentration) == ("Good", 0.0)
+    result = INDICES["eu-eaqi"].from_hourly(hourly(no2=[-2.0]), AT)
+    assert (result.band, result.concentration) == ("Good", 0.0)
 
 
 def test_two_stations_make_no_index():

@@ -25,9 +25,9 @@ def test_the_document_shows_this_very_table():
 
 def test_sub_indices_of_epas_example():
     example = next(v for v in VECTORS if ";" in v.given and v.index == "us-epa")
-    answer = INDICES["us-epa"].answer(example.readings)
-    assert [sub.value for sub in answer.sub_indices] == [126, 102, 90]
-    assert answer.dominant_pollutant is Pollutant.O3
+    result = INDICES["us-epa"].evaluate(example.readings)
+    assert [sub.value for sub in result.sub_indices] == [126, 102, 90]
+    assert result.dominant_pollutant is Pollutant.O3
 
 
 def test_unrounded_aqhi_of_aqipy():
@@ -40,7 +40,7 @@ def test_unrounded_aqhi_of_aqipy():
 def test_particle_nowcast_of_airnow_forum_172():
     assert particle_nowcast(np.array(EPA_EXAMPLE)) == pytest.approx(28.4098, abs=5e-5)
     nowcast = Reading(Pollutant.PM25, "nowcast", particle_nowcast(np.array(EPA_EXAMPLE)))
-    assert INDICES["us-epa"].answer([nowcast]).value == 87
+    assert INDICES["us-epa"].evaluate([nowcast]).value == 87
 
 
 def test_particle_nowcast_without_two_of_the_newest_three_hours_of_airnow_forum_172():

@@ -1,1 +1,1 @@
-"""The field's words and rules, pure: no clock, no network, no files."""
+"""Definitions of the field: pollutants, limits, units, tables and indices. No clock, no network, no files."""

@@ -1,4 +1,4 @@
-"""What people can do: advice in six levels, for everyone and for sensitive groups, in our own words.
+"""Health advice in six levels, for everyone and for sensitive groups, in our own words.
 
 Sensitive: children, older people, pregnancy, heart or lung disease, people who work outdoors.
 """
@@ -12,7 +12,7 @@ NOT_MEDICAL = "This is not medical advice; the authority's own words: "
 
 @dataclass(frozen=True)
 class Advice:
-    """One level's advice; `note` says when of day it helps and whose words are binding."""
+    """One level's advice; `note`: the time of day it applies to and the official source."""
 
     everyone: str
     sensitive: str
@@ -43,11 +43,11 @@ _CAUTION_LEVEL = 3
 
 
 def advise(level: int, pollutant: Pollutant | None, authority: str) -> Advice:
-    """Advice of `level` (1 good … 6 hazardous) for the pollutant that dominates.
+    """Advice of `level` (1 good … 6 hazardous) for the dominant pollutant.
 
     Args:
         level: severity of the band.
-        pollutant: ozone adds the hours that are better; None adds nothing.
+        pollutant: for ozone the better hours are added; None adds nothing.
         authority: link to the official advice of the index.
     """
     hours = "Ozone is lowest in the morning. " if pollutant is Pollutant.O3 and level >= _CAUTION_LEVEL else ""

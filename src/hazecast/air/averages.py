@@ -1,4 +1,4 @@
-"""Averages that rules are written for: running means, local days, the daily maximum 8-hour mean.
+"""Averages defined by regulations: running means, local days, the daily maximum 8-hour mean.
 
 Frames hold one row per (station_id, pollutant, observed_at) with `concentration_ugm3`; missing hours are absent rows.
 """

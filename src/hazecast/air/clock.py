@@ -6,10 +6,10 @@ HOUR = timedelta(hours=1)
 
 
 def floor_hour(moment: datetime) -> datetime:
-    """The start of the hour that `moment` lies in, UTC.
+    """The start of the hour that contains `moment`, UTC.
 
     Raises:
-        ValueError: `moment` has no time zone; a bare time means nothing.
+        ValueError: `moment` has no time zone.
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone; write it as {moment.isoformat()}Z or with an offset")
@@ -30,10 +30,10 @@ def parse_utc(text: str) -> datetime:
 
 
 def as_iso(moment: datetime) -> str:
-    """A UTC time as it stands in addresses: to the second, with Z."""
+    """A UTC time as used in URLs: to the second, with Z."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def hours_between(earlier: datetime, later: datetime) -> float:
-    """Hours from `earlier` to `later`; negative when they are the other way round."""
+    """Hours from `earlier` to `later`; negative when `later` is earlier."""
     return (later - earlier) / HOUR

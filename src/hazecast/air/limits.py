@@ -1,4 +1,4 @@
-"""Limits with an exceedance probability, one row each; `air.rules` holds every legal value in full.
+"""Limits with an exceedance probability, one row each; `air.rules` lists every legal value in full.
 
 A new limit is a new row, a new authority is rows with a new key. Columns `p_exceed_<key>` and `<key>_observed` …, API
 fields and dashboard measures derive from the keys. A pollutant may lack a row under a key, or have none at all.

@@ -9,7 +9,7 @@ from hazecast.air.units import EU_REFERENCE_C, Unit, convert
 
 
 class Authority(StrEnum):
-    """Who set a rule."""
+    """Publisher of a rule."""
 
     WHO_2021 = "who-2021"
     EU_2024 = "eu-2024-2881"
@@ -18,7 +18,7 @@ class Authority(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a rule asks for."""
+    """Legal nature of a rule."""
 
     GUIDELINE = "guideline"
     INTERIM = "interim target"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class Statistic(StrEnum):
-    """What is compared with the value; `air.averages` computes the first three, with their completeness."""
+    """The average compared with the value; `air.averages` computes the first three, with their data requirements."""
 
     HOUR = "1-hour mean"
     MAX_8H = "highest 8-hour mean of the day"
@@ -43,7 +43,7 @@ class Statistic(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A value as its authority writes it; exceeded means ABOVE it.
+    """A value as its authority publishes it; exceeded means ABOVE it.
 
     `allowed`: exceedances permitted in a year. `percentile` and `years`: of the year's statistics, averaged over so
     many years. `consecutive_hours`: how long an alert threshold must be exceeded. `applies_from`: first day in force.
@@ -63,7 +63,7 @@ class Rule:
 
     @property
     def concentration_ugm3(self) -> float:
-        """The value [µg/m³, mixing ratios at 20 °C], to be compared with what the tables hold."""
+        """The value [µg/m³, mixing ratios at 20 °C], comparable with the tables."""
         return convert(self.value, self.pollutant, unit=self.unit, to=Unit.UGM3, reference_c=EU_REFERENCE_C)
 
 
@@ -105,7 +105,7 @@ _WHO_RULES = (
     *_who(_CO, _MAX_8H, 10_000),
 )
 
-# Directive (EU) 2024/2881, Annex I: sections 1 and 2 from 2030, section 4 thresholds (a forecast may trigger them).
+# Directive (EU) 2024/2881, Annex I: sections 1 and 2 from 2030, section 4 thresholds (which a forecast may trigger).
 _EU_RULES = (
     _eu(_PM25, _YEAR, 10),
     _eu(_PM25, _DAY, 25, 18),

@@ -1,4 +1,4 @@
-"""What every table means: one class per table with its grain (the primary key), units and ranges.
+"""Table contracts: one class per table with its grain (the primary key), units and ranges.
 
 Rows are checked where they enter and where they leave (`conform`). Times are UTC; hours are named by their start.
 """
@@ -52,9 +52,9 @@ class Stations(dy.Schema):
 
 
 class FetchedObservations(dy.Schema):
-    """Hourly means [µg/m³, CO too] as a source gives them: sentinels and duplicates may still be among them.
+    """Hourly means [µg/m³, CO too] as a source returns them: they may include sentinels and duplicates.
 
-    `observed_at` is the start of the averaging hour; `available_at` when anybody could first know the row.
+    `observed_at` is the start of the averaging hour; `available_at` is when the row was first published.
     """
 
     station_id = dy.String(min_length=1)
@@ -68,8 +68,8 @@ class FetchedObservations(dy.Schema):
 class Observations(dy.Schema):
     """Stored hourly means [µg/m³]: raw values, flagged, never altered.
 
-    `flag` says whether to trust the value, `flag_reasons` why not (comma-separated rule names);
-    `ingested_at` is when we stored it.
+    `flag` is the result of quality control, `flag_reasons` the rules that failed (comma-separated names);
+    `ingested_at` is when the row was stored.
     """
 
     station_id = dy.String(primary_key=True, min_length=1)
@@ -104,15 +104,15 @@ class Weather(dy.Schema):
 
     @dy.rule()
     def one_row_per_key(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the class
-        """Nulls may not be in a primary key, so this rule stands for one."""
+        """A primary key cannot contain nulls, so this rule replaces it."""
         return pl.struct("station_id", "valid_at", "issued_at").is_unique()
 
 
 class Background(dy.Schema):
     """Concentrations [µg/m³] forecast by a physics model, archived by issue: CAMS, SILAM.
 
-    `source` names the model; `issued_at` is when its run started from, `available_at` when anybody could first have
-    the run. Hours are means named by their start, as observations are.
+    `source` names the model; `issued_at` is the start of its run, `available_at` when the run was
+    published. Hours are means named by their start, as observations are.
     """
 
     station_id = dy.String(primary_key=True, min_length=1)
@@ -125,7 +125,7 @@ class Background(dy.Schema):
 
 
 class Backfilled(dy.Schema):
-    """Stretches of history that are stored whole, so that an interrupted backfill resumes behind them."""
+    """Periods of history that are stored completely; an interrupted backfill resumes after them."""
 
     window_start = _utc(primary_key=True)
     window_end = _utc()
@@ -169,17 +169,17 @@ class Forecasts(dy.Schema):
 
 
 class ShadowForecasts(Forecasts):
-    """What challengers forecast beside the champion, archived and scored, never served; otherwise as Forecasts."""
+    """Shadow forecasts of challengers: archived and scored, never served; otherwise like Forecasts."""
 
     model_version = dy.String(primary_key=True)
 
 
 class Drivers(dy.Schema):
-    """What moved issued forecasts, at a few of their hours.
+    """Effects of groups of inputs on issued forecasts, at one lead of each block.
 
-    `effect_ugm3` is how much higher the median is than it would be had that driver been as usual and all else as it
-    was: the station's last 24 hours like its days before, its neighbours like itself, the weather of the last 24 hours
-    going on. The effects do not add up.
+    `effect_ugm3` is the median minus the median with typical values of one driver, all else equal. Typical are: for the
+    station's last 24 hours its days before, for its neighbours the station itself, for the weather ahead that of the
+    last 24 hours. The effects do not add up.
     """
 
     station_id = dy.String(primary_key=True)
@@ -230,7 +230,7 @@ class Quality(dy.Schema):
 
 
 class Runs(dy.Schema):
-    """One run of a step: when, how it ended and what it said (`summary`, one line for people)."""
+    """One run of a step: its time, outcome and `summary` (one line)."""
 
     run_id = dy.String(primary_key=True)
     step = dy.String()

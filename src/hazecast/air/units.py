@@ -27,7 +27,7 @@ class Unit(StrEnum):
 
     @property
     def label(self) -> str:
-        """As people write it."""
+        """The written form."""
         return {Unit.UGM3: "µg/m³", Unit.MGM3: "mg/m³"}.get(self, self.value)
 
 

@@ -1,4 +1,4 @@
-"""Tables of evidence and verdicts: how good issued forecasts were, what monitoring found, who was told.
+"""Tables of verification, monitoring and alerting.
 
 Like `air.tables`: one class per table, its primary key is its grain.
 """
@@ -40,11 +40,11 @@ def _contingency() -> dict[str, dy.Column]:
 
 
 class Verification(dy.Schema):
-    """What became of issued forecasts: sums over the hours of one issue day, station, pollutant and lead block.
+    """Verification of issued forecasts: sums over the hours of one issue day, station, pollutant and lead block.
 
     Sums [µg/m³ times hours], not means, so that any larger group is exact (`scoring.summarize`). `issued_on` is the
     start of the UTC day of issue. `n_forecast` hours were forecast, `n` of them could be scored: their observation is
-    trusted and both naive forecasts exist. All sums run over these `n` hours but the background's, which runs over
+    flagged ok and both naive forecasts exist. All sums run over these `n` hours but the background's, which runs over
     `n_background`, as does `error_beside_background`. `absolute_error` is of q50, `squared_error` and `error` are of
     the mean. `inside_80` counts hours in q10…q90, `below_q10` hours below q10. Per limit: hours observed above it,
     forecast above it (probability ≥ ½), both, and the sum of squared errors of the probability; null where the
@@ -76,7 +76,7 @@ class Verification(dy.Schema):
 class ModelQuality(dy.Schema):
     """Sums for FAIRMODE's modelling quality indicator, one row per issue day, station, pollutant and lead day (from 1).
 
-    Values are hourly for NO2, 24 h means for particles and the highest 8 h mean for O3, as FAIRMODE has it; other
+    Values are hourly for NO2, 24 h means for particles and the highest 8 h mean for O3, as FAIRMODE defines it; other
     pollutants have none. `squared_uncertainty` is the sum of U(O)² [µg²/m⁶].
     """
 
@@ -95,7 +95,7 @@ class Health(dy.Schema):
     """One verdict of one monitoring run: a check of a subject, and the reason.
 
     `subject` is the text for people ("pm25 25-48", a station, a step) and, with `check`, the key. The same identity
-    stands in `station_id`, `pollutant` and `lead_block`, each null where it does not apply. `value` was measured,
+    is in `station_id`, `pollutant` and `lead_block`, each null where it does not apply. `value` was measured,
     `expected` is its reference; both in the unit named in the reason. Unknown means too little data to judge.
     """
 
@@ -116,7 +116,7 @@ class Drift(dy.Schema):
 
     `variable` is a pollutant or a weather variable. `psi` is the population stability index, `ks` the largest gap
     between both distribution functions, `wasserstein` the mean shift of quantiles in standard deviations of the
-    reference; `usual_psi` is the largest index that a part of the reference as long as the recent one shows.
+    reference; `usual_psi` is the largest index among parts of the reference as long as the recent one.
     """
 
     checked_at = utc(primary_key=True)
@@ -142,10 +142,10 @@ class Retrains(dy.Schema):
 
 
 class Alerts(dy.Schema):
-    """One incident: from its first sign to its end. It is one alert, however often it is looked at.
+    """One incident, from its first detection to its end; later evaluations update its row.
 
-    `event` counts what there was to tell: 0 nothing yet, 1 opened, then updates, then the end. `bad_since` and
-    `clear_since` time the hysteresis, `told_at` the cool-down.
+    `event` counts the notifications: 0 none yet, 1 opened, then updates, then resolved. `bad_since` and `clear_since`
+    time the hysteresis, `told_at` (of the last notification) the cool-down.
     """
 
     incident_id = dy.String(primary_key=True)
@@ -166,7 +166,7 @@ class Alerts(dy.Schema):
 
 
 class Deliveries(dy.Schema):
-    """One event of one incident and one channel: delivered once, or still owed and why. Channels never show secrets."""
+    """One event of one incident and one channel: delivered, or pending and why. Channels never contain secrets."""
 
     incident_id = dy.String(primary_key=True)
     event = dy.Int64(primary_key=True, min=1)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from hazecast.air.clock import HOUR
-from hazecast.air.indices import Answer, Index
+from hazecast.air.indices import Index, IndexResult
 from hazecast.air.indices.engine import WINDOW_HOURS
 from hazecast.api import schemas
 from hazecast.api.repository import IssuedForecasts, Repository
@@ -17,7 +17,7 @@ LOOKBACK = timedelta(hours=WINDOW_HOURS)
 
 def index_by_hour(
     repository: Repository, forecasts: IssuedForecasts, station_id: str, index: Index
-) -> Mapping[datetime, Answer]:
+) -> Mapping[datetime, IndexResult]:
     """The index at every hour of a station's newest issue among `forecasts`; computed once per issue."""
     key = station_id, f"{index.name} {index.version}"
     if key not in forecasts.index_by_hour:
@@ -28,7 +28,7 @@ def index_by_hour(
     return forecasts.index_by_hour[key]
 
 
-def compute_index(index: Index, issue: pl.DataFrame, observed: pl.DataFrame) -> dict[datetime, Answer]:
+def compute_index(index: Index, issue: pl.DataFrame, observed: pl.DataFrame) -> dict[datetime, IndexResult]:
     """The index at every hour of one issue, from its medians and the observations before it.
 
     Args:
@@ -54,7 +54,7 @@ def compute_index(index: Index, issue: pl.DataFrame, observed: pl.DataFrame) -> 
     }
 
 
-def render_index(index: Index, value: Answer) -> schemas.HourIndex:
+def render_index(index: Index, value: IndexResult) -> schemas.HourIndex:
     """An index value as part of a forecast hour."""
     return schemas.HourIndex(
         status=value.status,
@@ -68,7 +68,7 @@ def render_index(index: Index, value: Answer) -> schemas.HourIndex:
     )
 
 
-def band_level(index: Index, value: Answer) -> int | None:
+def band_level(index: Index, value: IndexResult) -> int | None:
     """Severity of the band, 1 … 6; None without one."""
     return next((band.level for band in index.bands if band.name == value.band), None)
 

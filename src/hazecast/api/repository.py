@@ -12,7 +12,7 @@ import polars as pl
 import structlog
 
 from hazecast.air.clock import floor_hour
-from hazecast.air.indices import Answer
+from hazecast.air.indices import IndexResult
 from hazecast.air.tables import Background, Drivers, Forecasts, Observations, Quality, Scores, Stations
 from hazecast.errors import StoreError
 from hazecast.store import Store
@@ -43,7 +43,7 @@ class IssuedForecasts:
         self._rows = rows.sort("station_id", "pollutant", "valid_at")
         spans = self._rows.with_row_index().group_by("station_id", "pollutant").agg(pl.col("index").min(), pl.len())
         self._spans = {(station, pollutant): (first, n) for station, pollutant, first, n in spans.iter_rows()}
-        self.index_by_hour: dict[tuple[str, str], Mapping[datetime, Answer]] = {}
+        self.index_by_hour: dict[tuple[str, str], Mapping[datetime, IndexResult]] = {}
         self.pollutants: dict[str, set[str]] = {}
         for station, pollutant in self._spans:
             self.pollutants.setdefault(station, set()).add(pollutant)

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.table import Table
 
-from hazecast.air.indices import INDICES, Answer, Index, Reading, find_index
+from hazecast.air.indices import INDICES, Index, IndexResult, Reading, find_index
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.units import Unit
 from hazecast.cli.base import console
@@ -67,13 +67,13 @@ def index(
     """
     try:
         chosen = find_index(name, version)
-        answer = chosen.answer(_readings(chosen, pollutant, value, averaging, unit))
+        result = chosen.evaluate(_readings(chosen, pollutant, value, averaging, unit))
     except HazecastError as err:
         raise typer.BadParameter(str(err)) from err
     if as_json:
-        typer.echo(json.dumps(answer.as_dict(), ensure_ascii=False))
+        typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
     else:
-        _show(answer)
+        _show(result)
 
 
 def _readings(
@@ -111,24 +111,24 @@ def _reading(chosen: Index, name: str, value: float, averaging: str | None, unit
     return Reading(pollutant, averaging, value, unit)
 
 
-def _show(answer: Answer) -> None:
-    console.print(f"[bold]{answer.title}[/bold] ({answer.index}, version {answer.version})", highlight=False)
-    if answer.band is None:
-        console.print(f"[bold]{answer.status}[/bold]")
+def _show(result: IndexResult) -> None:
+    console.print(f"[bold]{result.title}[/bold] ({result.index}, version {result.version})", highlight=False)
+    if result.band is None:
+        console.print(f"[bold]{result.status}[/bold]")
     else:
-        label = f"{answer.label} " if answer.value is not None else ""
-        console.print(f"[on {answer.colour}]    [/] [bold]{label}{answer.band}[/bold]", highlight=False)
-        console.print(f"everyone:         {answer.advice.everyone}\nsensitive groups: {answer.advice.sensitive}")
-        console.print(_sub_indices(answer))
-        console.print(answer.advice.note, style="dim", soft_wrap=True)
-    for note in answer.notes:
+        label = f"{result.label} " if result.value is not None else ""
+        console.print(f"[on {result.colour}]    [/] [bold]{label}{result.band}[/bold]", highlight=False)
+        console.print(f"everyone:         {result.advice.everyone}\nsensitive groups: {result.advice.sensitive}")
+        console.print(_sub_indices(result))
+        console.print(result.advice.note, style="dim", soft_wrap=True)
+    for note in result.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
 
-def _sub_indices(answer: Answer) -> Table:
+def _sub_indices(result: IndexResult) -> Table:
     table = Table("pollutant", "averaging", "concentration", "sub-index", "band")
-    for sub in answer.sub_indices:
-        mark = " ←" if sub.pollutant is answer.dominant_pollutant and sub.averaging == answer.averaging else ""
+    for sub in result.sub_indices:
+        mark = " ←" if sub.pollutant is result.dominant_pollutant and sub.averaging == result.averaging else ""
         amount = f"{sub.concentration:g} {sub.unit.label}"
         number = "–" if sub.value is None else str(sub.value)
         table.add_row(sub.pollutant.label + mark, sub.averaging, amount, number, sub.band or "–")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hazecast.air.averages import mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Risk, half_up
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import US_REFERENCE_C, Unit

@@ -8,8 +8,8 @@ could not be read, see docs/indices.md. The hourly report takes the gases' 1-hou
 from collections.abc import Mapping
 
 from hazecast.air.averages import Window, mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Line, Scale, pieces_through, round_up
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import CN_REFERENCE_C, Unit

@@ -1,4 +1,4 @@
-"""The one engine of all indices: readings in, an answer out that says what it rests on."""
+"""Computation shared by all indices: from readings to an index value with its sub-indices."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ import polars as pl
 
 from hazecast.air.advice import advise
 from hazecast.air.averages import Hours, Window
-from hazecast.air.indices.answer import (
+from hazecast.air.indices.result import (
     COLOUR_BLIND_SAFE,
     INSUFFICIENT,
     OK,
     SUB_INDEX,
-    Answer,
     Band,
+    IndexResult,
     Reading,
     SubIndex,
 )
@@ -42,14 +42,14 @@ class Index:
         name: as on the command line; `version` names the table in force.
         authority: link to the official advice.
         bands: from best to worst.
-        scales: by pollutant and averaging time; the first averaging time of a pollutant is its usual one.
+        scales: by pollutant and averaging time; the first averaging time of a pollutant is its default.
         hourly: how the value of one hour is averaged from hourly means, by pollutant and averaging time.
         reference_c: temperature [°C] at which mixing ratios and µg/m³ are converted.
         has_value: False where the index has only bands.
         least_pollutants: fewer make no index; `needs_particles`: one of them must be PM2.5 or PM10.
         combine: sub-indices to the index value; the worst counts unless the index says otherwise.
-        primary_above: no dominant pollutant is named up to this value.
-        notes: what every answer must say.
+        primary_above: no dominant pollutant is reported up to this value.
+        notes: attached to every result.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Index:
     notes: tuple[str, ...] = ()
 
     def scale(self, pollutant: Pollutant, averaging: str) -> Scale:
-        """The rule for `pollutant` at `averaging`.
+        """The scale for `pollutant` at `averaging`.
 
         Raises:
             NotKnown: the index has none; the message lists what it has.
@@ -79,14 +79,14 @@ class Index:
         return scales[averaging]
 
     def usual_averaging(self, pollutant: Pollutant) -> str:
-        """The averaging time the index is first of all written for.
+        """The default averaging time of the index.
 
         Raises:
-            NotKnown: the index does not know the pollutant.
+            NotKnown: the index does not cover the pollutant.
         """
         return next(iter(self._scales_of(pollutant)))
 
-    def answer(self, readings: Sequence[Reading]) -> Answer:
+    def evaluate(self, readings: Sequence[Reading]) -> IndexResult:
         """The index of these readings.
 
         Raises:
@@ -95,12 +95,12 @@ class Index:
         """
         return self._combined([self._sub_index(reading) for reading in readings], self.notes)
 
-    def from_hourly(self, hourly: pl.DataFrame, at: datetime, *, reference_c: float = EU_REFERENCE_C) -> Answer:
-        """The index of the hour that starts at `at`, averaged from trustworthy hourly means of ONE station.
+    def from_hourly(self, hourly: pl.DataFrame, at: datetime, *, reference_c: float = EU_REFERENCE_C) -> IndexResult:
+        """The index of the hour that starts at `at`, averaged from valid hourly means of ONE station.
 
         Args:
             hourly: pollutant, observed_at, concentration_ugm3; missing hours are absent. Only the 338 hours up to and
-                including `at` are looked at.
+                including `at` are used.
             at: start of the hour, UTC.
             reference_c: temperature [°C] the gases' µg/m³ are stated at.
 
@@ -109,7 +109,7 @@ class Index:
         """
         return self.from_hours(windows_until(hourly, at), reference_c=reference_c)
 
-    def from_hours(self, hours: Mapping[str, Hours], *, reference_c: float = EU_REFERENCE_C) -> Answer:
+    def from_hours(self, hours: Mapping[str, Hours], *, reference_c: float = EU_REFERENCE_C) -> IndexResult:
         """The index of the last of these hours: as `from_hourly`, from series instead of rows.
 
         Args:
@@ -130,7 +130,7 @@ class Index:
         return self._combined([self._sub_index(reading) for reading in readings], (*self.notes, *lacking))
 
     def band_of(self, value: int) -> Band:
-        """The band that an index value lies in."""
+        """The band that contains an index value."""
         return next((band for band in self.bands if value <= band.upto), self.bands[-1])
 
     def _scales_of(self, pollutant: Pollutant) -> Mapping[str, Scale]:
@@ -162,20 +162,20 @@ class Index:
             remark=scale.remark(concentration),
         )
 
-    def _combined(self, subs: Sequence[SubIndex], notes: tuple[str, ...]) -> Answer:
+    def _combined(self, subs: Sequence[SubIndex], notes: tuple[str, ...]) -> IndexResult:
         ranked = [sub for sub in subs if sub.rank is not None]
-        told = {sub.pollutant for sub in ranked}
-        remarkable = [sub for sub in subs if sub.remark and (sub.rank is not None or sub.pollutant not in told)]
+        usable = {sub.pollutant for sub in ranked}
+        remarkable = [sub for sub in subs if sub.remark and (sub.rank is not None or sub.pollutant not in usable)]
         remarks = [f"{sub.pollutant.label} {sub.averaging}: {sub.remark}" for sub in remarkable]
-        lack = self._lack(told)
+        shortage = self._shortage(usable)
         alone = len({sub.pollutant for sub in subs}) == 1 and all(sub.band for sub in ranked)
-        notes = (*notes, *remarks, *([lack] if lack else []))
-        known = Answer(self.name, self.title, self.version, INSUFFICIENT, notes=notes, sub_indices=tuple(subs))
-        if not ranked or (lack and not alone):
-            return known
-        return self._valued(known, ranked, SUB_INDEX if lack else OK)
+        notes = (*notes, *remarks, *([shortage] if shortage else []))
+        result = IndexResult(self.name, self.title, self.version, INSUFFICIENT, notes=notes, sub_indices=tuple(subs))
+        if not ranked or (shortage and not alone):
+            return result
+        return self._valued(result, ranked, SUB_INDEX if shortage else OK)
 
-    def _lack(self, pollutants: set[Pollutant]) -> str:
+    def _shortage(self, pollutants: set[Pollutant]) -> str:
         if not pollutants:
             return "no usable concentration"
         if len(pollutants) < self.least_pollutants or (self.needs_particles and not pollutants & PARTICLES):
@@ -183,13 +183,13 @@ class Index:
             return f"the index needs {self.least_pollutants} pollutants{particles}; usable here: {len(pollutants)}"
         return ""
 
-    def _valued(self, known: Answer, ranked: Sequence[SubIndex], status: str) -> Answer:
+    def _valued(self, result: IndexResult, ranked: Sequence[SubIndex], status: str) -> IndexResult:
         deciding = max(ranked, key=lambda sub: sub.rank or 0)
         value = self.combine([sub.rank for sub in ranked if sub.rank is not None])
         band = self.band_of(value)
         named = self.primary_above is None or value > self.primary_above
         return replace(
-            known,
+            result,
             status=status,
             value=value if self.has_value else None,
             label=band.label or (str(value) if self.has_value else band.name),

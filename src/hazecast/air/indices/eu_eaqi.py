@@ -5,8 +5,8 @@ lower band, unrounded: the agency states no rounding.
 """
 
 from hazecast.air.averages import mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Steps
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import Unit

@@ -4,8 +4,8 @@ FMI's table has no carbon monoxide; its row is HSY's. Bounds as in eu_eaqi: up t
 """
 
 from hazecast.air.averages import mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Steps
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import Unit

@@ -1,8 +1,8 @@
 """India's National Air Quality Index (CPCB, 2014): piecewise linear, three pollutants, one of them particles."""
 
 from hazecast.air.averages import Window, mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Line, pieces_through
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import Unit

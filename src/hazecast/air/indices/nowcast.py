@@ -1,4 +1,4 @@
-"""NowCast: what the last hours say about the day, as US EPA's AirNow computes it for one hour."""
+"""NowCast: an estimate of the current daily value from the last hours, as US EPA's AirNow computes it."""
 
 from itertools import groupby
 
@@ -19,8 +19,8 @@ _REACH = 4  # of the moving average that fills gaps among the regressors
 def particle_nowcast(hours: Hours) -> float | None:
     """NowCast of PM2.5 or PM10 [same unit] from hourly means, oldest first, NaN missing.
 
-    Of the newest 12 hours the newest 3 must hold 2. Weights fall off by the ratio of the smallest to the largest
-    value, at least 0.5 per hour; missing hours keep their place. None: too few hours.
+    Two of the newest 3 hours are required. Weights fall off by the ratio of the smallest to the largest
+    value, at least 0.5 per hour; missing hours keep their lag. None: too few hours.
 
     Source: EPA, forum.airnowtech.org/t/the-nowcast-for-pm2-5-and-pm10/172.
     """
@@ -39,9 +39,9 @@ def ozone_nowcast(hours_ppb: Hours) -> float | None:
     """NowCast of ozone [ppb]: the 8-hour mean centred on the newest hour, of which four hours are still to come.
 
     Two weeks of hourly means, oldest first, NaN missing: with fewer than 252 hours or more than 7 missing in a row the
-    surrogate 0.85 x + 4.5 of the newest of the last 3 hours; a missing newest hour is answered by the hour before, or
-    the one before that. Else the regression of the centred 8-hour means on the 96 hours up to theirs. None: no value
-    in the last 3 hours, or too few means to regress on.
+    surrogate 0.85 x + 4.5 of the newest of the last 3 hours. If the newest hour is missing, the NowCast of the hour
+    before is used, or that of the one before. Else the regression of the centred 8-hour means on the 96 hours up to
+    theirs. None: no value in the last 3 hours, or too few means to regress on.
 
     Source: github.com/USEPA/O3-Nowcast, GetNowcast.r and NowcastFun_Upd.r (2019). It fits partial least squares with
     all components, which is ordinary least squares.

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from hazecast.air.units import Unit
 
-_SIGNIFICANT_DECIMALS = 9  # below any instrument, above the noise of adding floats
+_SIGNIFICANT_DECIMALS = 9  # below any instrument's resolution, above float rounding
 
 
 class Scale(Protocol):
@@ -33,7 +33,7 @@ class Scale(Protocol):
         ...
 
     def remark(self, concentration: float) -> str:
-        """What must be said with the sub-index or its absence; empty: nothing."""
+        """A note on the sub-index or its absence; empty: none."""
         ...
 
 
@@ -147,7 +147,7 @@ class Risk:
         return self.factor * expm1(self.slope * concentration)
 
     def remark(self, concentration: float) -> str:  # noqa: ARG002 - a risk has no end of table
-        """Nothing to say."""
+        """Empty."""
         return ""
 
 

@@ -1,8 +1,8 @@
 """UK Daily Air Quality Index (COMEAP/Defra): 1 … 10, concentrations rounded to integers first."""
 
 from hazecast.air.averages import mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Steps
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import Unit

@@ -3,9 +3,9 @@
 from fractions import Fraction
 
 from hazecast.air.averages import Hours, mean_of
-from hazecast.air.indices.answer import Band
 from hazecast.air.indices.engine import Index
 from hazecast.air.indices.nowcast import ozone_nowcast, particle_nowcast
+from hazecast.air.indices.result import Band
 from hazecast.air.indices.scales import Line, Segment
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.units import US_REFERENCE_C, Unit

@@ -9,7 +9,7 @@ import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
 
 from hazecast.air.clock import HOUR, as_iso, hours_between
-from hazecast.air.indices import Answer, Index, find_index
+from hazecast.air.indices import Index, IndexResult, find_index
 from hazecast.air.limits import LIMIT_KEYS, limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
@@ -279,7 +279,7 @@ class RenderOptions:
     next_issue_at: datetime | None
     quantiles: tuple[str, ...] = QUANTILES
     index: Index | None = None
-    index_by_hour: Mapping[datetime, Answer] = field(default_factory=dict)
+    index_by_hour: Mapping[datetime, IndexResult] = field(default_factory=dict)
 
 
 def render_options(

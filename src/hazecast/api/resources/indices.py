@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from hazecast.air.indices import INDICES, Index, Reading, find_index
-from hazecast.air.indices.answer import COLOUR_BLIND_SAFE
+from hazecast.air.indices.result import COLOUR_BLIND_SAFE
 from hazecast.air.rules import RULES
 from hazecast.api import schemas
 from hazecast.api.dependencies import PREFIX, Context
@@ -42,7 +42,7 @@ def aqi(request: schemas.AqiRequest) -> schemas.Aqi:
             Reading(one.pollutant, one.averaging or index.usual_averaging(one.pollutant), one.concentration, one.unit)
             for one in request.readings
         ]
-        return schemas.Aqi.model_validate(index.answer(readings).as_dict())
+        return schemas.Aqi.model_validate(index.evaluate(readings).as_dict())
     except ContractError as err:
         raise InvalidRequest(str(err)) from err
 

@@ -8,7 +8,7 @@ import polars as pl
 from fastapi import APIRouter, Query
 
 from hazecast.air.clock import floor_hour, hours_between
-from hazecast.air.indices import Answer, Index, find_index
+from hazecast.air.indices import Index, IndexResult, find_index
 from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
@@ -83,7 +83,7 @@ def summarize_station(context: ApiContext, station: schemas.Station, index_name_
 
 
 def days_ahead(
-    issue: pl.DataFrame, before: pl.DataFrame, values: Mapping[datetime, Answer], *, index: Index, now: datetime
+    issue: pl.DataFrame, before: pl.DataFrame, values: Mapping[datetime, IndexResult], *, index: Index, now: datetime
 ) -> list[schemas.Day]:
     """The local days from the current hour on.
 
@@ -117,7 +117,7 @@ def trend(mean_ugm3: float, before_ugm3: float | None) -> schemas.Trend | None:
 
 
 def _render_day(
-    day: date, pollutants: list[schemas.PollutantDay], by_hour: Mapping[datetime, Answer], index: Index
+    day: date, pollutants: list[schemas.PollutantDay], by_hour: Mapping[datetime, IndexResult], index: Index
 ) -> schemas.Day:
     severity = {
         hour: (band_level(index, value) or 0, value.value or 0) for hour, value in by_hour.items() if value.band

@@ -1,4 +1,4 @@
-"""What goes into an index and what comes out."""
+"""Input and output of an index."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,7 +37,7 @@ class Band:
 
 @dataclass(frozen=True)
 class SubIndex:
-    """What one reading says, in the unit the index is written in; `value` is null where an index has only bands."""
+    """The sub-index of one reading, in the unit of the index; `value` is null where an index has only bands."""
 
     pollutant: Pollutant
     averaging: str
@@ -50,13 +50,13 @@ class SubIndex:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An index value that says what it rests on.
+class IndexResult:
+    """An index value with the readings it was computed from.
 
-    `status`: "ok"; "sub-index" when only one pollutant was given and the index asks for more (the value is that
+    `status`: "ok"; "sub-index" when only one pollutant was given and the index requires more (the value is that
     pollutant's alone); "insufficient data" with neither value nor band. `label` is what the authority would display.
-    `pollutant`, `averaging`, `concentration` and `unit` are the reading that decided; `dominant_pollutant` is null
-    where the index names none.
+    `pollutant`, `averaging`, `concentration` and `unit` are the reading with the highest sub-index;
+    `dominant_pollutant` is null where the index names none.
     """
 
     index: str
@@ -78,7 +78,7 @@ class Answer:
     sub_indices: tuple[SubIndex, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; ranks stay inside."""
+        """Plain values for JSON, without ranks and remarks."""
         plain = asdict(self)
         for sub in plain["sub_indices"]:
             del sub["rank"], sub["remark"]
