@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
+import small_store
 from small_store import DONGSI, EMPTY, HARBOUR, ISSUED
 
 from hazecast import Client
+from hazecast.air.tables import Forecasts, Observations, Stations
 from hazecast.api import schemas
 from hazecast.client import ApiProblem, ApiUnreachable, CachedResponse
+from hazecast.store import Store
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
@@ -97,6 +101,28 @@ def test_a_key_is_sent_and_a_rate_limit_is_reported():
     with Client(key="hz_secret", transport=httpx.MockTransport(respond)) as api, pytest.raises(ApiProblem) as raised:
         api.stations().__next__()
     assert raised.value.retry_after_seconds == 7
+
+
+@pytest.mark.parametrize(
+    "station_id", ["Old Town", "a/b/c", "50 % wind", "100%2F", "Töölö – 1", "北京", "q?a=b#c", "x+y"]
+)
+def test_station_ids_may_have_any_character(serve, tmp_path, station_id):
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations().head(1).with_columns(station_id=pl.lit(station_id)))
+    store.upsert(Observations, small_store.observations(station_id, "pm25", n_hours=40))
+    store.append(Forecasts, small_store.forecast(station_id, "pm25"))
+    with serve(store) as address, Client(address) as api:
+        assert api.station(station_id).station_id == station_id
+        assert [one.station_id for one in api.stations(station_id=station_id)] == [station_id]
+        assert api.forecast(station_id, issued_at=ISSUED).station_id == station_id
+        assert [one.issued_at for one in api.issues(station_id)] == [ISSUED]
+        assert [one.station_id for one in api.forecasts(station_id=[station_id])] == [station_id]
+        assert api.observations(station_id).station_id == station_id
+        assert api.summary(station_id).station_id == station_id
+        assert api.background(station_id).runs == api.drivers(station_id).hours == []
+        with pytest.raises(ApiProblem) as raised:
+            api.station(f"{station_id} ")
+        assert raised.value.problem.known == [station_id]
 
 
 def run(*command):

@@ -2,14 +2,22 @@
 
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
+import small_store
 from fastapi.testclient import TestClient
-from small_store import ISSUED
+from small_store import DONGSI, HARBOUR, ISSUED, NOW
 
+from hazecast.air.spec import QUANTILES, ForecastSpec
+from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api.app import Options, create_app
 from hazecast.api.resources import predict
-from hazecast.steps.forecast import baseline_forecaster
+from hazecast.features import FutureWeather, build_panel
+from hazecast.models.forecaster import LIGHT, fit
+from hazecast.steps.forecast import baseline_forecaster, forecast
+from hazecast.store import Store
 
 PREDICT = "/api/v1/predict"
 
@@ -103,3 +111,42 @@ def test_concurrent_predictions_are_limited(client, monkeypatch):
         predict.slots.release(predict.MAX_CONCURRENT)
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"
+
+
+# A trained champion
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A store with ten weeks of PM2.5 at two stations, and a model trained on the first nine."""
+    observed = pl.concat([small_store.observations(one, "pm25", n_hours=70 * 24) for one in (HARBOUR, DONGSI)])
+    panel = build_panel(observed, Weather.create_empty(), small_store.stations())
+    until = ISSUED - timedelta(days=7)
+    return observed, fit(panel, pollutants=("pm25",), until=until, weather=FutureWeather.NONE, effort=LIGHT)
+
+
+def test_a_trained_model_predicts_for_another_site(filled_store, clock, trained):
+    observed, model = trained
+    registry = SimpleNamespace(champion=lambda: (model, "5"), champion_version=lambda: "5")
+    options = Options(registry=lambda: registry)
+    client = TestClient(create_app(store=filled_store, clock=clock, clock_replayed=False, options=options))
+    rows = observed.filter((pl.col("station_id") == DONGSI) & (pl.col("flag") == "ok")).tail(28 * 24).to_dicts()
+    fields = ("pollutant", "observed_at", "concentration_ugm3")
+    observations = [{name: str(row[name]) for name in fields} for row in rows]
+    found = client.post(PREDICT, json=request_body(observations=observations)).json()
+    (series,) = found["forecasts"]
+    assert (found["model_version"], series["status"]) == ("5", "ok")
+    assert [hour["lead_hours"] for hour in series["hours"]] == list(range(1, ForecastSpec().horizon_hours + 1))
+    assert all(hour["q05"] < hour["q50"] < hour["q95"] for hour in series["hours"])
+
+
+def test_forecasts_of_a_trained_model_are_served(make_client, trained, tmp_path):
+    observed, model = trained
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations())
+    store.upsert(Observations, observed)
+    issued = forecast(store, model, model_version="5", now=NOW).filter(station_id=DONGSI, pollutant="pm25")
+    found = make_client(store).get(f"/api/v1/stations/{DONGSI}/forecast").json()
+    assert (found["model_version"], found["status"], found["issued_at"]) == ("5", "ok", "2026-03-29T09:00:00Z")
+    for name in QUANTILES:
+        assert [hour[name] for hour in found["hours"]] == issued.sort("lead_hours")[name].to_list()
