@@ -1,12 +1,12 @@
-"""The station-forecast endpoint beside its limit: python benchmarks/bench_api.py [--seconds 10] [--clients 8]
+"""Throughput and latency of the station-forecast endpoint: python benchmarks/bench_api.py [--seconds 10] [--clients 8]
 
-Servers of one process each, asked in turn by the same load of keep-alive connections:
+Servers of one process each, measured in turn with the same load of keep-alive connections:
 
-- hazecast: GET /api/v1/stations/{id}/forecast, all middlewares on;
-- bare: a Starlette route that returns the same bytes from memory: the limit;
-- mlflow: `mlflow models serve` on a model of the registry, asked for a forecast: what one would otherwise deploy.
+- hazecast: GET /api/v1/stations/{id}/forecast, with all middleware;
+- bare: a Starlette route that returns the same bytes from memory, the upper bound;
+- mlflow: `mlflow models serve` with a model of the registry, the usual alternative.
 
-Then POST /api/v1/predict, one at a time, beside a bare call of the same model with the same observations.
+Then POST /api/v1/predict, one at a time, compared with a bare call of the same model with the same observations.
 """
 
 import argparse
@@ -49,8 +49,8 @@ class Result:
         return f"| {self.name} | {self.per_second:,.1f} | {self.p50_ms:.2f} | {self.p99_ms:.2f} | {self.n_failed} |"
 
 
-async def ask(port: int, request: bytes, until: float, taken: list[float]) -> int:
-    """One keep-alive connection that asks as fast as it is answered; returns failures."""
+async def send_requests(port: int, request: bytes, until: float, durations: list[float]) -> int:
+    """Send requests on one keep-alive connection without pause; returns the number of failures."""
     failed = 0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < until:
@@ -60,30 +60,32 @@ async def ask(port: int, request: bytes, until: float, taken: list[float]) -> in
         lines = head.lower().split(b"\r\n")
         length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length"))
         await reader.readexactly(length)
-        taken.append(time.perf_counter() - started)
+        durations.append(time.perf_counter() - started)
         failed += not lines[0].startswith(b"http/1.1 200")
     writer.close()
     return failed
 
 
 async def load(name: str, port: int, request: bytes, *, seconds: float, clients: int) -> Result:
-    """Ask for a while after a short warm-up."""
-    await asyncio.gather(*(ask(port, request, time.perf_counter() + 1.0, []) for _ in range(clients)))
-    taken: list[float] = []
+    """Send requests for a while after a short warm-up."""
+    await asyncio.gather(*(send_requests(port, request, time.perf_counter() + 1.0, []) for _ in range(clients)))
+    durations: list[float] = []
     started = time.perf_counter()
-    failures = await asyncio.gather(*(ask(port, request, started + seconds, taken) for _ in range(clients)))
+    failures = await asyncio.gather(
+        *(send_requests(port, request, started + seconds, durations) for _ in range(clients))
+    )
     took = time.perf_counter() - started
-    taken.sort()
-    p50, p99 = (1000 * taken[int(share * (len(taken) - 1))] for share in (0.5, 0.99))
-    return Result(name, len(taken) / took, p50, p99, sum(failures))
+    durations.sort()
+    p50, p99 = (1000 * durations[int(share * (len(durations) - 1))] for share in (0.5, 0.99))
+    return Result(name, len(durations) / took, p50, p99, sum(failures))
 
 
 def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: application/json\r\n\r\n".encode()
 
 
-def post(path: str, question: object) -> bytes:
-    body = json.dumps(question).encode()
+def post(path: str, payload: object) -> bytes:
+    body = json.dumps(payload).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
 
@@ -104,9 +106,9 @@ def free_port() -> int:
 
 def serve(*command: str, **environment: str) -> subprocess.Popen[bytes]:
     """A Python process of one core, in a group of its own."""
-    told = {**os.environ, **ONE_CORE, **environment}
+    env = {**os.environ, **ONE_CORE, **environment}
     command = (sys.executable, *command)
-    return subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=sys.stderr, start_new_session=True)
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
@@ -122,7 +124,7 @@ def registry(home: str) -> "Registry":
 
 
 def register(home: str) -> None:
-    """Train a small model on the town of the tests and make it champion."""
+    """Train a small model on the synthetic town of the tests and make it champion."""
     from forecast_town import at, observations, stations, weather
 
     from hazecast.features import FutureWeather, build_panel
@@ -132,7 +134,7 @@ def register(home: str) -> None:
     panel = build_panel(observations(), weather(), stations())
     model = fit(panel, pollutants=(POLLUTANT,), until=at(60), weather=FutureWeather.NONE, effort=LIGHT)
     models = registry(home)
-    models.promote(models.record(Training(parameters={}, metrics={}, forecaster=model)), reason="to be measured")
+    models.promote(models.record(Training(parameters={}, metrics={}, forecaster=model)), reason="benchmark")
 
 
 def observed() -> list[tuple[str, float]]:
@@ -144,8 +146,8 @@ def observed() -> list[tuple[str, float]]:
     return [(f"{hour:%Y-%m-%dT%H:%M:%S}", value) for hour, value in week["observed_at", "concentration_ugm3"].rows()]
 
 
-def questions() -> tuple[dict[str, object], dict[str, object]]:
-    """The same question to POST /predict and to MLflow."""
+def payloads() -> tuple[dict[str, object], dict[str, object]]:
+    """The same request for POST /predict and for MLflow."""
     rows = observed()
     own = [{"pollutant": POLLUTANT, "observed_at": f"{hour}Z", "concentration_ugm3": v} for hour, v in rows]
     ours = {"latitude": 50.0, "longitude": 10.0, "timezone": "Europe/Berlin", "observations": own}
@@ -160,17 +162,17 @@ def call_model(home: str) -> None:
     from hazecast.api.resources import predict
     from hazecast.features import build_panel
 
-    question = schemas.PredictRequest.model_validate(questions()[0])
+    request = schemas.PredictRequest.model_validate(payloads()[0])
     model, _ = registry(home).champion()
-    issued_at = predict.issue_time(question)
-    rows, station = predict.observation_rows(question, issued_at), predict.station_row(question)
+    issued_at = predict.issue_time(request)
+    rows, station = predict.observation_rows(request, issued_at), predict.station_row(request)
     panel = build_panel(rows, Weather.create_empty(), station)
-    taken = []
+    durations = []
     for _ in range(N_CALLS):
         started = time.perf_counter()
         model.predict(panel, issued_at)
-        taken.append(1000 * (time.perf_counter() - started))
-    print(statistics.median(taken))
+        durations.append(1000 * (time.perf_counter() - started))
+    print(statistics.median(durations))
 
 
 async def wait_for(port: int, path: str, *, seconds: float = 180.0) -> None:
@@ -179,14 +181,14 @@ async def wait_for(port: int, path: str, *, seconds: float = 180.0) -> None:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(get(path))
-            answer = await reader.readline()
+            status_line = await reader.readline()
             writer.close()
-            if b" 200" in answer:
+            if b" 200" in status_line:
                 return
         except OSError:
             pass
         await asyncio.sleep(0.2)
-    raise TimeoutError(f"nothing answers {path} on port {port}")
+    raise TimeoutError(f"no response for {path} on port {port}")
 
 
 def ours(port: int, home: str) -> None:
@@ -206,7 +208,7 @@ def ours(port: int, home: str) -> None:
 
 
 def bare(port: int) -> None:
-    """The limit: the same bytes, no question asked."""
+    """The upper bound: the same bytes from memory."""
     import httpx
     import uvicorn
     from starlette.applications import Starlette
@@ -216,44 +218,41 @@ def bare(port: int) -> None:
 
     body = httpx.get(f"http://127.0.0.1:{port - 1}{FORECAST}", trust_env=False).content
 
-    def answer(_: Request) -> Response:
+    async def respond(_: Request) -> Response:
         return Response(body, media_type="application/json")
 
-    async def answer_soon(request: Request) -> Response:
-        return answer(request)
-
-    app = Starlette(routes=[Route(FORECAST, answer_soon)])
+    app = Starlette(routes=[Route(FORECAST, respond)])
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
-async def compare(asked: argparse.Namespace, port: int) -> None:
-    """Ask the servers in turn, so that all feel the same neighbours."""
-    print(f"{asked.clients} connections, {asked.seconds:g} s each; load average {os.getloadavg()[0]:.1f}\n")
+async def compare(args: argparse.Namespace, port: int) -> None:
+    """Measure the servers in turn, so that other load affects all alike."""
+    print(f"{args.clients} connections, {args.seconds:g} s each; load average {os.getloadavg()[0]:.1f}\n")
     print("| server | requests/s | p50 [ms] | p99 [ms] | failed |\n|---|---|---|---|---|")
-    _, question = questions()
+    _, payload = payloads()
     servers = (
         ("hazecast", port, get(FORECAST)),
         ("bare Starlette", port + 1, get(FORECAST)),
-        ("mlflow models serve", port + 2, post(INVOCATIONS, question)),
+        ("mlflow models serve", port + 2, post(INVOCATIONS, payload)),
     )
-    turns: dict[str, list[Result]] = {name: [] for name, _, _ in servers}
-    for turn in range(1, asked.rounds + 1):
+    rounds_by_server: dict[str, list[Result]] = {name: [] for name, _, _ in servers}
+    for number in range(1, args.rounds + 1):
         for name, at, request in servers:
-            found = await load(f"{name} {turn}", at, request, seconds=asked.seconds, clients=asked.clients)
-            turns[name].append(found)
+            found = await load(f"{name} {number}", at, request, seconds=args.seconds, clients=args.clients)
+            rounds_by_server[name].append(found)
             print(found, flush=True)
-    print(f"\nhazecast beside them, median of {asked.rounds} turns (each turn beside its neighbours in time):")
-    ours, *others = turns
+    print(f"\nhazecast compared with each, median of the ratios of {args.rounds} rounds:")
+    ours, *others = rounds_by_server
     for name in others:
-        pairs = list(zip(turns[ours], turns[name], strict=True))
+        pairs = list(zip(rounds_by_server[ours], rounds_by_server[name], strict=True))
         rate = statistics.median(one.per_second / other.per_second for one, other in pairs)
         slowest = statistics.median(one.p99_ms / other.p99_ms for one, other in pairs)
         print(f"- {name}: {rate:.2f} times its throughput, {slowest:.2f} times its p99")
 
 
-async def compare_predictions(asked: argparse.Namespace, port: int, home: str) -> None:
-    """POST /predict, one at a time, beside the bare model call."""
-    found = await load("POST /predict", port, post(PREDICT, questions()[0]), seconds=asked.seconds, clients=1)
+async def compare_predictions(args: argparse.Namespace, port: int, home: str) -> None:
+    """POST /predict, one at a time, compared with the bare model call."""
+    found = await load("POST /predict", port, post(PREDICT, payloads()[0]), seconds=args.seconds, clients=1)
     called = subprocess.run(
         [sys.executable, __file__, "--call-model", home],
         capture_output=True,
@@ -266,7 +265,7 @@ async def compare_predictions(asked: argparse.Namespace, port: int, home: str) -
     print(f"- {found.p50_ms / bare_ms:.2f} times the bare model call")
 
 
-async def main(asked: argparse.Namespace, home: str) -> None:
+async def main(args: argparse.Namespace, home: str) -> None:
     port = free_port()
     register(home)
     servers = [serve(__file__, "--ours", str(port), "--home", home)]
@@ -280,8 +279,8 @@ async def main(asked: argparse.Namespace, home: str) -> None:
         servers.append(serve(*mlflow, *options, MLFLOW_TRACKING_URI=registry(home).tracking_uri, PATH=path))
         await wait_for(port + 1, FORECAST)
         await wait_for(port + 2, "/ping")
-        await compare(asked, port)
-        await compare_predictions(asked, port, home)
+        await compare(args, port)
+        await compare_predictions(args, port, home)
     finally:
         for server in servers:
             stop(server)
@@ -300,13 +299,13 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    asked = arguments()
-    if asked.ours is not None:
-        ours(asked.ours, asked.home)
-    elif asked.bare is not None:
-        bare(asked.bare)
-    elif asked.call_model:
-        call_model(asked.call_model)
+    args = arguments()
+    if args.ours is not None:
+        ours(args.ours, args.home)
+    elif args.bare is not None:
+        bare(args.bare)
+    elif args.call_model:
+        call_model(args.call_model)
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            asyncio.run(main(asked, scratch))
+            asyncio.run(main(args, scratch))

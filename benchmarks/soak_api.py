@@ -2,7 +2,7 @@
 
 One server process over a store of its own. Its clock jumps an hour ahead every few seconds; for each hour a forecast of
 every station is appended to the archive and the hour's observations are stored, as a worker does it. Meanwhile
-connections ask for forecasts, summaries, lists and the status at a steady rate. Nothing may fail, and memory may not
+connections request forecasts, summaries, lists and the status at a steady rate. No request may fail, and memory may not
 grow.
 """
 
@@ -32,12 +32,12 @@ from small_store import DONGSI, HOUR, ISSUED
 POLLUTANTS = ("pm25", "no2")
 N_STATIONS, N_CONNECTIONS = 20, 8
 REPORT_MINUTES = 5
-TIMEOUT_SECONDS = 120.0  # slow is seen in p99; this is for answers that never come
+TIMEOUT_SECONDS = 120.0  # slow responses show in p99; this is for those that never come
 
 
 @dataclass(frozen=True)
 class FastClock:
-    """Tells the time of a world that jumps to the next hour every `hour_seconds`; it began at ISSUED."""
+    """A clock that jumps to the next hour every `hour_seconds`, from ISSUED on."""
 
     began: float
     hour_seconds: float
@@ -47,14 +47,14 @@ class FastClock:
         return ISSUED + HOUR * hours + timedelta(seconds=seconds)
 
     async def next_hour(self) -> datetime:
-        """The next hour, when it has come."""
+        """Wait for the next hour and return it."""
         await asyncio.sleep(self.hour_seconds - (time.time() - self.began) % self.hour_seconds)
         return floor_hour(self())
 
 
 @dataclass
 class World:
-    """What is stored for every hour, made from one hour's rows moved in time."""
+    """Forecasts and observations for every hour: the rows of one hour shifted in time."""
 
     store: Store
     issue: pl.DataFrame = field(init=False)
@@ -73,26 +73,27 @@ class World:
         self.publish(timedelta(0))
 
     def publish(self, later: timedelta) -> None:
-        """The observations and the forecasts of the hour that much later."""
-        seen, known = pl.col("observed_at") + later, pl.col("available_at") + later
+        """Store the observations and forecasts of ISSUED + `later`."""
+        observed_at, available_at = pl.col("observed_at") + later, pl.col("available_at") + later
         self.store.upsert(
-            Observations, self.observed.with_columns(observed_at=seen, available_at=known, ingested_at=known)
+            Observations,
+            self.observed.with_columns(observed_at=observed_at, available_at=available_at, ingested_at=available_at),
         )
         moved = (pl.col("issued_at") + later, pl.col("valid_at") + later)
         self.store.append(Forecasts, self.issue.with_columns(*moved))
 
 
 @dataclass
-class Seen:
-    """What happened since the last report."""
+class Counts:
+    """Requests and issues since the last report."""
 
-    taken: list[float] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     until_served: list[float] = field(default_factory=list)
 
 
-def questions() -> Iterator[tuple[str, dict[str, str]]]:
-    """Addresses and headers, for ever: mostly forecasts, of every station in turn."""
+def requests() -> Iterator[tuple[str, dict[str, str]]]:
+    """Paths and headers, endlessly: mostly forecasts, of every station in turn."""
     sites = (f"site-{k:02}" for k in itertools.cycle(range(N_STATIONS)))
     while True:
         yield f"/api/v1/stations/{next(sites)}/forecast?pollutant=pm25", {}
@@ -106,67 +107,67 @@ def questions() -> Iterator[tuple[str, dict[str, str]]]:
         yield "/api/v1/ready", {}
 
 
-async def ask_steadily(client: httpx.AsyncClient, seen: Seen, *, until: float, gap_seconds: float) -> None:
-    """One connection that asks every `gap_seconds`, and at once while it is late."""
+async def send_steadily(client: httpx.AsyncClient, counts: Counts, *, until: float, gap_seconds: float) -> None:
+    """Send a request every `gap_seconds`, and without pause while behind schedule."""
     due = time.monotonic()
-    for path, headers in questions():
+    for path, headers in requests():
         due += gap_seconds
         if max(due, time.monotonic()) > until:
             return
         await asyncio.sleep(due - time.monotonic())
-        await ask_once(client, seen, path, headers)
+        await send(client, counts, path, headers)
 
 
-async def ask_once(
-    client: httpx.AsyncClient, seen: Seen, path: str, headers: dict[str, str] | None = None
+async def send(
+    client: httpx.AsyncClient, counts: Counts, path: str, headers: dict[str, str] | None = None
 ) -> httpx.Response | None:
-    """The answer; None, and a failure noted, where there was none or a bad one."""
+    """The response; None, and a failure counted, for an error or no response."""
     started = time.perf_counter()
     try:
-        answer = await client.get(path, headers=headers)
+        response = await client.get(path, headers=headers)
     except httpx.HTTPError as err:
-        seen.failures.append(f"{path}: {type(err).__name__}")
+        counts.failures.append(f"{path}: {type(err).__name__}")
         return None
-    seen.taken.append(time.perf_counter() - started)
-    if answer.is_success:
-        return answer
-    seen.failures.append(f"{path}: {answer.status_code}")
+    counts.durations.append(time.perf_counter() - started)
+    if response.is_success:
+        return response
+    counts.failures.append(f"{path}: {response.status_code}")
     return None
 
 
-async def publish_hourly(client: httpx.AsyncClient, world: World, clock: FastClock, seen: Seen) -> None:
-    """A forecast for every hour of the fast clock, and how long it takes from its storing to its serving."""
+async def publish_hourly(client: httpx.AsyncClient, world: World, clock: FastClock, counts: Counts) -> None:
+    """Store a forecast for every hour of the fast clock and measure the time until it is served."""
     path = "/api/v1/stations/site-00/forecast?pollutant=pm25"
     while True:
         hour = await clock.next_hour()
         await asyncio.to_thread(world.publish, hour - ISSUED)
         stored = time.monotonic()
-        while not await is_served(client, seen, path, hour):
+        while not await is_served(client, counts, path, hour):
             await asyncio.sleep(0.1)
-        seen.until_served.append(time.monotonic() - stored)
+        counts.until_served.append(time.monotonic() - stored)
 
 
-async def is_served(client: httpx.AsyncClient, seen: Seen, path: str, issued_at: datetime) -> bool:
-    answer = await ask_once(client, seen, path)
-    return answer is not None and datetime.fromisoformat(answer.json()["issued_at"]) >= issued_at
+async def is_served(client: httpx.AsyncClient, counts: Counts, path: str, issued_at: datetime) -> bool:
+    response = await send(client, counts, path)
+    return response is not None and datetime.fromisoformat(response.json()["issued_at"]) >= issued_at
 
 
-async def report(seen: Seen, pid: int, *, minutes: float) -> None:
-    """A line of the table for every few minutes."""
+async def report(counts: Counts, pid: int, *, minutes: float) -> None:
+    """Print a row of the table every few minutes."""
     print("| minute | requests | failed | p50 [ms] | p99 [ms] | issues | slowest until served [s] | RSS [MB] |")
     print("|---|---|---|---|---|---|---|---|")
     step = min(REPORT_MINUTES, minutes)
     for number in range(1, int(minutes / step) + 1):
         await asyncio.sleep(60 * step)
-        taken = sorted(seen.taken)
-        p50, p99 = (1000 * taken[int(share * (len(taken) - 1))] for share in (0.5, 0.99))
-        issues, slowest = len(seen.until_served), max(seen.until_served, default=0.0)
-        counts = f"{number * step:g} | {len(taken):,} | {len(seen.failures)}"
-        print(f"| {counts} | {p50:.1f} | {p99:.1f} | {issues} | {slowest:.1f} | {rss_mb(pid):.0f} |", flush=True)
-        for failure in seen.failures:
+        durations = sorted(counts.durations)
+        p50, p99 = (1000 * durations[int(share * (len(durations) - 1))] for share in (0.5, 0.99))
+        issues, slowest = len(counts.until_served), max(counts.until_served, default=0.0)
+        totals = f"{number * step:g} | {len(durations):,} | {len(counts.failures)}"
+        print(f"| {totals} | {p50:.1f} | {p99:.1f} | {issues} | {slowest:.1f} | {rss_mb(pid):.0f} |", flush=True)
+        for failure in counts.failures:
             print(f"failed: {failure}", file=sys.stderr)
-        for noted in (seen.taken, seen.failures, seen.until_served):
-            noted.clear()
+        for values in (counts.durations, counts.failures, counts.until_served):
+            values.clear()
 
 
 def rss_mb(pid: int) -> float:
@@ -187,29 +188,29 @@ def serve_fast(folder: str, port: int, clock: FastClock) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, **options)
 
 
-async def soak(asked: argparse.Namespace, folder: str) -> None:
+async def soak(args: argparse.Namespace, folder: str) -> None:
     port, world = free_port(), World(Store(folder))
-    clock = FastClock(time.time(), asked.hour_seconds)
+    clock = FastClock(time.time(), args.hour_seconds)
     server = serve(__file__, "--serve", folder, str(port), str(clock.began), str(clock.hour_seconds))
     try:
         await wait_for(port, "/api/v1/ready")
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT_SECONDS, trust_env=False
         ) as client:
-            await load(client, world, clock, server.pid, asked)
+            await load(client, world, clock, server.pid, args)
     finally:
         server.terminate()
         server.wait()
 
 
-async def load(client: httpx.AsyncClient, world: World, clock: FastClock, pid: int, asked: argparse.Namespace) -> None:
-    """Ask and publish until the time is over."""
-    seen, until = Seen(), time.monotonic() + 60 * asked.minutes
-    gap_seconds = N_CONNECTIONS / asked.per_second
-    publishing = asyncio.create_task(publish_hourly(client, world, clock, seen))
-    asking = [ask_steadily(client, seen, until=until, gap_seconds=gap_seconds) for _ in range(N_CONNECTIONS)]
+async def load(client: httpx.AsyncClient, world: World, clock: FastClock, pid: int, args: argparse.Namespace) -> None:
+    """Send requests and store forecasts until the time is over."""
+    counts, until = Counts(), time.monotonic() + 60 * args.minutes
+    gap_seconds = N_CONNECTIONS / args.per_second
+    publishing = asyncio.create_task(publish_hourly(client, world, clock, counts))
+    senders = [send_steadily(client, counts, until=until, gap_seconds=gap_seconds) for _ in range(N_CONNECTIONS)]
     done, _ = await asyncio.wait(
-        [publishing, asyncio.gather(report(seen, pid, minutes=asked.minutes), *asking)],
+        [publishing, asyncio.gather(report(counts, pid, minutes=args.minutes), *senders)],
         return_when=asyncio.FIRST_COMPLETED,
     )
     publishing.cancel()
@@ -227,11 +228,11 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    asked = arguments()
-    if asked.serve:
-        folder, port, began, hour_seconds = asked.serve
+    args = arguments()
+    if args.serve:
+        folder, port, began, hour_seconds = args.serve
         serve_fast(folder, int(port), FastClock(float(began), float(hour_seconds)))
     else:
         with tempfile.TemporaryDirectory() as home:
-            print(f"{asked.per_second:g} requests/s, a new forecast every {asked.hour_seconds:g} s\n")
-            asyncio.run(soak(asked, home))
+            print(f"{args.per_second:g} requests/s, a new forecast every {args.hour_seconds:g} s\n")
+            asyncio.run(soak(args, home))
