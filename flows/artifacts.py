@@ -25,7 +25,7 @@ def show_quality(pipeline: Pipeline) -> None:
     create_table_artifact(worst.to_dicts(), key="quality-report", description="What the check found, worst first")
 
 
-def show_verdict(pipeline: Pipeline, verdict: Verdict) -> None:
+def show_validation(pipeline: Pipeline, verdict: Verdict) -> None:
     """How the candidate fared: the tests, an error plot per pollutant, and where its run is."""
     about = f"Version {verdict.version} {verdict.outcome}: {verdict.reason}"
     create_table_artifact(verdict.tests.to_dicts(), key="promotion-tests", description=about)
@@ -49,7 +49,7 @@ def show_forecast(pipeline: Pipeline, rows: pl.DataFrame) -> None:
     create_link_artifact(f"{api}/openapi.json", key="forecast-api", link_text="what the API answers")
 
 
-def show_report(report: MonitoringReport) -> None:
+def show_report(_pipeline: Pipeline, report: MonitoringReport) -> None:
     """Every verdict of the monitoring that is not fine, the drift of every series, and what follows for training."""
     words = summary_of(report)
     create_table_artifact(report.findings.drop("checked_at").to_dicts(), key="health", description=words)

@@ -1,7 +1,7 @@
-"""Put the pipelines on their schedules: `python flows/deployments.py`, on a Prefect server or on Prefect Cloud.
+"""Deploy the flows with their schedules: `python flows/deployments.py`, to a Prefect server or to Prefect Cloud.
 
-Where to is what Prefect itself reads: PREFECT_API_URL and, for Cloud, PREFECT_API_KEY. Running it again changes only
-what has changed. `--work` then becomes a worker that runs what falls due.
+The target is set by PREFECT_API_URL and, for Cloud, PREFECT_API_KEY. Running it again changes only what differs. With
+`--work` the process then becomes a worker.
 """
 
 import argparse
@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import quiet  # noqa: F401 - settings that must be there before Prefect is
+import bootstrap  # noqa: F401 - settings that must be there before Prefect is
 from main_flows import full, monitoring, prediction, training
+from maintenance import maintenance
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 from prefect.workers.process import ProcessWorker
-from upkeep import upkeep
 
 from hazecast.errors import HazecastError
 from hazecast.schedule import FULL, MONITORING, PREDICTION, TRAINING
 from hazecast.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
-# A person who mistyped an address should know soon; a worker has time until its server is up.
-PATIENCE_SECONDS, WORKER_PATIENCE_SECONDS = 120.0, 3_600.0
+# Interactive use should report a wrong address soon; a worker may start long before its server.
+TIMEOUT_SECONDS, WORKER_TIMEOUT_SECONDS = 120.0, 3_600.0
 TRAINING_QUEUE, FORECASTING_QUEUE = "training", "forecasting"
-# Every pool has it; upkeep frees the others, so it must never wait in them.
+# Every pool has it. Maintenance frees the other queues, so it must not wait in them.
 UNLIMITED_QUEUE = "default"
 # One training at a time on all workers together; a prediction never waits behind one.
 QUEUE_LIMITS = {TRAINING_QUEUE: 1, FORECASTING_QUEUE: 2}
@@ -39,7 +39,7 @@ QUEUE_LIMITS = {TRAINING_QUEUE: 1, FORECASTING_QUEUE: 2}
 
 @dataclass(frozen=True)
 class Plan:
-    """One deployment: which flow runs when (cron), in which queue."""
+    """One deployment: a flow, its schedule (cron) and its queue."""
 
     name: str
     flow: Flow[..., Any]
@@ -52,15 +52,16 @@ PLANS = (
     Plan("prediction", prediction, PREDICTION.cron, FORECASTING_QUEUE),
     Plan("monitoring", monitoring, MONITORING.cron, FORECASTING_QUEUE),
     Plan("full", full, FULL.cron, TRAINING_QUEUE),
-    Plan("upkeep", upkeep, "30 * * * *", UNLIMITED_QUEUE),
+    # Named as in earlier releases, so that an existing deployment is updated and not orphaned.
+    Plan("upkeep", maintenance, "30 * * * *", UNLIMITED_QUEUE),
 )
 
 
-def deploy(settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS) -> list[str]:
+def deploy(settings: Settings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> list[str]:
     """Create or update the work pool, its queues and every deployment; the names of the deployments."""
     pool = settings.prefect_pool
     with get_client(sync_client=True) as client:
-        _await_server(client, patience_seconds)
+        _await_server(client, timeout_seconds)
         _ensure_pool(client, pool)
         for queue, limit in QUEUE_LIMITS.items():
             _ensure_queue(client, pool, queue, limit)
@@ -78,24 +79,24 @@ def deploy(settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS) ->
 
 
 def work(settings: Settings) -> None:
-    """Become the worker of the pool, answering at its health port; does not return."""
+    """Replace this process by a worker of the pool with a health-check port; does not return."""
     os.environ["PREFECT_WORKER_WEBSERVER_PORT"] = str(settings.worker_port)
     os.environ["PREFECT_WORKER_WEBSERVER_HOST"] = settings.host
     worker = ("worker", "start", "--pool", settings.prefect_pool, "--type", "process", "--with-healthcheck")
     os.execv(sys.executable, (sys.executable, "-m", "prefect", *worker))
 
 
-def _await_server(client: SyncPrefectClient, patience_seconds: float) -> None:
-    """A server started beside us may need a while.
+def _await_server(client: SyncPrefectClient, timeout_seconds: float) -> None:
+    """Wait until the server responds.
 
     Raises:
-        HazecastError: it does not answer in time.
+        HazecastError: it does not respond in time.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while (problem := client.api_healthcheck()) is not None:
         if time.monotonic() > deadline:
             raise HazecastError(
-                f"the Prefect API at {client.api_url} does not answer: {problem}; check PREFECT_API_URL"
+                f"the Prefect API at {client.api_url} does not respond: {problem}; check PREFECT_API_URL"
             )
         time.sleep(1)
 
@@ -105,7 +106,7 @@ def _ensure_pool(client: SyncPrefectClient, pool: str) -> None:
         client.read_work_pool(pool)
     except ObjectNotFound:
         template = ProcessWorker.get_default_base_job_template()
-        about = "Hazecast's pipelines, each run in a process of its own on a worker"
+        about = "Hazecast's pipelines; each run is a separate process on a worker"
         client.create_work_pool(
             WorkPoolCreate(name=pool, type="process", base_job_template=template, description=about)
         )
@@ -126,11 +127,11 @@ def _entrypoint(flow: Flow[..., Any]) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Put the pipelines on their schedules.")
-    parser.add_argument("--work", action="store_true", help="then stay as a worker that runs what falls due")
-    stay = parser.parse_args().work
+    parser = argparse.ArgumentParser(description="Deploy the flows with their schedules.")
+    parser.add_argument("--work", action="store_true", help="then run as a worker")
+    work_after = parser.parse_args().work
     configured = load_settings()
-    for deployment in deploy(configured, patience_seconds=WORKER_PATIENCE_SECONDS if stay else PATIENCE_SECONDS):
+    for deployment in deploy(configured, timeout_seconds=WORKER_TIMEOUT_SECONDS if work_after else TIMEOUT_SECONDS):
         print(deployment)  # noqa: T201 - a script's own output
-    if stay:
+    if work_after:
         work(configured)

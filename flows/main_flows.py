@@ -1,16 +1,17 @@
 """The pipelines as Prefect flows: training, prediction, monitoring and all of it. `python flows/main_flows.py --help`
 
-Tasks add retries, time limits, logs and artifacts; what they do is `hazecast.pipeline`, the same for the terminal and
-the replay. Flows meet through the stored tables only, and running one again in the same hour changes nothing.
+The sequences are those of `hazecast.pipeline`. Prefect runs each step as a task, with retries, a time limit, logs and
+artifacts. Flows share the stored tables only, and running one again in the same hour changes nothing.
 """
 
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-import quiet  # noqa: F401 - settings that must be there before Prefect is
-from artifacts import show_forecast, show_quality, show_report, show_verdict
+import bootstrap  # noqa: F401 - settings that must be there before Prefect is
+from artifacts import show_forecast, show_quality, show_report, show_validation
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -19,182 +20,145 @@ from prefect.runtime import deployment
 from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
 
-from hazecast.errors import AlreadyRunning, RegistryError, SourceUnavailable, StoreError, TooLittleHistory
+from hazecast.errors import RegistryError, SourceUnavailable, StoreError
 from hazecast.logs import configure_logs
-from hazecast.pipeline import Pipeline
+from hazecast.pipeline import FULL, MONITORING, PREDICTION, SEQUENCES, TRAINING, Pipeline, Runner, Sequence, Step
 from hazecast.settings import load_settings
 from hazecast.steps import Progress
-from hazecast.steps.check import Checked
-from hazecast.steps.collect import Batch
-from hazecast.steps.monitor import MonitoringReport
-from hazecast.steps.train import Candidate
-from hazecast.steps.validate import Verdict
 from hazecast.wiring import Wiring
 
 MINUTE = 60
-# Only what may be well again a minute later is tried again; a bad batch or a defect is not.
-PASSING = (SourceUnavailable, StoreError, RegistryError)
+# Only errors that may be gone a minute later are retried; a bad batch or a defect is not.
+TRANSIENT = (SourceUnavailable, StoreError, RegistryError)
 
 
-def worth_another_try(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failed task failed for a reason that passes."""
-    return isinstance(state.result(raise_on_failure=False), PASSING)
+@dataclass(frozen=True)
+class Limits:
+    """Of one task: time limit [min] and retries after 20 s, 40 s, 80 s …"""
+
+    minutes: int
+    retries: int = 3
 
 
-def step(name: str, *, minutes: int, retries: int = 3) -> Callable[[Callable[..., Any]], Task[..., Any]]:
-    """A task called `name` in the UI, limited to `minutes`, tried again after 20 s, 40 s, 80 s …"""
+LIMITS = {
+    "collect": Limits(120),
+    "check": Limits(30),
+    "train": Limits(240, retries=1),
+    "validate": Limits(120),
+    "forecast": Limits(30),
+    "health": Limits(30),
+    "drift": Limits(30),
+    "retrain": Limits(5),
+    "alert": Limits(10),
+}
+ARTIFACTS: dict[str, Callable[[Pipeline, Any], None]] = {
+    "validate": show_validation,
+    "forecast": show_forecast,
+    "retrain": show_report,
+}
+
+
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed task is worth a retry."""
+    return isinstance(state.result(raise_on_failure=False), TRANSIENT)
+
+
+def as_task(step: Step) -> Task[..., Any]:
+    """A step of a sequence as a task with its limits and artifacts."""
+    limits, show = LIMITS[step.key], ARTIFACTS.get(step.key)
+
+    def run(pipeline: Pipeline, arguments: tuple[Any, ...]) -> Any:
+        try:
+            result = step.action(pipeline, *arguments)
+        finally:
+            if step.key == "check":  # its report is wanted most when the batch was refused
+                show_quality(pipeline)
+        if show is not None:
+            show(pipeline, result)
+        return result
+
     return task(
-        name=name,
-        task_run_name=name,
-        timeout_seconds=minutes * MINUTE,
-        retries=retries,
+        run,
+        name=step.task,
+        task_run_name=step.task,
+        timeout_seconds=limits.minutes * MINUTE,
+        retries=limits.retries,
         retry_delay_seconds=exponential_backoff(20),
         retry_jitter_factor=0.5,
-        retry_condition_fn=worth_another_try,
+        retry_condition_fn=is_transient,
         cache_policy=NO_CACHE,
     )
 
 
-@step("Data Collection", minutes=120)
-def data_collection(pipeline: Pipeline) -> Batch:
-    """Fetch what is new; nothing is stored yet."""
-    return pipeline.collect()
+TASKS = {step.task: as_task(step) for sequence in SEQUENCES.values() for step in sequence.steps}
 
 
-fresh_data_collection = data_collection.with_options(
-    name="Fresh Data Collection", task_run_name="Fresh Data Collection"
-)
+class PrefectRunner(Runner):
+    """Executes each step as a task; a justified training is requested from the worker where there is one."""
+
+    def execute(self, step: Step, *arguments: object) -> Any:
+        """Run one step as its task."""
+        return TASKS[step.task](self.pipeline, arguments)
+
+    def retrain(self, training: Sequence) -> str:
+        """Request one training per decision from the worker; a run without a deployment trains inline."""
+        if not deployment.id:
+            return super().retrain(training)
+        place, now = self.pipeline.parts.settings.place_name, self.pipeline.now
+        once = f"retrain-{place}-{now:%Y-%m-%dT%H}"
+        run_deployment(f"{training.title}/{training.name}", timeout=0, as_subflow=False, idempotency_key=once)
+        return "training requested from the worker"
 
 
-@step("Data Quality Check", minutes=30)
-def data_quality_check(pipeline: Pipeline, batch: Batch) -> Checked:
-    """Flag and store the batch, or refuse it and stop; the report is shown either way."""
-    try:
-        return pipeline.check(batch)
-    finally:
-        show_quality(pipeline)
-
-
-@step("Model Training", minutes=240, retries=1)
-def model_training(pipeline: Pipeline) -> Candidate:
-    """Fit a candidate; never two at once."""
-    return pipeline.train()
-
-
-@step("Model Validation", minutes=120)
-def model_validation(pipeline: Pipeline, candidate: Candidate) -> Verdict:
-    """Judge the candidate and register it; promote it if it earned it."""
-    verdict = pipeline.validate(candidate)
-    show_verdict(pipeline, verdict)
-    return verdict
-
-
-@step("Prediction Generation", minutes=30)
-def prediction_generation(pipeline: Pipeline) -> str:
-    """Issue the next 72 hours, served and in shadow, and warn of what they hold."""
-    rows = pipeline.forecast()
-    show_forecast(pipeline, rows)
-    pipeline.alert()
-    return f"{rows.height:,} hours by model version {rows['model_version'][0]}"
-
-
-@step("Model Health Check", minutes=30)
-def model_health_check(pipeline: Pipeline) -> str:
-    """Score every forecast whose hours have been observed since."""
-    return f"{pipeline.verify().n_hours:,} hours scored"
-
-
-@step("Data Drift Detection", minutes=30)
-def data_drift_detection(pipeline: Pipeline) -> MonitoringReport:
-    """Skill, coverage, drift, freshness, silent and faulty sensors: verdicts with reasons, and alerts."""
-    report = pipeline.monitor()
-    show_report(report)
-    pipeline.alert()
-    return report
-
-
-@step("Auto-retrain Trigger", minutes=5)
-def auto_retrain_trigger(pipeline: Pipeline, report: MonitoringReport) -> str:
-    """Ask for a training where the report justifies one: from the worker, or here where there is none."""
-    if not report.retrain.justified:
-        return "no retraining needed"
-    reasons = "; ".join(report.retrain.reasons)
-    if not deployment.id:
-        return f"retraining: {reasons}"
-    once_a_day = f"retrain-{pipeline.parts.settings.place_name}-{pipeline.now:%Y-%m-%d}"
-    run_deployment("Training Pipeline/training", timeout=0, as_subflow=False, idempotency_key=once_a_day)
-    return f"asked the worker to retrain: {reasons}"
-
-
-def run_name(flow_name: str) -> Callable[[], str]:
+def run_name(sequence: Sequence) -> Callable[[], str]:
     """Readable names for runs: "training beijing 2026-11-24 06:00 UTC"."""
 
     def name() -> str:
         parts = Wiring(load_settings())
-        return f"{flow_name} {parts.settings.place_name} {parts.now():%Y-%m-%d %H:%M} UTC"
+        return f"{sequence.name} {parts.settings.place_name} {parts.now():%Y-%m-%d %H:%M} UTC"
 
     return name
 
 
-@flow(name="Training Pipeline", flow_run_name=run_name("training"))
+def run(sequence: Sequence) -> State[Any]:
+    """Run a sequence inside the flow that calls this; the state is named after the outcome."""
+    outcome = PrefectRunner(configured_pipeline()).run(sequence)
+    return Completed(name=outcome.name, message=outcome.message)
+
+
+@flow(name=TRAINING.title, flow_run_name=run_name(TRAINING))
 def training() -> State[Any]:
-    """Collect, check, train, validate. A bad batch stops it; with too little history there is nothing to train."""
-    pipeline = opened()
-    data_quality_check(pipeline, data_collection(pipeline))
-    try:
-        candidate = model_training(pipeline)
-    except (TooLittleHistory, AlreadyRunning) as err:
-        return Completed(name="NotTrained", message=str(err))
-    verdict = model_validation(pipeline, candidate)
-    return Completed(message=f"version {verdict.version} {verdict.outcome}: {verdict.reason}")
+    """Collect, check, train, validate. A bad batch fails it; too little history ends it as NotTrained."""
+    return run(TRAINING)
 
 
-@flow(name="Prediction Pipeline", flow_run_name=run_name("prediction"))
+@flow(name=PREDICTION.title, flow_run_name=run_name(PREDICTION))
 def prediction() -> State[Any]:
-    """Collect, check, forecast, once an hour. With the source out of reach the last good data speak."""
-    pipeline = opened()
-    if pipeline.is_issued:
-        return Completed(
-            name="AlreadyIssued", message=f"the hour of {pipeline.now:%Y-%m-%d %H:%M} UTC is issued already"
-        )
-    try:
-        batch = fresh_data_collection(pipeline)
-    except SourceUnavailable as err:
-        get_run_logger().warning("forecasting from what is stored: %s", err)
-    else:
-        data_quality_check(pipeline, batch)
-    return Completed(message=prediction_generation(pipeline))
+    """Collect, check, forecast, alert, once an hour. If the source is unreachable, stored data are used."""
+    return run(PREDICTION)
 
 
-@flow(name="Monitoring Pipeline", flow_run_name=run_name("monitoring"))
+@flow(name=MONITORING.title, flow_run_name=run_name(MONITORING))
 def monitoring() -> State[Any]:
-    """Verify, look for drift and faults, retrain if that is justified."""
-    pipeline = opened()
-    model_health_check(pipeline)
-    report = data_drift_detection(pipeline)
-    outcome = auto_retrain_trigger(pipeline, report)
-    if report.retrain.justified and not deployment.id:
-        training()
-    return Completed(message=outcome)
+    """Check model and data, decide whether to retrain, alert, and retrain if that is justified."""
+    return run(MONITORING)
 
 
-@flow(name="Full Pipeline", flow_run_name=run_name("full"))
+@flow(name=FULL.title, flow_run_name=run_name(FULL))
 def full() -> State[Any]:
-    """Training, prediction and monitoring, one after the other."""
-    for pipeline in (training, prediction, monitoring):
-        pipeline()
-    return Completed(message="trained, predicted, monitored")
+    """Training, prediction and monitoring on data collected once."""
+    return run(FULL)
 
 
-def opened() -> Pipeline:
-    """The configured pipeline; its steps say in the run's log how far they are."""
+def configured_pipeline() -> Pipeline:
+    """The configured pipeline; its steps log their progress to the run."""
     settings = load_settings()
     configure_logs(settings.log_format)
     settings.home.mkdir(parents=True, exist_ok=True)
-    return Pipeline(Wiring(settings), showing=in_the_log)
+    return Pipeline(Wiring(settings), show=log_progress)
 
 
-def in_the_log(name: str) -> AbstractContextManager[Progress]:
+def log_progress(name: str) -> AbstractContextManager[Progress]:
     """Progress as lines of the run's log."""
 
     @contextmanager

@@ -4,7 +4,7 @@ A killed container ends its runs, and the compose stack has one worker: every ru
 starts is dead. It is rescheduled; pipelines are idempotent.
 """
 
-import quiet  # noqa: F401 - sets variables that Prefect reads at import
+import bootstrap  # noqa: F401 - sets variables that Prefect reads at import
 from deployments import deploy, work
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags

@@ -1,4 +1,4 @@
-"""The Prefect flows on a server of their own: the guide's tasks, what stops them, what does not, what the UI shows."""
+"""The Prefect flows on a test server: the guide's tasks, errors that stop them, tolerated errors, artifacts."""
 
 import importlib
 import sys
@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from hazecast.air.tables import Forecasts, Observations, Runs
+from hazecast.air.verdicts import Retrains
 from hazecast.errors import AlreadyRunning, QualityError, RegistryError, SourceUnavailable
-from hazecast.monitoring import RetrainDecision, run_findings
-from hazecast.pipeline import Pipeline
+from hazecast.monitoring import run_findings
 from hazecast.settings import load_settings
 from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import SimulatedSource
@@ -32,12 +32,12 @@ def flows() -> Iterator[ModuleType]:
     """`main_flows` as a worker would load it, with a Prefect server in memory of the tests alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FLOWS))
-        quiet = importlib.import_module("quiet")
+        importlib.import_module("bootstrap")
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=180):
             yield importlib.import_module("main_flows")
-        for module in (quiet.__name__, "artifacts", "main_flows", "upkeep"):
+        for module in ("bootstrap", "stdio", "artifacts", "main_flows", "maintenance"):
             sys.modules.pop(module, None)
 
 
@@ -88,7 +88,7 @@ def test_a_prediction_issues_the_hour_once(flows: ModuleType, store: Store):
     assert first.is_completed()
     assert "144 hours" in first.message
     assert store.read(Forecasts)["issued_at"].unique().to_list() == [END]
-    assert task_names(first) == ["Fresh Data Collection", "Data Quality Check", "Prediction Generation"]
+    assert task_names(first) == ["Fresh Data Collection", "Data Quality Check", "Prediction Generation", "Alerting"]
     before = store.version(Forecasts)
     again = flows.prediction(return_state=True)
     assert again.name == "AlreadyIssued"
@@ -151,9 +151,8 @@ def test_a_source_out_of_reach_is_asked_again_and_then_done_without(
         raise SourceUnavailable("nobody there")
 
     monkeypatch.setattr(FilesSource, "fetch_stations", unreachable)
-    monkeypatch.setattr(
-        flows, "fresh_data_collection", flows.fresh_data_collection.with_options(retries=2, retry_delay_seconds=0)
-    )
+    at_once = flows.TASKS["Fresh Data Collection"].with_options(retries=2, retry_delay_seconds=0)
+    monkeypatch.setitem(flows.TASKS, "Fresh Data Collection", at_once)
     monkeypatch.setenv("HAZECAST_NOW", (END + timedelta(days=1)).isoformat())
     state = flows.prediction(return_state=True)
     assert state.is_completed()
@@ -166,31 +165,46 @@ def test_monitoring_looks_and_leaves_what_it_found_in_the_ui(flows: ModuleType, 
     flows.prediction()
     state = flows.monitoring(return_state=True)
     assert state.is_completed()
-    assert task_names(state)[:3] == ["Model Health Check", "Data Drift Detection", "Auto-retrain Trigger"]
+    tasks = ["Model Health Check", "Data Drift Detection", "Auto-retrain Trigger", "Alerting"]
+    assert task_names(state)[:4] == tasks
     assert {"health", "drift"} <= artifacts("table")
     assert "retraining" in artifacts("markdown")
 
 
-@pytest.mark.parametrize("justified", [True, False])
-def test_retraining_happens_exactly_where_it_is_justified(
-    flows: ModuleType, store: Store, monkeypatch: pytest.MonkeyPatch, justified: bool
+def test_a_justified_retraining_trains_inline_where_there_is_no_worker_and_then_cools_down(
+    flows: ModuleType, store: Store, monkeypatch: pytest.MonkeyPatch
 ):
+    """Without a champion retraining is justified; six hours later it is not, because of the cool-down."""
     flows.prediction()
-    decision = RetrainDecision(justified, ("pm25 has lost skill",), {})
-    monitor = Pipeline.monitor
-    monkeypatch.setattr(
-        Pipeline, "monitor", lambda self: type(report := monitor(self))(**{**vars(report), "retrain": decision})
-    )
-    flows.monitoring()
-    trained = store.read(Runs).filter(pl.col("step") == "train")
-    assert trained.height == justified
+    first = flows.monitoring(return_state=True)
+    assert store.read(Retrains)["justified"].to_list() == [True]
+    assert "there is no champion" in first.message
+    assert task_names(first)[4:] == ["Data Collection", "Data Quality Check", "Model Training"]
+    trained = pl.col("step") == "train"
+    assert store.read(Runs, trained).height == 1
+    monkeypatch.setenv("HAZECAST_NOW", (END + timedelta(hours=6)).isoformat())
+    second = flows.monitoring(return_state=True)
+    assert store.read(Retrains).sort("checked_at")["justified"].to_list() == [True, False]
+    assert "cooling down" in second.message
+    assert store.read(Runs, trained).height == 1
 
 
-def test_only_what_passes_is_worth_another_try(flows: ModuleType):
+def test_the_full_flow_collects_once_and_forecasts_although_it_cannot_train(flows: ModuleType, store: Store):
+    state = flows.full(return_state=True)
+    assert state.is_completed()
+    collected, checked, *rest = task_names(state)
+    assert (collected, checked) == ("Fresh Data Collection", "Data Quality Check")
+    monitored = ["Model Health Check", "Data Drift Detection", "Auto-retrain Trigger", "Alerting"]
+    assert rest == ["Model Training", "Prediction Generation", *monitored]
+    assert store.read(Forecasts)["issued_at"].unique().to_list() == [END]
+    assert store.read(Runs, pl.col("step") == "collect").height == 1
+
+
+def test_only_transient_errors_are_retried(flows: ModuleType):
     from prefect.states import Failed
 
     def worth(err: Exception) -> bool:
-        return flows.worth_another_try(None, None, Failed(data=err))
+        return flows.is_transient(None, None, Failed(data=err))
 
     assert worth(SourceUnavailable("away"))
     assert worth(RegistryError("away"))
@@ -198,29 +212,29 @@ def test_only_what_passes_is_worth_another_try(flows: ModuleType):
     assert not worth(ValueError("our own defect"))
 
 
-def test_upkeep_ends_what_is_stuck_tells_of_it_and_forgets_what_is_old(flows: ModuleType, store: Store):
+def test_maintenance_crashes_stale_runs_records_them_and_purges_old_ones(flows: ModuleType, store: Store):
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
     from prefect.states import Pending, Running, Scheduled
 
-    upkeep, now = importlib.import_module("upkeep"), datetime.now(UTC)
+    maintenance, now = importlib.import_module("maintenance"), datetime.now(UTC)
     with get_client(sync_client=True) as client:
         stuck = client.create_flow_run(flows.training, state=Running())
         waiting = client.create_flow_run(flows.training, state=Scheduled(scheduled_time=now))
-        assert upkeep.end_stuck(client, now=now + timedelta(hours=8)) == []
-        assert [run.id for run in upkeep.end_stuck(client, now=now + timedelta(hours=10))] == [stuck.id]
+        assert maintenance.crash_stale(client, now=now + timedelta(hours=8)) == []
+        assert [run.id for run in maintenance.crash_stale(client, now=now + timedelta(hours=10))] == [stuck.id]
         assert client.read_flow_run(stuck.id).state.is_crashed()
         submitted = client.create_flow_run(flows.training, state=Pending())
-        assert upkeep.end_stuck(client, now=now) == []
+        assert maintenance.crash_stale(client, now=now) == []
         before_the_clock_was_set_back = now - timedelta(days=3)
-        assert [run.id for run in upkeep.end_stuck(client, now=before_the_clock_was_set_back)] == [submitted.id]
+        assert [run.id for run in maintenance.crash_stale(client, now=before_the_clock_was_set_back)] == [submitted.id]
         for _ in range(2):
-            upkeep.note(client, store, ended_after=now)
-        assert waiting.id not in {run.id for run in upkeep.late_runs(client, now=now)}
-        assert waiting.id in {run.id for run in upkeep.late_runs(client, now=now + timedelta(hours=2))}
-        assert upkeep.forget(client, ended_before=now) >= 0
+            maintenance.record_crashes(client, store, ended_after=now)
+        assert waiting.id not in {run.id for run in maintenance.late_runs(client, now=now)}
+        assert waiting.id in {run.id for run in maintenance.late_runs(client, now=now + timedelta(hours=2))}
+        assert maintenance.purge(client, ended_before=now) >= 0
         assert client.read_flow_run(stuck.id).id == stuck.id
-        assert upkeep.forget(client, ended_before=now + timedelta(hours=1)) >= 1
+        assert maintenance.purge(client, ended_before=now + timedelta(hours=1)) >= 1
         with pytest.raises(ObjectNotFound):
             client.read_flow_run(stuck.id)
     noted = store.read(Runs).filter(pl.col("run_id") == str(stuck.id))

@@ -11,7 +11,7 @@ import pytest
 from hazecast.air.tables import Forecasts
 from hazecast.models.block import BlockModel
 from hazecast.models.forecaster import LIGHT
-from hazecast.pipeline import Pipeline
+from hazecast.pipeline import PREDICTION, Pipeline, Runner
 from hazecast.settings import Settings
 from hazecast.steps.train import Candidate, train
 from hazecast.wiring import Wiring
@@ -53,7 +53,7 @@ def bad(good: Candidate) -> Candidate:
 
 def source_of(parts: Wiring, hours: int) -> list[str]:
     """The model versions behind the forecast of a prediction run so long after the end of the data."""
-    Pipeline(parts, now=END + timedelta(hours=hours)).prediction()
+    Runner(Pipeline(parts, now=END + timedelta(hours=hours))).run(PREDICTION)
     newest = parts.store.read(Forecasts, pl.col("issued_at") == END + timedelta(hours=hours))
     return newest["model_version"].unique().to_list()
 

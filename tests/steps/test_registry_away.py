@@ -8,7 +8,7 @@ import pytest
 from hazecast.air.tables import Forecasts, Runs
 from hazecast.air.verdicts import Alerts, Health
 from hazecast.errors import RegistryError
-from hazecast.pipeline import Pipeline
+from hazecast.pipeline import MONITORING, Pipeline, Runner
 from hazecast.registry import Training
 from hazecast.settings import Settings
 from hazecast.steps.forecast import baseline_forecaster
@@ -45,7 +45,7 @@ def test_the_champion_read_last_forecasts_and_monitoring_tells_of_it(home: Path,
     away.forecast()
     newest = store.read(Forecasts, pl.col("issued_at") == away.now)
     assert newest["model_version"].unique().to_list() == ["1"]
-    away.monitoring()
+    Runner(away).run(MONITORING)
     found = store.read(Health, (pl.col("check") == "pipeline") & (pl.col("subject") == "registry"))
     assert found["verdict"].to_list() == ["warning"]
     assert "127.0.0.1" in found["reason"][0]

@@ -13,7 +13,7 @@ from hazecast.cli.base import FAILURE, Data, Now, Place, Source, console, err_co
 from hazecast.errors import SettingsError
 
 if TYPE_CHECKING:
-    from hazecast.pipeline import Pipeline
+    from hazecast.pipeline import Pipeline, Sequence
     from hazecast.wiring import Wiring
 
 Prefect = Annotated[bool, typer.Option(help="Also start a Prefect server, and a worker that runs the schedules.")]
@@ -76,7 +76,9 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
 
 def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Run a sequence: training, prediction, monitoring or full (all three)."""
-    getattr(_pipeline(wire(source, data, now, place)), flow.value)()
+    from hazecast.pipeline import SEQUENCES
+
+    _run(SEQUENCES[flow.value], _pipeline(wire(source, data, now, place)))
 
 
 def collect(
@@ -261,13 +263,20 @@ def _pipeline(parts: "Wiring") -> "Pipeline":
 
 def _bring_up_to_date(parts: "Wiring") -> None:
     """Run only what is missing: nothing if this hour's forecast is stored, everything the first time."""
+    from hazecast.pipeline import FULL, PREDICTION
+
     pipeline = _pipeline(parts)
-    if pipeline.is_issued:
-        console.print(f"the forecast of {pipeline.now:%Y-%m-%d %H}:00 UTC is stored already")
-    elif parts.registry.champion_version() is None:
-        pipeline.full()
-    else:
-        pipeline.prediction()
+    is_first = not pipeline.is_issued and parts.registry.champion_version() is None
+    _run(FULL if is_first else PREDICTION, pipeline)
+
+
+def _run(sequence: "Sequence", pipeline: "Pipeline") -> None:
+    from hazecast.pipeline import Runner
+    from hazecast.pipeline.runner import COMPLETED
+
+    outcome = Runner(pipeline).run(sequence)
+    if outcome.name != COMPLETED:
+        console.print(f"{outcome.name}: {outcome.message}", soft_wrap=True, highlight=False)
 
 
 def _day(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Steps on a terminal: a progress bar each."""
+"""Progress bars for the steps of the pipeline."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,12 +12,12 @@ from hazecast.wiring import Wiring
 
 
 def pipeline_on(console: Console, parts: Wiring) -> Pipeline:
-    """The pipeline of `parts`, its steps drawn on `console`."""
+    """The pipeline of `parts`, with a progress bar on `console` for each step."""
 
-    def showing(step: str) -> AbstractContextManager[Report]:
+    def show(step: str) -> AbstractContextManager[Report]:
         return _bar(step, console)
 
-    return Pipeline(parts, showing=showing)
+    return Pipeline(parts, show=show)
 
 
 @contextmanager

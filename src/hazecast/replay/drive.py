@@ -1,24 +1,30 @@
 """The drive through time: every run that the schedules would have started, in order, as fast as the machine can."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
 import polars as pl
 
+from hazecast import schedule
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.errors import HazecastError
-from hazecast.pipeline import Pipeline
+from hazecast.pipeline import SEQUENCES, Pipeline, Runner
 from hazecast.replay.world import ReplayedWorld
-from hazecast.schedule import MONITORING, PREDICTION, TRAINING
 from hazecast.sources import Source
 from hazecast.steps import Progress, silent
 from hazecast.wiring import Wiring
 
-# In the order in which they run when they fall on the same hour.
-RUNS = {"training": TRAINING, "prediction": PREDICTION, "monitoring": MONITORING}
+# In the order in which they run when they are due in the same hour.
+SCHEDULES = {
+    "full": schedule.FULL,
+    "training": schedule.TRAINING,
+    "prediction": schedule.PREDICTION,
+    "monitoring": schedule.MONITORING,
+}
+FORECASTING = ("full", "prediction")
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ class Drive:
 def drive(parts: ReplayWiring, *, since: datetime, until: datetime, progress: Progress = silent) -> Drive:
     """Run everything that falls due in [since, until), each run acting at its own moment.
 
-    The runs are those of `hazecast.pipeline`, which the Prefect tasks and the commands call as well. It begins with a
-    training and a forecast. A run that fails is noted and the next one goes on, as on a worker.
+    Each run executes the sequence of `hazecast.pipeline` that the Prefect flow and `hazecast run` execute. It begins
+    with the full sequence. A failed run is recorded and the next one follows, as on a worker.
 
     Raises:
         HazecastError: the first training or forecast fails; then there is nothing to drive.
@@ -78,7 +84,7 @@ def drive(parts: ReplayWiring, *, since: datetime, until: datetime, progress: Pr
         except HazecastError as err:
             found.missed.append(Missed(run, at, str(err)))
         else:
-            if run == "prediction":
+            if run in FORECASTING:
                 found.fingerprints[at] = fingerprint(parts, at)
     progress(f"{found.until:%Y-%m-%d %H:%M} reached", 1.0)
     return found
@@ -88,7 +94,7 @@ def timetable(since: datetime, until: datetime) -> Iterator[tuple[datetime, str]
     """Every run due in [since, until), by UTC."""
     at = since
     while at < until:
-        yield from ((at, run) for run, schedule in RUNS.items() if schedule.is_due(at))
+        yield from ((at, run) for run, times in SCHEDULES.items() if times.is_due(at))
         at += timedelta(hours=1)
 
 
@@ -100,5 +106,4 @@ def fingerprint(parts: Wiring, issued_at: datetime) -> int:
 
 def _run(run: str, parts: ReplayWiring, at: datetime) -> None:
     parts.world.now = at
-    begin: Callable[[], object] = getattr(Pipeline(parts, now=at), run)
-    begin()
+    Runner(Pipeline(parts, now=at)).run(SEQUENCES[run])

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.air.tables import HORIZON_HOURS, Forecasts, Observations, key_of
-from hazecast.replay.drive import Drive, ReplayWiring, fingerprint, timetable
+from hazecast.replay.drive import FORECASTING, Drive, ReplayWiring, fingerprint, timetable
 from hazecast.schedule import PREDICTION
 
 # Hours that the last collections may not have asked for again.
@@ -46,9 +46,9 @@ def _observations(parts: ReplayWiring, driven: Drive) -> Iterator[Entry]:
 
 def _forecasts(parts: ReplayWiring, driven: Drive) -> Iterator[Entry]:
     archive = parts.store.read(Forecasts)
-    due = {driven.since, *(at for at, run in timetable(driven.since, driven.until) if run == "prediction")}
+    due = {driven.since, *(at for at, run in timetable(driven.since, driven.until) if run in FORECASTING)}
     issued = set(archive["issued_at"].unique())
-    stopped = {missed.at for missed in driven.missed if missed.run == "prediction"}
+    stopped = {missed.at for missed in driven.missed if missed.run in FORECASTING}
     silent = due - issued - stopped
     numbers = f"{len(due & issued)} of {len(due)} issued, {len(stopped)} stopped with a reason, {len(silent)} missing"
     yield Entry(f"every forecast due was issued or says why not (daily {PREDICTION.cron})", not silent, numbers)

@@ -1,4 +1,4 @@
-"""The steps in their order, at one moment: what the terminal, the Prefect tasks and the replay all call."""
+"""The steps of the pipeline at one moment, each recorded in the table `runs`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,14 +10,7 @@ import structlog
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
-from hazecast.errors import (
-    AlreadyRunning,
-    HazecastError,
-    NoChampion,
-    RegistryError,
-    SourceUnavailable,
-    TooLittleHistory,
-)
+from hazecast.errors import HazecastError, NoChampion, RegistryError
 from hazecast.models.forecaster import LIGHT, Forecaster
 from hazecast.steps import Progress, silent
 from hazecast.steps.alert import Alerted, alert
@@ -28,7 +21,14 @@ from hazecast.steps.collect import Batch, collect, first_hour
 from hazecast.steps.explain import explain
 from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast, newest_version
 from hazecast.steps.lock import only_one
-from hazecast.steps.monitor import MonitoringReport, monitor, summary_of
+from hazecast.steps.monitor import (
+    MonitoringReport,
+    check_data,
+    check_model,
+    count_verdicts,
+    decide_retraining,
+    summary_of,
+)
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
@@ -38,13 +38,13 @@ from hazecast.wiring import Wiring, training_parameters
 
 log = structlog.get_logger()
 
-Showing = Callable[[str], AbstractContextManager[Progress]]
-"""Shows one step by name while it runs, and gives it something to report its progress to."""
+ShowStep = Callable[[str], AbstractContextManager[Progress]]
+"""Displays one step by name while it runs and yields the function it reports progress to."""
 
 
 @contextmanager
-def unseen(_step: str) -> Iterator[Progress]:
-    """A step that nobody watches."""
+def hidden(_step: str) -> Iterator[Progress]:
+    """A step without a progress display."""
     yield silent
 
 
@@ -53,13 +53,13 @@ class Pipeline:
 
     Args:
         parts: store, source, registry and settings.
-        showing: how each step is shown.
+        show: displays each step.
         now: the moment to act at, UTC; None: the clock of the parts.
     """
 
-    def __init__(self, parts: Wiring, *, showing: Showing = unseen, now: datetime | None = None) -> None:
+    def __init__(self, parts: Wiring, *, show: ShowStep = hidden, now: datetime | None = None) -> None:
         self.parts = parts
-        self._showing, self._given_now = showing, now
+        self._show, self._given_now = show, now
 
     @cached_property
     def now(self) -> datetime:
@@ -68,11 +68,11 @@ class Pipeline:
 
     @property
     def is_issued(self) -> bool:
-        """Whether this hour's forecast is in the archive already; then there is nothing left to predict."""
+        """Whether this hour's forecast is in the archive already."""
         return self.parts.store.newest(Forecasts, "issued_at") == floor_hour(self.now)
 
     def collect(self, *, since: datetime | None = None) -> Batch:
-        """Fetch what is new; nothing of it is stored yet.
+        """Fetch new data; nothing is stored yet.
 
         At a live place, and from `since` on where it is given, history that is missing is fetched, checked and stored
         first, four weeks at a time.
@@ -94,7 +94,7 @@ class Pipeline:
         """Flag, report and store a batch.
 
         Raises:
-            QualityError: the batch is worthless; the report is kept, nothing else was stored.
+            QualityError: the batch is unusable; its report is stored, its rows are not.
         """
         with self._step("check") as (notes, report):
             checked = check(batch, self.parts.store, now=self.now, progress=report)
@@ -122,7 +122,7 @@ class Pipeline:
         return candidate
 
     def validate(self, candidate: Candidate) -> Verdict:
-        """Judge a candidate, register it, promote it if it earned it."""
+        """Validate a candidate, register it, and promote it if it passes the promotion test."""
         parts = self.parts
         with self._step("validate") as (notes, report):
             known = training_parameters(parts)
@@ -131,24 +131,24 @@ class Pipeline:
         return verdict
 
     def forecast(self) -> pl.DataFrame:
-        """Issue the next 72 hours with the champion, or with the climatology while there is none.
+        """Issue a forecast with the champion, or with climatology if there is none.
 
-        With the registry out of reach the champion that this machine read last goes on. The challenger forecasts in its
-        shadow; whatever happens to it, the served forecast is out.
+        If the registry is unreachable, the cached champion forecasts. The challenger forecasts in shadow; an error of
+        it does not affect the served forecast.
         """
         parts = self.parts
         with self._step("forecast") as (notes, report):
-            forecaster, version = self._speaker()
+            forecaster, version = self._active_model()
             rows = forecast(parts.store, forecaster, model_version=version, now=self.now, progress=report)
             notes.summary = f"{rows.height:,} hours by model version {version}"
         try:
             explain(parts.store, forecaster, rows)
         except HazecastError as err:
-            log.warning("what moved the forecast is not known", reason=str(err))
+            log.warning("drivers of the forecast are not available", reason=str(err))
         try:
             forecast_in_shadow(parts.store, parts.registry, now=self.now)
         except HazecastError as err:
-            log.warning("the challenger could not forecast", reason=str(err))
+            log.warning("the shadow forecast failed", reason=str(err))
         return rows
 
     def verify(self) -> VerificationResult:
@@ -159,82 +159,72 @@ class Pipeline:
         return verified
 
     def monitor(self) -> MonitoringReport:
-        """Judge model, inputs, sensors and pipeline, and whether to train anew; `verify` before."""
+        """Check the model and the data and decide whether to retrain; `verify` before."""
+        self.check_model()
+        self.check_data()
+        return self.decide_retraining()
+
+    def check_model(self) -> pl.DataFrame:
+        """Check skill, coverage, the newest forecast and recent runs; `verify` before. Returns rows of Health."""
         parts = self.parts
-        with self._step("monitor") as (notes, report):
-            found = monitor(
+        with self._step("model_health") as (notes, report):
+            report("skill and coverage", 0.1)
+            health = check_model(
                 parts.store,
-                self._champion_version(),
+                self.champion_version,
                 now=self.now,
                 stale_after_hours=parts.settings.stale_after_hours,
                 spec=parts.spec,
-                cool_down=timedelta(hours=parts.settings.retrain_cooldown_hours),
-                progress=report,
             )
+            notes.summary = count_verdicts(health)
+        return health
+
+    def check_data(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Check sensors, stations, source and drift. Returns rows of Health and of Drift."""
+        with self._step("data_drift") as (notes, report):
+            report("sensors and drift", 0.1)
+            health, drifts = check_data(self.parts.store, now=self.now)
+            notes.summary = count_verdicts(health)
+        return health, drifts
+
+    def decide_retraining(self) -> MonitoringReport:
+        """Decide from the verdicts stored for this moment whether to retrain, and store the decision."""
+        cool_down = timedelta(hours=self.parts.settings.retrain_cooldown_hours)
+        with self._step("retrain") as (notes, _):
+            found = decide_retraining(self.parts.store, self.champion_version, now=self.now, cool_down=cool_down)
             notes.summary = summary_of(found)
         return found
 
     def alert(self) -> Alerted:
-        """Tell whom it concerns what the newest verdicts and forecast say; under a replayed clock nobody is told."""
+        """Update incidents from the newest verdicts and forecast; notify the channels unless the clock is replayed."""
         parts = self.parts
         is_replayed = self._given_now is not None or parts.replayed_now is not None
         with self._step("alert") as (notes, report):
-            told = alert(parts.store, parts.alert_rules, () if is_replayed else parts.alert_channels, now=self.now)
-            notes.summary = f"{len(told.messages)} messages, {len(told.failed)} not delivered"
+            result = alert(parts.store, parts.alert_rules, () if is_replayed else parts.alert_channels, now=self.now)
+            notes.summary = f"{len(result.messages)} messages, {len(result.failed)} not delivered"
             report(notes.summary, 1.0)
-        for channel, reason in told.failed.items():
-            log.warning("an alert is still owed", channel=channel, reason=reason)
-        return told
+        for channel, reason in result.failed.items():
+            log.warning("an alert is still pending", channel=channel, reason=reason)
+        return result
 
-    def training(self) -> Verdict:
-        """Collect, check, train, validate."""
-        self.check(self.collect())
-        return self.validate(self.train())
-
-    def prediction(self) -> pl.DataFrame:
-        """Collect, check, forecast, alert; while the source is out of reach, forecast from the last good data."""
-        try:
-            batch = self.collect()
-        except SourceUnavailable as err:
-            log.warning("forecasting from what is stored", reason=str(err))
-        else:
-            self.check(batch)
-        rows = self.forecast()
-        self.alert()
-        return rows
-
-    def monitoring(self) -> MonitoringReport:
-        """Verify, monitor, alert, and train anew where that is justified."""
-        self.verify()
-        report = self.monitor()
-        self.alert()
-        if report.retrain.justified:
-            self._training_if_possible()
-        return report
-
-    def full(self) -> MonitoringReport:
-        """Train, forecast, monitor; with too little history the climatology forecasts."""
-        self._training_if_possible()
-        self.forecast()
-        return self.monitoring()
-
-    def _speaker(self) -> tuple[Forecaster, str]:
-        """Who forecasts, and its version."""
+    def _active_model(self) -> tuple[Forecaster, str]:
+        """The model that forecasts, and its version."""
         registry = self.parts.registry
         try:
             return registry.champion()
         except NoChampion as err:
-            log.warning("the climatology forecasts", reason=str(err))
+            log.warning("falling back to climatology", reason=str(err))
             return baseline_forecaster(self.now), BASELINE_VERSION
         except RegistryError as err:
             known = registry.champion_read_last()
             if known is None:
                 raise
-            log.warning("forecasting with the champion read last", version=known[1], reason=str(err))
+            log.warning("forecasting with the cached champion", version=known[1], reason=str(err))
             return known
 
-    def _champion_version(self) -> str | None:
-        """Of the champion; with the registry out of reach, which is noted as a failure, of the newest forecast."""
+    @cached_property
+    def champion_version(self) -> str | None:
+        """Version of the champion, read once; if the registry is unreachable, of the newest forecast."""
         store = self.parts.store
         try:
             with recorded("registry", store, as_of=self.now) as notes:
@@ -243,12 +233,6 @@ class Pipeline:
         except RegistryError:
             return newest_version(store)
         return version
-
-    def _training_if_possible(self) -> None:
-        try:
-            self.training()
-        except (TooLittleHistory, AlreadyRunning) as err:
-            log.warning("not trained", reason=str(err))
 
     def _backfill(self, since: datetime | None) -> None:
         parts, until = self.parts, floor_hour(self.now)
@@ -267,5 +251,5 @@ class Pipeline:
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[Notes, Progress]]:
-        with self._showing(name) as report, recorded(name, self.parts.store, as_of=self.now) as notes:
+        with self._show(name) as report, recorded(name, self.parts.store, as_of=self.now) as notes:
             yield notes, report

@@ -1,11 +1,11 @@
-"""Upkeep of the orchestration itself: stuck runs are ended, crashed ones are told of, old ones are forgotten."""
+"""Maintenance of Prefect: stale runs are marked as crashed, crashes are recorded, old runs are deleted."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import bootstrap  # noqa: F401 - settings that must be there before Prefect is
 import polars as pl
-import quiet  # noqa: F401 - settings that must be there before Prefect is
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,62 +23,62 @@ from hazecast.settings import load_settings
 from hazecast.store import Store
 from hazecast.wiring import Wiring
 
-# A process that has not begun its flow by then never will; longer than the time limits of all tasks of a flow together.
-LONGEST = {StateType.PENDING: timedelta(minutes=15), StateType.RUNNING: timedelta(hours=9)}
-# Scheduled and not begun by then: no worker is there.
+# A process that has not started its flow by then never will; running is longer than the task limits of a flow.
+MAX_AGE = {StateType.PENDING: timedelta(minutes=15), StateType.RUNNING: timedelta(hours=9)}
+# Scheduled and not started by then: no worker is running.
 LATE = timedelta(hours=1)
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
-# Longer than a night without a worker; noting twice stores once.
-NOTED = timedelta(days=1)
+# Longer than a night without a worker; recording twice stores once.
+RECORDED = timedelta(days=1)
 _PAGE = 200
 
 
 @flow(name="Upkeep", flow_run_name="upkeep")
-def upkeep() -> State[Any]:
-    """End what is stuck, so that it blocks no queue; forget what is old; say what is late and what crashed."""
+def maintenance() -> State[Any]:
+    """Crash stale runs, so that they block no queue; record crashes; delete old runs; report late ones."""
     now, settings = datetime.now(UTC), load_settings()
     with get_client(sync_client=True) as client:
-        stuck = end_stuck(client, now=now)
-        note(client, Wiring(settings).store, ended_after=now - NOTED)
-        forgotten = forget(client, ended_before=now - timedelta(days=settings.keep_runs_days))
+        stale = crash_stale(client, now=now)
+        record_crashes(client, Wiring(settings).store, ended_after=now - RECORDED)
+        n_deleted = purge(client, ended_before=now - timedelta(days=settings.keep_runs_days))
         late = late_runs(client, now=now)
-    found = [{"run": run.name, "finding": "stuck"} for run in stuck] + [
+    found = [{"run": run.name, "finding": "stuck"} for run in stale] + [
         {"run": r.name, "finding": "late"} for r in late
     ]
     if found:
-        create_table_artifact(found, key="stuck-runs", description="Runs stuck (ended now) or late (no worker?)")
-    summary = f"{len(stuck)} stuck runs ended, {len(late)} late, {forgotten} old ones forgotten"
+        create_table_artifact(found, key="stuck-runs", description="Runs stuck (now crashed) or late (no worker?)")
+    summary = f"{len(stale)} stuck runs ended, {len(late)} late, {n_deleted} old ones deleted"
     get_run_logger().info(summary)
     return Completed(message=summary)
 
 
-def end_stuck(client: SyncPrefectClient, *, now: datetime) -> list[FlowRun]:
-    """Runs pending or running for longer than any can; each is marked as crashed, which frees its place."""
-    stuck = []
-    for kind, longest in LONGEST.items():
+def crash_stale(client: SyncPrefectClient, *, now: datetime) -> list[FlowRun]:
+    """Mark runs as crashed that are pending or running for longer than any can, which frees their slot."""
+    stale = []
+    for kind, max_age in MAX_AGE.items():
         for run in client.read_flow_runs(flow_run_filter=_in_state(kind)):
             since = run.state.timestamp if run.state else None
             if since is None:
                 continue
-            # After a clock was set back, what had been submitted waits for its time to come once more.
-            of_the_future = kind is StateType.PENDING and since - now > longest
-            if now - since > longest or of_the_future:
-                words = f"{kind.value.lower()} since {since:%Y-%m-%d %H:%M} UTC, longer than any run can be"
-                client.set_flow_run_state(run.id, Crashed(message=words), force=True)
-                stuck.append(run)
-    return stuck
+            # After the clock was set back, a submitted run waits for its time to come again.
+            is_in_future = kind is StateType.PENDING and since - now > max_age
+            if now - since > max_age or is_in_future:
+                message = f"{kind.value.lower()} since {since:%Y-%m-%d %H:%M} UTC, longer than any run can be"
+                client.set_flow_run_state(run.id, Crashed(message=message), force=True)
+                stale.append(run)
+    return stale
 
 
-def note(client: SyncPrefectClient, store: Store, *, ended_after: datetime) -> None:
-    """Store how runs ended that crashed (killed, out of memory, stuck) or completed; monitoring tells of the crashes.
+def record_crashes(client: SyncPrefectClient, store: Store, *, ended_after: datetime) -> None:
+    """Store in `runs` how runs ended that crashed (killed, out of memory, stuck) or completed, for monitoring.
 
-    A run that failed has told of it itself: its step stands in the table `runs`.
+    A failed run has stored its failed step itself.
     """
-    told = FlowRunFilter(
+    ended = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED, StateType.COMPLETED])),
         end_time=FlowRunFilterEndTime(after_=ended_after),
     )
-    rows = [_as_row(run, client.read_flow(run.flow_id).name) for run in client.read_flow_runs(flow_run_filter=told)]
+    rows = [_as_row(run, client.read_flow(run.flow_id).name) for run in client.read_flow_runs(flow_run_filter=ended)]
     store.append(Runs, pl.DataFrame(rows, schema=Runs.create_empty().schema))
 
 
@@ -97,13 +97,13 @@ def _as_row(run: FlowRun, flow_name: str) -> dict[str, object]:
 
 
 def late_runs(client: SyncPrefectClient, *, now: datetime) -> list[FlowRun]:
-    """Runs that should have begun more than an hour ago."""
+    """Runs that should have started more than an hour ago."""
     waiting = client.read_flow_runs(flow_run_filter=_in_state(StateType.SCHEDULED))
     return [run for run in waiting if run.expected_start_time and now - run.expected_start_time > LATE]
 
 
-def forget(client: SyncPrefectClient, *, ended_before: datetime) -> int:
-    """Delete runs that ended before that, their logs with them; how many."""
+def purge(client: SyncPrefectClient, *, ended_before: datetime) -> int:
+    """Delete runs that ended before then, with their logs. Returns their number."""
     n_deleted = 0
     for run in _ended(client, ended_before):
         client.delete_flow_run(run.id)
