@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from hazecast.air.clock import HOUR
 from hazecast.dashboard.charts.hours import observation_states, states_chart
-from hazecast.dashboard.context import PageContext, optional, station_labels
+from hazecast.dashboard.context import PageContext, optional, pollutant_label, station_labels
 from hazecast.dashboard.i18n import NO_VALUE
 from hazecast.dashboard.layout import escape_markdown, records, show_empty, show_table, table_of
 
@@ -50,7 +50,8 @@ def _show_summary(context: PageContext) -> None:
         others[0].metric(context.t("data.checked"), NO_VALUE, border=True)
         return
     labels = station_labels(context.stations)
-    worst = f"{labels.get(quality.worst_station_id, quality.worst_station_id)}, {quality.worst_pollutant}"
+    station_id, pollutant = quality.worst_station_id, pollutant_label(quality.worst_pollutant)
+    worst = f"{labels.get(station_id, station_id)}, {pollutant}"
     others[0].metric(context.t("data.suspicious"), language.percent(quality.share_suspicious), border=True)
     others[1].metric(context.t("data.invalid"), language.percent(quality.share_invalid), border=True)
     complete = language.percent(quality.worst_completeness)
