@@ -1,4 +1,4 @@
-"""A year of history collected by real processes, killed twice: it ends with the rows of an undisturbed one."""
+"""A year of history collected by processes that are killed twice has the same rows as an uninterrupted collection."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ from hazecast.store import Store
 
 pytestmark = pytest.mark.system
 
-# The present, because OpenAQ's archive begins where its API ends, three days ago.
+# The current time, because OpenAQ's archive ends and its API starts three days ago.
 NOW = floor_hour(datetime.now(UTC))
 SINCE = NOW.replace(hour=0) - timedelta(days=365)
 PATIENCE_SECONDS = 300
-# One sensor, hourly: what is tested is the year, not the averaging.
+# One hourly sensor: the test is about the year, not the averaging.
 ANAND_VIHAR = replace(DELHI, sensors=DELHI.sensors[:1], step=60)
 COMMAND = [sys.executable, "-m", "hazecast.cli", "collect", "--since", f"{SINCE:%Y-%m-%d}", "--place"]
 PLACES = {
@@ -54,7 +54,7 @@ background: [cams_global]
 
 @dataclass(frozen=True)
 class Collector:
-    """`hazecast collect` of one place into one home."""
+    """`hazecast collect` for one place and home."""
 
     place: str
     home: Path
@@ -70,7 +70,7 @@ class Collector:
             return subprocess.Popen([*COMMAND, self.place], env=environment, stdout=out, stderr=out)
 
     def run_and_kill(self, log: Path, *, after: int) -> None:
-        """SIGKILL once `after` stretches are stored and the next is under way."""
+        """Send SIGKILL once `after` periods are stored and the next is in progress."""
         process, deadline = self.start(log), time.monotonic() + PATIENCE_SECONDS
         commits = self.home / "tables" / self.place / "backfilled" / "_delta_log"
         while len(list(commits.glob("*.json"))) <= after and process.poll() is None and time.monotonic() < deadline:
@@ -84,8 +84,8 @@ class Collector:
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     config = tmp_path / "config"
     config.mkdir()
-    for name, said in PLACES.items():
-        (config / f"{name}.yaml").write_text(said)
+    for name, text in PLACES.items():
+        (config / f"{name}.yaml").write_text(text)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HAZECAST_")}
     with ExitStack() as stack:
         fmi = stack.enter_context(SilamServer(now=NOW))
@@ -104,13 +104,13 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def rows(store: Store, table) -> pl.DataFrame:
-    """What is stored, but for when it was."""
+    """Stored rows without their times of ingestion."""
     found = store.read(table).drop("ingested_at", "stored_at", strict=False)
     return found.sort(found.columns)
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_year_killed_twice_has_the_rows_of_an_undisturbed_one(place: str, environment: dict, tmp_path: Path):
+def test_killed_collection_has_the_rows_of_an_uninterrupted_one(place: str, environment: dict, tmp_path: Path):
     whole = Collector(place, tmp_path / "whole", environment)
     killed = Collector(place, tmp_path / "killed", environment)
     undisturbed = whole.start(tmp_path / "whole.log")

@@ -1,4 +1,4 @@
-"""A real Prefect server and worker: schedules, what is overdue, and what a killed worker or server leaves behind."""
+"""A real Prefect server and worker: schedules, overdue runs, and recovery after a worker or server is killed."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def eventually(condition: Callable[[], Any], *, seconds: float = 500, what: str 
 
 
 class Process:
-    """A child in a session of its own, that can be killed and started again."""
+    """A child process in its own session that can be killed and restarted."""
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
         self._command, self._environment, self.log = command, environment, log
@@ -57,7 +57,7 @@ class Process:
 
 
 class Stack:
-    """Server, worker, and what a client sees."""
+    """Prefect server, worker and client."""
 
     def __init__(self, home: Path, data: Path, ports: tuple[int, int]) -> None:
         server_port, worker_port = ports
@@ -91,8 +91,8 @@ class Stack:
     def await_worker(self) -> None:
         eventually(lambda: answers(self.worker_health), what=self.worker.log.read_text()[-2000:])
 
-    def ask(self, method: str, path: str, **more: Any) -> Any:
-        """What the server answers; asked again while its database is busy, as Prefect's own client does."""
+    def request(self, method: str, path: str, **more: Any) -> Any:
+        """Send a request; retried while the server's database is busy, as Prefect's client does."""
         answer = eventually(lambda: self._unless_busy(method, path, **more), what=f"an answer of {path}")
         return answer.raise_for_status().json()
 
@@ -103,15 +103,15 @@ class Stack:
         return None
 
     def deployment(self, name: str) -> dict[str, Any]:
-        return self.ask("GET", f"/deployments/name/{name}")
+        return self.request("GET", f"/deployments/name/{name}")
 
-    def ask_for(self, name: str, *, due: datetime) -> str:
+    def create_run(self, name: str, *, due: datetime) -> str:
         state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due.isoformat()}}
         run = {"state": state, "idempotency_key": uuid4().hex}
-        return self.ask("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=run)["id"]
+        return self.request("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=run)["id"]
 
     def state(self, run_id: str) -> dict[str, Any]:
-        return self.ask("GET", f"/flow_runs/{run_id}")["state"]
+        return self.request("GET", f"/flow_runs/{run_id}")["state"]
 
     def await_running(self, run_id: str) -> None:
         eventually(lambda: self.state(run_id)["type"] != "SCHEDULED", what="the run to be taken")
@@ -154,7 +154,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = Stack(tmp_path_factory.mktemp("home"), data, (free_port(), free_port()))
     running.server.start()
-    # The worker itself waits for the server.
+    # The worker waits for the server.
     running.worker.start()
     try:
         running.await_server()
@@ -167,7 +167,7 @@ def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
                 process.kill()
 
 
-def test_the_deployments_are_live_with_their_schedules_and_queues(stack: Stack):
+def test_deployments_have_their_schedules_and_queues(stack: Stack):
     expected = {
         "Training Pipeline/training": ("0 2 * * 0", "training"),
         "Prediction Pipeline/prediction": ("0 6 * * *", "forecasting"),
@@ -178,13 +178,13 @@ def test_the_deployments_are_live_with_their_schedules_and_queues(stack: Stack):
         found = stack.deployment(name)
         schedule = found["schedules"][0]["schedule"]
         assert (schedule["cron"], schedule["timezone"], found["work_queue_name"]) == (cron, "UTC", queue)
-    queues = stack.ask("POST", "/work_pools/hazecast/queues/filter", json={})
+    queues = stack.request("POST", "/work_pools/hazecast/queues/filter", json={})
     assert {queue["name"]: queue["concurrency_limit"] for queue in queues}["training"] == 1
 
 
-def test_what_fell_due_in_an_outage_is_caught_up_with_once(stack: Stack):
+def test_overdue_runs_are_caught_up_once(stack: Stack):
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    overdue = [stack.ask_for("Prediction Pipeline/prediction", due=yesterday - timedelta(days=n)) for n in (1, 0)]
+    overdue = [stack.create_run("Prediction Pipeline/prediction", due=yesterday - timedelta(days=n)) for n in (1, 0)]
     states = [stack.ended(run_id) for run_id in overdue]
     assert [state["type"] for state in states] == ["COMPLETED", "COMPLETED"]
     archive = stack.store.read(Forecasts)
@@ -192,16 +192,16 @@ def test_what_fell_due_in_an_outage_is_caught_up_with_once(stack: Stack):
     assert archive.height == 2 * 72
 
 
-def test_a_worker_and_then_the_server_killed_in_mid_training_lose_nothing(stack: Stack):
-    running = stack.ask_for("Training Pipeline/training", due=datetime.now(UTC))
+def test_training_completes_when_worker_and_server_are_killed(stack: Stack):
+    running = stack.create_run("Training Pipeline/training", due=datetime.now(UTC))
     stack.await_running(running)
-    waiting = stack.ask_for("Training Pipeline/training", due=datetime.now(UTC) - timedelta(seconds=30))
+    waiting = stack.create_run("Training Pipeline/training", due=datetime.now(UTC) - timedelta(seconds=30))
     stack.worker.kill()
     assert stack.state(waiting)["type"] == "SCHEDULED"
     depth = stack.queue_depth()
     assert (depth["pool"], depth["waiting"]) == ("hazecast", 1)
     assert depth["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Hazecast"
-    # The flow runs in a process of its own, which the death of its worker does not reach.
+    # The flow runs in its own process, which continues when its worker is killed.
     assert stack.ended(running)["type"] == "COMPLETED"
     assert stack.trainings() == 1
 
@@ -213,5 +213,5 @@ def test_a_worker_and_then_the_server_killed_in_mid_training_lose_nothing(stack:
     stack.await_server()
     assert stack.ended(waiting)["type"] == "COMPLETED"
     assert stack.trainings() == 2
-    again = stack.ask_for("Prediction Pipeline/prediction", due=datetime.now(UTC))
+    again = stack.create_run("Prediction Pipeline/prediction", due=datetime.now(UTC))
     assert stack.ended(again)["name"] == "AlreadyIssued"

@@ -1,4 +1,4 @@
-"""The registry on real servers: MLflow on PostgreSQL with its artifacts in S3, killed and started again."""
+"""The registry on real servers: MLflow on PostgreSQL with artifacts in S3, killed and restarted."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class MlflowServer:
-    """An MLflow server that can be killed and started again on what it stored."""
+    """An MLflow server that can be killed and restarted on the same storage."""
 
     def __init__(self, port: int, database: str, s3: tuple[str, dict[str, str]], log: Path) -> None:
         self.address, self._log = f"http://127.0.0.1:{port}", log
@@ -65,7 +65,7 @@ class MlflowServer:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """A real PostgreSQL of its own; its address for SQLAlchemy."""
+    """Start a PostgreSQL server; yields its address for SQLAlchemy."""
     pgserver = pytest.importorskip("pgserver", reason="no PostgreSQL in a wheel for this Python", exc_type=ImportError)
     server = pgserver.get_server(folder, cleanup_mode="stop")
     try:
@@ -95,14 +95,14 @@ def training() -> Training:
     return Training(parameters={"seed": 1}, metrics={"mae": 1.0}, forecaster=baseline_forecaster(NOW), notes=notes)
 
 
-def test_models_survive_the_death_of_the_server(
+def test_models_persist_when_the_server_is_killed(
     server: MlflowServer, database: str, s3_bucket: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ):
     registry = Registry(server.address, place="town")
     assert registry.record(training()) == "1"
     registry.promote("1", reason="first", by="test", at=NOW)
-    assert kept_in_postgresql(database) == 1
-    assert kept_in_s3(*s3_bucket) > 5
+    assert rows_in_postgresql(database) == 1
+    assert objects_in_s3(*s3_bucket) > 5
 
     server.kill()
     with monkeypatch.context() as impatient:
@@ -121,9 +121,7 @@ def test_models_survive_the_death_of_the_server(
     assert [change.action for change in registry.history()] == ["promote", "promote", "rollback"]
 
 
-def test_a_server_killed_in_mid_registration_leaves_nothing_half_done(
-    server: MlflowServer, monkeypatch: pytest.MonkeyPatch
-):
+def test_registration_is_atomic_when_the_server_is_killed(server: MlflowServer, monkeypatch: pytest.MonkeyPatch):
     registry = Registry(server.address, place="town")
     registry.record(training())
     registry.promote("1", reason="first", by="test", at=NOW)
@@ -156,7 +154,7 @@ def test_a_server_killed_in_mid_registration_leaves_nothing_half_done(
 
 
 def and_then(action: Callable[..., Any], fault: Callable[[], object]) -> Callable[..., Any]:
-    """`action`, and what goes wrong right after it."""
+    """Run `action`, then inject `fault`."""
 
     def both(*given: Any, **named: Any) -> Any:
         outcome = action(*given, **named)
@@ -171,14 +169,14 @@ def restart(server: MlflowServer) -> None:
     Thread(target=server.start).start()
 
 
-def kept_in_postgresql(database: str) -> int:
+def rows_in_postgresql(database: str) -> int:
     with psycopg.connect(database.replace("+psycopg", "")) as connection:
         found = connection.execute("select count(*) from model_versions").fetchone()
     assert found is not None
     return int(found[0])
 
 
-def kept_in_s3(bucket: str, options: dict[str, str]) -> int:
+def objects_in_s3(bucket: str, options: dict[str, str]) -> int:
     name = bucket.removeprefix("s3://").split("/")[0]
     listed = httpx.get(f"{options['AWS_ENDPOINT_URL']}/{name}?list-type=2", timeout=10, trust_env=False)
     return listed.text.count("<Key>")

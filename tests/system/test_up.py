@@ -1,4 +1,4 @@
-"""`hazecast up` as a person uses it: one command to a served forecast, Ctrl-C stops everything it started."""
+"""`hazecast up` as a real process: one command to a served forecast, and Ctrl-C stops all child processes."""
 
 import os
 import signal
@@ -69,8 +69,8 @@ def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, 
     log = tmp_path / "up.log"
     with up(dataset, environment, log) as process:
         assert process.poll() is None, log.read_text()
-        said = log.read_text()
-        assert "REPLAYED CLOCK" in said
+        output = log.read_text()
+        assert "REPLAYED CLOCK" in output
         for name, path in (("MLFLOW", "/health"), ("API", "/api/v1/health"), ("DASHBOARD", "/_stcore/health")):
             assert answers(environment, name, path).status_code == 200
         assert answers(environment, "API", "/api/v1/ready").status_code == 200
@@ -100,19 +100,19 @@ def await_answer(environment: dict[str, str], name: str, path: str) -> bool:
     return False
 
 
-def post(environment: dict[str, str], path: str, asked: object = None) -> list[dict[str, object]]:
-    """What the Prefect server answers; asked again while its database is busy, as Prefect's own client does."""
+def post(environment: dict[str, str], path: str, content: object = None) -> list[dict[str, object]]:
+    """POST to the Prefect server; retried while its database is busy, as Prefect's client does."""
     address = f"http://127.0.0.1:{environment['HAZECAST_PREFECT_PORT']}{path}"
     deadline = time.monotonic() + 120
     while True:
-        answer = httpx.post(address, json=asked or {}, timeout=30, trust_env=False)
+        answer = httpx.post(address, json=content or {}, timeout=30, trust_env=False)
         if answer.status_code != BUSY or time.monotonic() > deadline:
             return answer.raise_for_status().json()
         time.sleep(0.5)
 
 
 def started_for(home: str) -> list[str]:
-    """Command lines of all living processes that were started with this home."""
+    """Command lines of all running processes with this home."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -123,9 +123,7 @@ def started_for(home: str) -> list[str]:
     return found
 
 
-def test_killed_it_leaves_nothing_behind_not_even_a_running_flow(
-    dataset: Path, environment: dict[str, str], tmp_path: Path
-):
+def test_killing_it_ends_all_processes_and_runs(dataset: Path, environment: dict[str, str], tmp_path: Path):
     home = environment["HAZECAST_HOME"]
     with up(dataset, environment, tmp_path / "up.log") as process:
         assert await_answer(environment, "WORKER", "/health")
@@ -143,7 +141,7 @@ def test_killed_it_leaves_nothing_behind_not_even_a_running_flow(
         assert started_for(home) == []
 
 
-def test_without_prefect_it_is_lighter(dataset: Path, environment: dict[str, str], tmp_path: Path):
+def test_no_prefect_starts_no_server(dataset: Path, environment: dict[str, str], tmp_path: Path):
     with up(dataset, environment, tmp_path / "up.log", "--no-prefect") as process:
         assert process.poll() is None
         commands = [command.replace("--no-prefect", "") for command in started_for(environment["HAZECAST_HOME"])]
@@ -152,7 +150,7 @@ def test_without_prefect_it_is_lighter(dataset: Path, environment: dict[str, str
         assert answers(environment, "API", "/api/v1/ready").status_code == 200
 
 
-def test_a_second_start_reuses_what_is_stored(dataset: Path, environment: dict[str, str], tmp_path: Path):
+def test_second_start_reuses_stored_data(dataset: Path, environment: dict[str, str], tmp_path: Path):
     log = tmp_path / "up.log"
     with up(dataset, environment, log) as process:
         assert process.poll() is None, log.read_text()
@@ -160,7 +158,7 @@ def test_a_second_start_reuses_what_is_stored(dataset: Path, environment: dict[s
         assert "train" not in log.read_text()
 
 
-def test_a_taken_port_names_its_setting_before_anything_runs(dataset: Path, environment: dict[str, str]):
+def test_port_in_use_is_reported_with_its_setting(dataset: Path, environment: dict[str, str]):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", int(environment["HAZECAST_API_PORT"])))
         taken.listen()

@@ -34,7 +34,7 @@ ELSEWHERE = {
 
 
 class Text(NamedTuple):
-    """One document, language file or module, with its code spans: what stands in back-ticks or code blocks."""
+    """One document, language file or module, with its code spans: back-ticked text and the lines of code blocks."""
 
     path: Path
     text: str
