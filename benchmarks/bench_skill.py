@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 from bench_training import PEERS, as_peers_read, peer_environment
 
-from hazecast.evaluation.backtest import WEATHER_IN_WORDS, Backtest, issue_times, run
+from hazecast.evaluation.backtest import WEATHER_DESCRIPTIONS, Backtest, issue_times, run
 from hazecast.evaluation.dataset import Dataset, read_dataset
 from hazecast.evaluation.verification import BLOCKS
 from hazecast.features import FutureWeather
@@ -51,7 +51,7 @@ def judge(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[
         asked = Backtest(since, since, until, HOUR, weather=weather, pollutants=pollutants)
         run(asked, dataset, folder / f"{weather}.parquet", training=say, issuing=say)
         told = pl.read_parquet(folder / f"{weather}.parquet")
-        print(f"\nHazecast, {weather}. {WEATHER_IN_WORDS[weather]}")
+        print(f"\nHazecast, {weather}. {WEATHER_DESCRIPTIONS[weather]}")
         table(score(told, dataset.observations, by=("pollutant",)))
     issues = issue_times(since, until, every=Backtest.every, hour=HOUR, timezone=dataset.timezone)[::PEER_EVERY]
     peer = peers_forecasts(dataset, since, issues, pollutants, folder)

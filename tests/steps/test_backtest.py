@@ -20,7 +20,7 @@ from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.cli import app
 from hazecast.evaluation import backtest as step
-from hazecast.evaluation.checkpoints import read_facts
+from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.report import report_on
 from hazecast.features.view import DIURNAL_MEAN_DAYS
 from hazecast.models import Forecaster
@@ -91,7 +91,7 @@ def test_one_row_per_station_issue_and_lead(finished: Path):
 
 
 def test_the_file_says_how_it_was_made_and_names_no_machine(finished: Path, town: Path):
-    facts = read_facts(finished)
+    facts = read_metadata(finished)
     assert (facts["weather"], facts["perfect_prog"], facts["data"]) == ("noisy", False, "town")
     assert facts["trained_until"] == ["2024-01-26T00:00:00+00:00", "2024-01-28T06:00:00+00:00"]
     assert str(town.parent).encode() not in finished.read_bytes()
@@ -149,7 +149,7 @@ def test_what_happens_after_issue_is_known_only_as_weather_and_only_where_declar
         out = tmp_path / f"{folder.name}.parquet"
         code, said = command("--data", folder, *asked, "--out", out)
         assert code == 0, said
-        assert ("PERFECT PROG" in said) is is_told is read_facts(out)["perfect_prog"]
+        assert ("PERFECT PROG" in said) is is_told is read_metadata(out)["perfect_prog"]
         frames.append(pl.read_parquet(out))
     assert frames[0].height == STATIONS * 72
     assert frames[0].equals(frames[1]) is not is_told
@@ -157,13 +157,13 @@ def test_what_happens_after_issue_is_known_only_as_weather_and_only_where_declar
 
 REFUSED = [
     (("--to", "2024-01-26"), "is not before --to"),
-    (("--train-until", "2024-01-27"), "judged on hours it has learned from"),
+    (("--train-until", "2024-01-27"), "verified on its own training data"),
     (("--train-until", "2024-01-05"), "less than 21 days of pm25, o3"),
     (("--train-until", "yesterday"), "--train-until 'yesterday' is not a date or time"),
     (("--from", "2030-01-01", "--to", "2031-01-01"), "outside the observations"),
     (("--pollutants", "pm25,smog"), "unknown pollutant 'smog'; known: pm25, o3"),
     (("--data", "nowhere"), "nowhere: no such folder"),
-    (("--out", "nowhere/preds.parquet"), "a folder that exists"),
+    (("--out", "nowhere/preds.parquet"), "the folder of the file must exist"),
     (("--from", "2024-01-26T07:00", "--to", "2024-01-26T08:00"), "an issue at 6:00"),
 ]
 
@@ -231,13 +231,13 @@ def test_a_station_left_out_teaches_its_own_model_nothing(twins, tmp_path):
     assert told[twins, "2"].equals(told[changed, "2"])
     assert not told[twins, "0"].equals(told[changed, "0"])
     _, report = command("report", tmp_path / f"{twins.name}-2.parquet")
-    assert "none was seen in training: left out in 2 groups" in report
+    assert "none was in the training: left out in 2 groups" in report
 
 
 def test_more_groups_than_stations_are_refused(town, tmp_path):
     code, said = command("--data", town, *PERIOD, "--unseen-groups", "2", "--out", tmp_path / "x.parquet")
     assert code == 1
-    assert "--unseen-groups must lie between 2 and the 1 stations" in said
+    assert "--unseen-groups must be between 2 and the 1 stations" in said
 
 
 def test_a_trial_is_recorded_beside_the_others(town, finished, tmp_path, monkeypatch):

@@ -119,7 +119,7 @@ def test_doubted_observations_are_scored_apart(air):
     law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
     found = judged([forecast(at(h), law) for h in issues()], truth)
     trusted, all_believed = (
-        t.filter(lead_block="all").row(0, named=True) for t in (found.by_lead, found.by_lead_doubted)
+        t.filter(lead_block="all").row(0, named=True) for t in (found.by_lead, found.by_lead_flagged)
     )
     assert all_believed["n"] - trusted["n"] == 3
     assert all_believed["rmse"] > 2 * trusted["rmse"]
@@ -224,7 +224,7 @@ def test_a_dataset_that_has_moved_is_asked_for(replayed: Path, tmp_path: Path):
     moved.write_bytes(replayed.read_bytes())
     code, said = command(moved)
     assert code == 1
-    assert "say where it is with --data DIR" in said
+    assert "give its folder with --data DIR" in said
 
 
 def test_a_page_that_has_nowhere_to_go_is_refused_before_the_work(replayed: Path, tmp_path: Path):
@@ -237,7 +237,7 @@ def test_a_file_of_another_kind_is_refused(replayed: Path, tmp_path: Path):
     for file in (tmp_path / "other.parquet", tmp_path / "absent.parquet", replayed.parent / "town" / "stations.csv"):
         code, said = command(file)
         assert code == 1
-        assert "is not a file that `hazecast backtest` wrote" in said
+        assert "is not a file written by `hazecast backtest`" in said
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_an_independent_referee_finds_the_same(beijing_winter: Dataset, tmp_path
     subprocess.run([sys.executable, REFEREE, *asked, "--json", tmp_path / "out.json"], check=True, capture_output=True)
     theirs = {(row["pollutant"], row["lead"]): row for row in json.loads((tmp_path / "out.json").read_text())["rows"]}
 
-    ours = verify(rows, beijing_winter.observations, timezone="Asia/Shanghai", trained_until=split).by_lead_doubted
+    ours = verify(rows, beijing_winter.observations, timezone="Asia/Shanghai", trained_until=split).by_lead_flagged
     assert ours.height == len(theirs) == 6 * 5
     words = {"n": "n", "mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS", "rmae": "rMAE_sn"}
     words |= {"rmae_persistence": "rMAE_pe", "coverage_80": "cov80", "coverage_90": "cov90"}

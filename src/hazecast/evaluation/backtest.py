@@ -1,4 +1,4 @@
-"""Backtest: replay a dataset's past as if every forecast had been issued then, and keep the forecasts in one file."""
+"""Backtest: forecast the past of a dataset as if every forecast had been issued then, and write them to one file."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import HORIZON_HOURS
 from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
-from hazecast.evaluation.checkpoints import Workbench, read_facts, relative
+from hazecast.evaluation.checkpoints import Checkpoints, read_metadata, relative
 from hazecast.evaluation.dataset import Dataset
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import Forecaster, fit
@@ -27,62 +27,63 @@ from hazecast.steps import Progress, silent
 from hazecast.steps.train import MIN_HISTORY_DAYS
 
 COLUMNS = ("station_id", "pollutant", "issued_at", "valid_at", "lead_hours", "mean", *QUANTILES, "status")
-WEATHER_IN_WORDS = {
-    FutureWeather.NONE: "No weather ahead: the forecasts know nothing of the weather after their issue.",
-    FutureWeather.FORECAST: "Real weather forecasts, each used only once it was available.",
+WEATHER_DESCRIPTIONS = {
+    FutureWeather.NONE: "No weather ahead: the forecasts use no weather after their issue.",
+    FutureWeather.FORECAST: "Real weather forecasts, each used only after it became available.",
     FutureWeather.NOISY: (
-        "Imitated weather forecasts: the weather that came true plus seeded errors of a realistic size. "
+        "Imitated weather forecasts: the observed weather plus seeded errors of a realistic size. "
         "No real weather forecast was used."
     ),
     FutureWeather.OBSERVED: (
-        "PERFECT PROG: the forecasts were given the weather that came true. This is an upper bound; no live forecast "
-        "can be this good."
+        "PERFECT PROG: the forecasts used the observed weather after their issue. This is an upper bound; no live "
+        "forecast can be this good."
     ),
 }
-_ROOMS = ("air", "quality", "features", "models")
+# The packages whose code shapes a forecast.
+_MODEL_PACKAGES = ("air", "quality", "features", "models")
 _CASES_PER_PART = 500
 
 
 @dataclass(frozen=True)
 class Period:
-    """One training and the issue times it serves, none of them before `trained_until`; all UTC."""
+    """One training and the issues forecast with it, none of them before `trained_until`; all UTC."""
 
     trained_until: datetime
     issues: tuple[datetime, ...]
 
 
 def issue_times(since: datetime, until: datetime, *, every: timedelta, hour: int, timezone: str) -> list[datetime]:
-    """Every issue in [since, until) by a clock on the wall, so that daylight saving does not move it.
+    """Every issue in [since, until) at the same local time of day, also across daylight-saving changes.
 
     Args:
         since: the first issue is at or after it.
         until: issues stop before it.
-        every: time between issues, as the clock shows it.
-        hour: of the first issue, 0…23 by the clock of `timezone`.
+        every: time between issues in local time.
+        hour: of the first issue, 0…23 in `timezone`.
         timezone: IANA name. Where its hours are not UTC hours, an issue moves back to the start of the UTC hour.
 
     Returns:
-        Whole hours, UTC, in order; empty when there is none.
+        Whole hours, UTC, in order; empty if there is none.
     """
     zone = ZoneInfo(timezone)
     first, last = floor_hour(since), floor_hour(until)
     today = datetime.combine(first.astimezone(zone).date(), time(hour))
     start = today if floor_hour(today.replace(tzinfo=zone)) >= first else today + timedelta(days=1)
-    wall = (start + k * every for k in count())
-    moments = (floor_hour(clock.replace(tzinfo=zone)) for clock in wall)
-    return sorted(set(takewhile(lambda moment: moment < last, moments)))
+    local_times = (start + k * every for k in count())
+    issues = (floor_hour(local.replace(tzinfo=zone)) for local in local_times)
+    return sorted(set(takewhile(lambda issue: issue < last, issues)))
 
 
 def periods(issues: Sequence[datetime], *, train_until: datetime, retrain_every: timedelta | None) -> list[Period]:
-    """Divide issues among trainings, each on everything up to its time (an expanding window).
+    """Divide the issues among trainings, each on all data up to its time (an expanding window).
 
     Args:
         issues: in order.
         train_until: end of the first training, not after the first issue.
-        retrain_every: the next training comes this long after the first issue, and so on; None: trained once.
+        retrain_every: time from the first issue to the next training, and between trainings; None: trained once.
 
     Raises:
-        ValueError: the first training would know what came after the first issue.
+        ValueError: the first training would use data after the first issue.
     """
     if issues and train_until > issues[0]:
         raise ValueError(f"trained until {train_until.isoformat()}, after the first issue {issues[0].isoformat()}")
@@ -94,20 +95,20 @@ def periods(issues: Sequence[datetime], *, train_until: datetime, retrain_every:
 
 @dataclass(frozen=True)
 class Backtest:
-    """What is replayed; times are whole hours, UTC.
+    """The arguments of a backtest; times are whole hours, UTC.
 
     Attributes:
-        train_until: no truth of a later hour teaches the first forecaster.
-        since: issues start here.
-        until: issues stop before.
-        hour: of issue, by the dataset's clock.
+        train_until: end of the training data of the first forecaster.
+        since: the first issue is at or after it.
+        until: issues stop before it.
+        hour: of issue, in the dataset's time zone.
         every: time between issues.
         horizon_hours: longest lead kept.
-        weather: what the forecasts know of the weather ahead.
-        pollutants: which to forecast; empty: all there are.
+        weather: which weather after the issue the forecasts use.
+        pollutants: to forecast; empty: all in the dataset.
         retrain_every: time between trainings; None: trained once.
-        unseen_groups: leave stations out: divide them into so many groups, and forecast each with a model that was
-            trained without it; 0: every station is seen in training.
+        unseen_groups: leave stations out: divide them into this many groups, and forecast each with a model that was
+            trained without it; 0: every station is in the training.
         seed: of the training.
     """
 
@@ -127,54 +128,55 @@ class Backtest:
 def run(
     backtest: Backtest, dataset: Dataset, out: Path, *, training: Progress = silent, issuing: Progress = silent
 ) -> dict[str, Any]:
-    """Train, forecast every issue and write the file `out`; a killed run started again goes on where it was.
+    """Train, forecast every issue and write the file `out`. An interrupted run resumes where it stopped.
 
-    Unfinished work lies beside `out` in a folder named after the arguments, the data and the code, so that different
-    runs never mix. A finished run leaves only `out`; running it again changes nothing.
+    Checkpoints are next to `out`, in a folder named after the arguments, the data and the code, so that different runs
+    never mix. A finished run leaves only `out`; running it again changes nothing.
 
     Args:
-        backtest: what to replay.
-        dataset: in what.
+        backtest: the arguments.
+        dataset: the tables.
         out: Parquet; one row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q05 … q95
             [µg/m³], status.
-        training: told how far the trainings are.
-        issuing: told how far the issues are.
+        training: receives the progress of the trainings.
+        issuing: receives the progress of the issues.
 
     Returns:
-        The facts of the run, as they are kept in the file's metadata.
+        The metadata of the run, as stored in the file.
 
     Raises:
         SettingsError: the arguments contradict each other or the dataset, or `out` cannot be written.
-        NotKnown: a pollutant the dataset does not have.
-        TooLittleHistory: there is next to nothing to train on.
+        NotKnown: a pollutant that is not in the dataset.
+        TooLittleHistory: the training data are too short.
     """
-    asked = _settled(backtest, dataset)
+    backtest = _validated(backtest, dataset)
     if out.is_dir() or not out.parent.is_dir():
-        raise SettingsError(f"--out {out}: give a file in a folder that exists")
-    schedule = _schedule(asked, dataset)
-    facts = _facts(asked, dataset, schedule, folder=out.parent)
-    if read_facts(out).get("fingerprint") != facts["fingerprint"]:
-        _Replay(asked, dataset, Workbench(out, facts["fingerprint"]), training, issuing).run(schedule, facts)
-    return facts
+        raise SettingsError(f"--out {out}: the folder of the file must exist")
+    schedule = _schedule(backtest, dataset)
+    metadata = _metadata(backtest, dataset, schedule, folder=out.parent)
+    fingerprint = metadata["fingerprint"]
+    if read_metadata(out).get("fingerprint") != fingerprint:
+        _Run(backtest, dataset, Checkpoints(out, fingerprint), training, issuing).run(schedule, metadata)
+    return metadata
 
 
-def _settled(backtest: Backtest, dataset: Dataset) -> Backtest:
-    """The same with its pollutants named, once nothing speaks against it."""
+def _validated(backtest: Backtest, dataset: Dataset) -> Backtest:
+    """The same with its pollutants listed, if it fits the dataset."""
     for pollutant in backtest.pollutants:
         if pollutant not in dataset.pollutants:
             raise NotKnown("pollutant", pollutant, dataset.pollutants)
-    asked = tuple(p for p in dataset.pollutants if p in (backtest.pollutants or dataset.pollutants))
-    settled = replace(backtest, pollutants=asked)
-    _refuse_contradictions(settled)
-    _refuse_impossible(settled, dataset)
-    if settled.unseen_groups and not 1 < settled.unseen_groups <= dataset.stations.height:
-        raise SettingsError(f"--unseen-groups must lie between 2 and the {dataset.stations.height} stations")
-    _refuse_missing_weather(settled.weather, dataset.weather["issued_at"])
-    return settled
+    selected = backtest.pollutants or dataset.pollutants
+    backtest = replace(backtest, pollutants=tuple(name for name in dataset.pollutants if name in selected))
+    _require_consistent(backtest)
+    _require_history(backtest, dataset)
+    if backtest.unseen_groups and not 1 < backtest.unseen_groups <= dataset.stations.height:
+        raise SettingsError(f"--unseen-groups must be between 2 and the {dataset.stations.height} stations")
+    _require_weather(backtest.weather, dataset.weather["issued_at"])
+    return backtest
 
 
 def _schedule(backtest: Backtest, dataset: Dataset) -> list[Period]:
-    """The trainings and the issues each serves; an issue after the last observation has no truth and is left out."""
+    """The trainings with their issues, without issues after the last observation, which cannot be verified."""
     until = min(backtest.until, dataset.until)
     issues = issue_times(backtest.since, until, every=backtest.every, hour=backtest.hour, timezone=dataset.timezone)
     if not issues:
@@ -183,8 +185,8 @@ def _schedule(backtest: Backtest, dataset: Dataset) -> list[Period]:
 
 
 @dataclass(frozen=True)
-class _Turn:
-    """One training and what it forecasts: the issues of a period, for the `unseen` stations or, if none, for all."""
+class _Fold:
+    """One training and its forecasts: the issues of a period, for the `unseen` stations or, if empty, for all."""
 
     name: str
     period: Period
@@ -192,12 +194,12 @@ class _Turn:
 
 
 @dataclass(frozen=True)
-class _Replay:
-    """One run: what is asked, on which dataset, where its work lies, and who is told."""
+class _Run:
+    """One run: its arguments, dataset, checkpoints and progress."""
 
     backtest: Backtest
     dataset: Dataset
-    bench: Workbench
+    checkpoints: Checkpoints
     training: Progress
     issuing: Progress
 
@@ -205,57 +207,57 @@ class _Replay:
     def panel(self) -> Panel:
         return build_panel(self.dataset.observations, self.dataset.weather, self.dataset.stations)
 
-    def run(self, schedule: list[Period], facts: dict[str, Any]) -> None:
+    def run(self, schedule: list[Period], metadata: dict[str, Any]) -> None:
         parts: list[str] = []
-        turns = self._turns(schedule)
-        n_issues, done = sum(len(turn.period.issues) for turn in turns), 0
-        for number, turn in enumerate(turns):
-            chunks = self._chunks(turn)
-            if not all(map(self.bench.has, chunks)):
-                forecaster = self._forecaster(turn, number / len(turns), 1 / len(turns))
+        folds = self._folds(schedule)
+        n_issues, done = sum(len(fold.period.issues) for fold in folds), 0
+        for number, fold in enumerate(folds):
+            chunks = self._chunks(fold)
+            if not all(map(self.checkpoints.has, chunks)):
+                forecaster = self._forecaster(fold, number / len(folds), 1 / len(folds))
             for part, issues in chunks.items():
                 self.issuing(f"issue {issues[0]:%Y-%m-%d}", done / n_issues)
-                if not self.bench.has(part):
-                    self.bench.put(part, self._forecast(forecaster, turn, issues))
+                if not self.checkpoints.has(part):
+                    self.checkpoints.put(part, self._forecast(forecaster, fold, issues))
                 done += len(issues)
             parts += chunks
-        self.bench.finish(parts, facts)
-        self.training(f"{len(turns)} trained", 1.0)
+        self.checkpoints.finish(parts, metadata)
+        self.training(f"{len(folds)} trained", 1.0)
         self.issuing(f"{n_issues} issues", 1.0)
 
-    def _turns(self, schedule: list[Period]) -> list[_Turn]:
+    def _folds(self, schedule: list[Period]) -> list[_Fold]:
         stations = sorted(self.dataset.stations["station_id"])
         n = self.backtest.unseen_groups
         groups = [tuple(stations[k::n]) for k in range(n)] or [()]
         return [
-            _Turn(f"{number:04d}-{k:02d}", period, group)
+            _Fold(f"{number:04d}-{k:02d}", period, group)
             for number, period in enumerate(schedule)
             for k, group in enumerate(groups)
         ]
 
-    def _chunks(self, turn: _Turn) -> dict[str, list[datetime]]:
-        """Issues by part: few enough to hold in memory, and to lose."""
+    def _chunks(self, fold: _Fold) -> dict[str, list[datetime]]:
+        """Issues by part: few enough to fit in memory, and to be computed again after an interruption."""
         size = max(1, _CASES_PER_PART // self.dataset.stations.height)
-        issues = turn.period.issues
-        return {f"{turn.name}-{first:05d}": list(issues[first : first + size]) for first in range(0, len(issues), size)}
+        issues = fold.period.issues
+        return {f"{fold.name}-{first:05d}": list(issues[first : first + size]) for first in range(0, len(issues), size)}
 
-    def _forecaster(self, turn: _Turn, before: float, share: float) -> Forecaster:
-        until = turn.period.trained_until
+    def _forecaster(self, fold: _Fold, done_before: float, share: float) -> Forecaster:
+        until = fold.period.trained_until
 
-        def tell(line: str, done: float) -> None:
-            self.training(f"until {until:%Y-%m-%d}: {line}", before + share * done)
+        def report(line: str, done: float) -> None:
+            self.training(f"until {until:%Y-%m-%d}: {line}", done_before + share * done)
 
-        def learn() -> Forecaster:
+        def train() -> Forecaster:
             return fit(
-                self._panel_without(turn.unseen),
+                self._panel_without(fold.unseen),
                 pollutants=self.backtest.pollutants,
                 until=until,
                 weather=self.backtest.weather,
                 seed=self.backtest.seed,
-                progress=tell,
+                progress=report,
             )
 
-        return self.bench.model(f"model-{turn.name}", learn)
+        return self.checkpoints.model(f"model-{fold.name}", train)
 
     def _panel_without(self, unseen: tuple[str, ...]) -> Panel:
         if not unseen:
@@ -264,27 +266,29 @@ class _Replay:
         seen = data.observations.filter(~pl.col("station_id").is_in(unseen))
         return build_panel(seen, data.weather, data.stations)
 
-    def _forecast(self, forecaster: Forecaster, turn: _Turn, issues: list[datetime]) -> pl.DataFrame:
-        asked = pl.col("pollutant").is_in(self.backtest.pollutants)
-        if turn.unseen:
-            asked &= pl.col("station_id").is_in(turn.unseen)
-        rows = forecaster.predict(self.panel, issues).filter(asked, pl.col("lead_hours") <= self.backtest.horizon_hours)
+    def _forecast(self, forecaster: Forecaster, fold: _Fold, issues: list[datetime]) -> pl.DataFrame:
+        selected = pl.col("pollutant").is_in(self.backtest.pollutants)
+        if fold.unseen:
+            selected &= pl.col("station_id").is_in(fold.unseen)
+        rows = forecaster.predict(self.panel, issues).filter(
+            selected, pl.col("lead_hours") <= self.backtest.horizon_hours
+        )
         return rows.select(COLUMNS).sort("issued_at", "pollutant", "station_id", "lead_hours")
 
 
-def _refuse_contradictions(backtest: Backtest) -> None:
-    since, until, learned = (f"{t:%Y-%m-%dT%H:%MZ}" for t in (backtest.since, backtest.until, backtest.train_until))
+def _require_consistent(backtest: Backtest) -> None:
+    since, until, train_until = (f"{t:%Y-%m-%dT%H:%MZ}" for t in (backtest.since, backtest.until, backtest.train_until))
     if backtest.since >= backtest.until:
         raise SettingsError(f"--from {since} is not before --to {until}")
     if backtest.train_until > backtest.since:
         raise SettingsError(
-            f"--train-until {learned} is after --from {since}: the model would be judged on hours it has learned from"
+            f"--train-until {train_until} is after --from {since}: the model would be verified on its own training data"
         )
     if not 1 <= backtest.horizon_hours <= HORIZON_HOURS:
         raise SettingsError(f"--horizon {backtest.horizon_hours} is not between 1 and {HORIZON_HOURS} hours")
 
 
-def _refuse_impossible(backtest: Backtest, dataset: Dataset) -> None:
+def _require_history(backtest: Backtest, dataset: Dataset) -> None:
     span = f"the dataset has {dataset.since:%Y-%m-%dT%H:%MZ} to {dataset.until:%Y-%m-%dT%H:%MZ}"
     if not dataset.since <= backtest.since < dataset.until:
         raise SettingsError(f"--from {backtest.since:%Y-%m-%dT%H:%MZ} is outside the observations: {span}")
@@ -294,27 +298,27 @@ def _refuse_impossible(backtest: Backtest, dataset: Dataset) -> None:
     first = past["observed_at"].min()
     if not isinstance(first, datetime) or backtest.train_until - first < timedelta(days=MIN_HISTORY_DAYS):
         raise TooLittleHistory(
-            f"before --train-until {backtest.train_until:%Y-%m-%dT%H:%MZ} lie less than {MIN_HISTORY_DAYS} days of "
-            f"{', '.join(backtest.pollutants)} to learn from; {span}"
+            f"the training data before --train-until {backtest.train_until:%Y-%m-%dT%H:%MZ} have less than "
+            f"{MIN_HISTORY_DAYS} days of {', '.join(backtest.pollutants)}; {span}"
         )
 
 
-def _refuse_missing_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
+def _require_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
     if weather is FutureWeather.FORECAST and not issued_at.is_not_null().any():
         raise SettingsError("--weather forecast: the dataset has no weather forecasts; use none, noisy or observed")
     if weather in (FutureWeather.NOISY, FutureWeather.OBSERVED) and not issued_at.is_null().any():
         raise SettingsError(f"--weather {weather.value}: the dataset has no observed weather; use none")
 
 
-def _facts(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, folder: Path) -> dict[str, Any]:
-    """What the file says of itself; the fingerprint is of all but where the data lay."""
+def _metadata(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, folder: Path) -> dict[str, Any]:
+    """The metadata of the file; the fingerprint covers all but the location of the data."""
     issues = [issue for period in schedule for issue in period.issues]
     retrain = backtest.retrain_every
-    facts = {
+    metadata = {
         "dataset": dataset.folder.resolve().name,
         "dataset_fingerprint": dataset.fingerprint,
         "weather": backtest.weather.value,
-        "weather_in_words": WEATHER_IN_WORDS[backtest.weather],
+        "weather_in_words": WEATHER_DESCRIPTIONS[backtest.weather],
         "perfect_prog": backtest.weather is FutureWeather.OBSERVED,
         "trained_until": [period.trained_until.isoformat() for period in schedule],
         "first_issue": issues[0].isoformat(),
@@ -330,15 +334,15 @@ def _facts(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, fold
         "code": _code_fingerprint(),
         "hazecast": hazecast.__version__,
     }
-    fingerprint = blake2b(json.dumps(facts).encode(), digest_size=6).hexdigest()
-    return {**facts, "fingerprint": fingerprint, "data": relative(dataset.folder, to=folder)}
+    fingerprint = blake2b(json.dumps(metadata).encode(), digest_size=6).hexdigest()
+    return {**metadata, "fingerprint": fingerprint, "data": relative(dataset.folder, to=folder)}
 
 
 def _code_fingerprint() -> str:
-    """Of all that shapes a forecast: our rooms up to the models, and the libraries that compute."""
+    """Of the code that shapes a forecast: the packages up to the models, and the numerical libraries."""
     root = Path(hazecast.__file__).parent
     digest = blake2b(digest_size=6)
-    for path in sorted(path for room in _ROOMS for path in (root / room).rglob("*.py")):
+    for path in sorted(path for package in _MODEL_PACKAGES for path in (root / package).rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     digest.update("".join(version(library) for library in ("lightgbm", "numpy", "polars")).encode())
     return digest.hexdigest()

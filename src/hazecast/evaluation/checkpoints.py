@@ -1,4 +1,4 @@
-"""Unfinished work of a backtest: parts and models laid beside the file they will become."""
+"""Checkpoints of a backtest: parts and models stored next to the file they are joined into."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from hazecast.models import Forecaster
 _METADATA = "hazecast.backtest"
 
 
-class Workbench:
-    """A folder beside `out`, named after the run it belongs to; what lies in it under its own name is whole.
+class Checkpoints:
+    """A folder next to `out` for one run; every file in it is complete, unless its name ends in `.half`.
 
     Args:
-        out: the file to make.
+        out: the file to write.
         fingerprint: of the run; another run has another folder.
     """
 
@@ -27,17 +27,17 @@ class Workbench:
         self._folder.mkdir(exist_ok=True)
 
     def has(self, part: str) -> bool:
-        """Whether the part was finished."""
+        """Whether the part is stored."""
         return self._part(part).is_file()
 
     def put(self, part: str, rows: pl.DataFrame) -> None:
-        """Lay down a part, whole or not at all."""
+        """Store a part atomically."""
         half = self._folder / f"{part}.half"
         rows.write_parquet(half)
         half.replace(self._part(part))
 
     def model(self, name: str, fit: Callable[[], Forecaster]) -> Forecaster:
-        """The forecaster kept under this name, fitted and kept when there is none yet."""
+        """The forecaster stored under this name; fitted and stored if there is none yet."""
         folder, half = self._folder / name, self._folder / f"{name}.half"
         if not folder.is_dir():
             shutil.rmtree(half, ignore_errors=True)
@@ -45,11 +45,11 @@ class Workbench:
             half.replace(folder)
         return Forecaster.load(folder)
 
-    def finish(self, parts: list[str], facts: Mapping[str, Any]) -> None:
-        """Join the parts in this order into `out`, with the facts in its metadata, and clear up."""
+    def finish(self, parts: list[str], metadata: Mapping[str, Any]) -> None:
+        """Join the parts in this order into `out` with its metadata, and remove the folder."""
         half = self._folder / "whole.half"
         rows = pl.scan_parquet([self._part(part) for part in parts])
-        rows.sink_parquet(half, metadata={_METADATA: json.dumps(facts)}, maintain_order=True)
+        rows.sink_parquet(half, metadata={_METADATA: json.dumps(metadata)}, maintain_order=True)
         half.replace(self._out)
         shutil.rmtree(self._folder)
 
@@ -57,8 +57,8 @@ class Workbench:
         return self._folder / f"{part}.parquet"
 
 
-def read_facts(out: Path) -> dict[str, Any]:
-    """The facts of a finished backtest's file; empty when the file holds none."""
+def read_metadata(out: Path) -> dict[str, Any]:
+    """The metadata of a finished backtest's file; empty if it has none."""
     try:
         return dict(json.loads(pl.read_parquet_metadata(out).get(_METADATA, "{}")))
     except (pl.exceptions.PolarsError, OSError):
@@ -66,5 +66,5 @@ def read_facts(out: Path) -> dict[str, Any]:
 
 
 def relative(target: Path, *, to: Path) -> str:
-    """`target` as seen from the folder `to`."""
+    """Path of `target` relative to the folder `to`."""
     return Path(os.path.relpath(target.resolve(), to.resolve())).as_posix()

@@ -1,4 +1,4 @@
-"""A dataset folder, read whole and checked: what a backtest replays and is judged by."""
+"""A dataset folder, read and checked: the input and the truth of a backtest."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,22 +14,22 @@ from hazecast.air.pollutants import POLLUTANTS
 from hazecast.errors import SettingsError
 from hazecast.sources.files import FilesSource
 
-_EVER = {"since": datetime(1900, 1, 1, tzinfo=UTC), "until": datetime(2200, 1, 1, tzinfo=UTC)}
+_ALL_TIME = {"since": datetime(1900, 1, 1, tzinfo=UTC), "until": datetime(2200, 1, 1, tzinfo=UTC)}
 _STEMS = ("stations", "observations", "weather")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Tables of one folder.
+    """The tables of one folder.
 
     Attributes:
-        folder: where it was read.
+        folder: its path.
         stations: `air.tables.Stations`.
         observations: `air.tables.Observations`, flagged by the quality rules.
         weather: `air.tables.Weather`, observed and forecast.
         since: first observed hour.
         until: end of the last observed hour.
-        fingerprint: changes when a file changes.
+        fingerprint: changes if a file changes.
     """
 
     folder: Path
@@ -42,17 +42,17 @@ class Dataset:
 
     @property
     def timezone(self) -> str:
-        """IANA zone of the first station: the clock and calendar of the dataset."""
+        """IANA time zone of the first station, used for the whole dataset."""
         return str(self.stations["timezone"][0])
 
     @property
     def pollutants(self) -> list[str]:
-        """Those with a valid observation, in the usual order."""
+        """Pollutants with a valid observation, in the usual order."""
         observed = set(self.observations.filter(pl.col("flag") != "invalid")["pollutant"])
         return [pollutant for pollutant in POLLUTANTS if pollutant in observed]
 
     def moment(self, text: str, *, option: str) -> datetime:
-        """The UTC hour of an ISO 8601 date or time; without a zone it is by the dataset's clock.
+        """The UTC hour of an ISO 8601 date or time; without a zone it is in the dataset's time zone.
 
         Raises:
             SettingsError: not ISO 8601; the message names `option`.
@@ -70,18 +70,18 @@ def read_dataset(folder: Path) -> Dataset:
     """Read and check the folder (layout: docs/data.md).
 
     Raises:
-        SourceRefused: there is no such folder, or something in it is malformed.
+        SourceRefused: the folder does not exist, or a file in it is malformed.
     """
     source = FilesSource(folder)
     stations = source.fetch_stations()
-    fetched = source.fetch_observations(**_EVER)
+    fetched = source.fetch_observations(**_ALL_TIME)
     hours = fetched["observed_at"].sort()
     until = hours[-1] + HOUR
     return Dataset(
         folder=folder,
         stations=stations,
         observations=quality.flag(fetched, recent=None, now=until, stations=stations).rows,
-        weather=source.fetch_weather(**_EVER),
+        weather=source.fetch_weather(**_ALL_TIME),
         since=hours[0],
         until=until,
         fingerprint=_fingerprint(folder),

@@ -23,7 +23,7 @@ def page(report: Report) -> str:
 
 def _chapter(report: Report, tables: list[Section], pollutant: str) -> str:
     label = label_of(pollutant)
-    first, *others = (_table(table, label) for table in tables)
+    first, *others = (_table(table, label) for table in tables if label in table.rows["pollutant"])
     figures = "".join(map(html.figure, _pictures(report.verification, pollutant, label)))
     return f'<section><h2 id="{pollutant}">{escape(label)}</h2>{first}{figures}{"".join(others)}</section>'
 
@@ -37,8 +37,7 @@ def _table(section: Section, label: str) -> str:
 def _pictures(verification: Verification, pollutant: str, label: str) -> list[plots.Picture]:
     tables = (verification.by_hour, verification.calibration, verification.reliability)
     by_hour, calibration, reliability = (table.filter(pl.col("pollutant") == pollutant) for table in tables)
-    return [
-        plots.error_and_skill(by_hour, label),
-        plots.quantile_calibration(calibration, label),
-        plots.exceedance_reliability(reliability, label, n_bins=N_BINS, min_hours=MIN_EVENTS),
-    ]
+    pictures = [plots.error_and_skill(by_hour, label), plots.quantile_calibration(calibration, label)]
+    if reliability.height:
+        pictures.append(plots.exceedance_reliability(reliability, label, n_bins=N_BINS, min_hours=MIN_EVENTS))
+    return pictures

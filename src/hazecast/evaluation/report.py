@@ -1,4 +1,4 @@
-"""The report of a backtest: its verification as tables with titles, notes and rounded numbers, and as a record."""
+"""The report of a backtest: its verification as tables with titles and notes, and as a record for MLflow."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ import polars as pl
 
 from hazecast.air.pollutants import Pollutant
 from hazecast.errors import SettingsError
-from hazecast.evaluation.checkpoints import read_facts
+from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.dataset import Dataset, read_dataset
 from hazecast.evaluation.verification import MIN_EVENTS, Verification, verify
 from hazecast.registry import Record
@@ -60,14 +60,14 @@ _PARAMETERS = (
 
 @dataclass(frozen=True)
 class Report:
-    """What a reader sees, on a screen or a page.
+    """The content of the report, for a terminal or a page.
 
     Attributes:
         dataset: its name.
-        weather: what the forecasts knew of the weather ahead, in words.
-        perfect_prog: they knew the weather that came true.
-        warnings: what must not be overlooked.
-        facts: words and values for the top of the report.
+        weather: which weather after the issue the forecasts used, in words.
+        perfect_prog: they used the observed weather.
+        warnings: changed data, pollutants without scores.
+        facts: terms and values for the top of the report.
         verification: the numbers.
     """
 
@@ -80,69 +80,74 @@ class Report:
 
 
 def report_on(predictions: Path, *, data: Path | None = None) -> Report:
-    """Judge the forecasts of a backtest's file by the observations of its dataset.
+    """Verify the forecasts of a backtest's file against the observations of its dataset.
 
     Args:
-        predictions: what `hazecast backtest` wrote.
-        data: the dataset folder; None: where it was, seen from the file.
+        predictions: a file written by `hazecast backtest`.
+        data: the dataset folder; None: its location relative to the file at the run.
 
     Raises:
-        SettingsError: there is no such file, no backtest wrote it, or the dataset is not there.
+        SettingsError: the file does not exist or is not of a backtest, or the dataset is missing.
         SourceRefused: the dataset cannot be read.
-        TooLittleHistory: nothing in it can be scored.
+        TooLittleHistory: nothing can be scored.
     """
-    told = read_facts(predictions)
-    if not told:
-        raise SettingsError(f"{predictions} is not a file that `hazecast backtest` wrote")
-    folder = data or predictions.parent / told["data"]
+    metadata = read_metadata(predictions)
+    if not metadata:
+        raise SettingsError(f"{predictions} is not a file written by `hazecast backtest`")
+    folder = data or predictions.parent / metadata["data"]
     if not folder.is_dir():
-        raise SettingsError(f"the dataset {told['dataset']} is not at {folder}; say where it is with --data DIR")
+        raise SettingsError(f"the dataset {metadata['dataset']} is not at {folder}; give its folder with --data DIR")
     dataset = read_dataset(folder)
     verification = verify(
         pl.read_parquet(predictions),
         dataset.observations,
-        timezone=told["timezone"],
-        trained_until=datetime.fromisoformat(told["trained_until"][0]),
+        timezone=metadata["timezone"],
+        trained_until=datetime.fromisoformat(metadata["trained_until"][0]),
     )
     return Report(
-        dataset=told["dataset"],
-        weather=told["weather_in_words"],
-        perfect_prog=told["perfect_prog"],
-        warnings=_warnings(told, dataset, verification),
-        facts=_facts(told, dataset, verification),
+        dataset=metadata["dataset"],
+        weather=metadata["weather_in_words"],
+        perfect_prog=metadata["perfect_prog"],
+        warnings=_warnings(metadata, dataset, verification),
+        facts=_facts(metadata, dataset, verification),
         verification=verification,
     )
 
 
-def _warnings(told: dict[str, Any], dataset: Dataset, found: Verification) -> tuple[str, ...]:
+def _warnings(metadata: dict[str, Any], dataset: Dataset, verification: Verification) -> tuple[str, ...]:
     warnings = []
-    if told["dataset_fingerprint"] != dataset.fingerprint:
-        warnings.append("The dataset has changed since the forecasts were made; they are judged by what it says now.")
-    unscored = sorted(set(told["pollutants"]) - set(found.by_lead["pollutant"]))
+    if metadata["dataset_fingerprint"] != dataset.fingerprint:
+        warnings.append(
+            "The dataset has changed since the forecasts were made; they are verified against its present content."
+        )
+    unscored = sorted(set(metadata["pollutants"]) - set(verification.by_lead["pollutant"]))
     if unscored:
         warnings.append(f"Nothing of {', '.join(map(label_of, unscored))} could be scored.")
     return tuple(warnings)
 
 
-def _facts(told: dict[str, Any], dataset: Dataset, found: Verification) -> dict[str, str]:
-    zone = ZoneInfo(told["timezone"])
-    first, last = (datetime.fromisoformat(told[name]) for name in ("first_issue", "last_issue"))
-    trained = [datetime.fromisoformat(text).astimezone(zone) for text in told["trained_until"]]
-    anew = f", then anew every {told['retrain_every_hours']:g} h; {len(trained)} trainings" if len(trained) > 1 else ""
-    unscored = found.n_forecast - found.n_scored
+def _facts(metadata: dict[str, Any], dataset: Dataset, verification: Verification) -> dict[str, str]:
+    zone = ZoneInfo(metadata["timezone"])
+    first, last = (datetime.fromisoformat(metadata[name]) for name in ("first_issue", "last_issue"))
+    trained = [datetime.fromisoformat(text).astimezone(zone) for text in metadata["trained_until"]]
+    retrained = (
+        f", retrained every {metadata['retrain_every_hours']:g} h; {len(trained)} trainings" if len(trained) > 1 else ""
+    )
+    unscored = verification.n_forecast - verification.n_scored
     return {
-        "Training ends": f"{trained[0]:%Y-%m-%d %H:%M}{anew}",
-        "Forecasts issued": f"{told['n_issues']}, every {told['every_hours']:g} h from "
+        "Training ends": f"{trained[0]:%Y-%m-%d %H:%M}{retrained}",
+        "Forecasts issued": f"{metadata['n_issues']}, every {metadata['every_hours']:g} h from "
         f"{first.astimezone(zone):%Y-%m-%d %H:%M} to {last.astimezone(zone):%Y-%m-%d %H:%M}",
-        "Stations": f"none was seen in training: left out in {told['unseen_groups']} groups"
-        if told["unseen_groups"]
-        else "all were seen in training",
-        "Clock": told["timezone"],
-        "Hours forecast": f"{found.n_forecast:,}; {dataset.stations.height} stations, lead 1–{told['horizon_hours']} h",
-        "Hours scored": f"{found.n_scored:,}; {unscored:,} lack a trusted observation or a naive forecast",
-        "Status": ", ".join(f"{status} {share:.1%}" for status, share in _status_shares(found.by_status)),
+        "Stations": f"none was in the training: left out in {metadata['unseen_groups']} groups"
+        if metadata["unseen_groups"]
+        else "all were in the training",
+        "Time zone": metadata["timezone"],
+        "Hours forecast": f"{verification.n_forecast:,}; {dataset.stations.height} stations, "
+        f"lead 1–{metadata['horizon_hours']} h",
+        "Hours scored": f"{verification.n_scored:,}; {unscored:,} lack a valid observation or a naive forecast",
+        "Status": ", ".join(f"{status} {share:.1%}" for status, share in _status_shares(verification.by_status)),
         "Attribution": ", ".join(dataset.stations["attribution"].unique(maintain_order=True).head(3)),
-        "Made by": f"hazecast {told['hazecast']}, run {told['fingerprint']}",
+        "Made by": f"hazecast {metadata['hazecast']}, run {metadata['fingerprint']}",
     }
 
 
@@ -152,10 +157,10 @@ def _status_shares(by_status: pl.DataFrame) -> list[tuple[str, float]]:
 
 
 def record_of(report: Report, predictions: Path) -> Record:
-    """Facts and scores by pollutant and lead block of one backtest; `code` is the fingerprint of the model's."""
-    told = read_facts(predictions)
-    parameters = {name: str(told[name]) for name in _PARAMETERS}
-    parameters |= {"trained_until": told["trained_until"][0], "pollutants": ",".join(told["pollutants"])}
+    """Parameters and scores by pollutant and lead block; `code` is the fingerprint of the model code."""
+    metadata = read_metadata(predictions)
+    parameters = {name: str(metadata[name]) for name in _PARAMETERS}
+    parameters |= {"trained_until": metadata["trained_until"][0], "pollutants": ",".join(metadata["pollutants"])}
     scores = report.verification.by_lead
     metrics = {
         f"{measure}.{row['pollutant']}.{row['lead_block']}": row[measure]
@@ -183,52 +188,54 @@ class Section:
 _TEXT_HEADINGS = {_HEADINGS[name] for name in _TEXT_COLUMNS}
 
 
-def sections(found: Verification) -> list[Section]:
-    """Everything a reader should see, in order of importance."""
-    season = found.by_season.filter(pl.col("lead_block") == "all")
+def sections(verification: Verification) -> list[Section]:
+    """All tables of the report, most important first."""
+    season = verification.by_season.filter(pl.col("lead_block") == "all")
     return [
         Section(
             "Error by lead time",
-            "µg/m³. MAE judges the median, RMSE and bias the mean. On the same hours, pers. is persistence and naive "
+            "µg/m³. MAE is of the median, RMSE and bias of the mean. On the same hours, pers. is persistence and naive "
             "the seasonal naive (same hour of the latest complete day); ratio: MAE / MAE naive, below 1 is better.",
-            _printed(found.by_lead, "lead_block", *_ERRORS),
+            _printed(verification.by_lead, "lead_block", *_ERRORS),
         ),
         Section(
             "The same with suspicious observations",
-            "As above, but observations that the quality check doubts count as truth too; some may be real extremes.",
-            _printed(found.by_lead_doubted, "lead_block", *_ERRORS),
+            "As above, but observations flagged suspicious count as truth too; some may be real extremes.",
+            _printed(verification.by_lead_flagged, "lead_block", *_ERRORS),
         ),
         Section(
             "Coverage of the 50 / 80 / 90 % intervals",
             "Percent of observations inside; calibrated would be 50 / 80 / 90. Leads in hours.",
-            _coverage(found),
+            _coverage(verification),
         ),
         Section("Error by season", "µg/m³, all leads; local month of issue.", _printed(season, "season", *_ERRORS)),
         Section(
             "Error by observed concentration",
-            "µg/m³, all leads; quarters of what was observed, the highest split at its 95th percentile. Sorted by what "
-            "came true, so even perfect probabilities look too high in the low classes and too low in the high ones: "
-            "compare the columns, not the rows.",
-            _printed(found.by_level, "observed", *_ERRORS),
+            "µg/m³, all leads; quartiles of the observations, the highest split at the 95th percentile. Classes depend "
+            "on the observation, so even perfect probabilities look too high in the low classes and too low in the "
+            "high ones: compare the columns, not the rows.",
+            _printed(verification.by_level, "observed", *_ERRORS),
         ),
-        Section("Error by station", "µg/m³, all leads.", _printed(found.by_station, "station_id", *_ERRORS)),
+        Section("Error by station", "µg/m³, all leads.", _printed(verification.by_station, "station_id", *_ERRORS)),
         Section(
             "Exceedance probabilities",
-            "Skill: 1 − Brier / Brier of the climatology (clim.: how often that station was above in that month before "
-            f"the training ended); above 0 is better, – with fewer than {MIN_EVENTS} hours above or not above. The "
-            "hour's mean is compared with the value, also where the rule averages over the hours in brackets.",
-            _printed(found.by_limit, "limit", "lead_day", "n", "n_events", "brier", "brier_climatology", "brier_skill"),
+            "Skill: 1 − Brier / Brier of the climatology (clim.: how often the station was above it in that month "
+            f"before the end of the training); above 0 is better, – with fewer than {MIN_EVENTS} hours above or not "
+            "above. The hourly mean is compared with the limit, also if the limit is for the hours in brackets.",
+            _printed(
+                verification.by_limit, "limit", "lead_day", "n", "n_events", "brier", "brier_climatology", "brier_skill"
+            ),
         ),
         Section(
             "Status of the forecasts",
-            "degraded: promised weather was absent for that hour; baseline: the station's climatology spoke.",
-            _printed(found.by_status, "status", "n", "share"),
+            "degraded: the weather forecast was missing for that hour; baseline: from the station's climatology.",
+            _printed(verification.by_status, "status", "n", "share"),
         ),
     ]
 
 
 def label_of(pollutant: str) -> str:
-    """A pollutant as people write it."""
+    """The label of a pollutant: PM2.5."""
     return Pollutant(pollutant).label
 
 
@@ -256,15 +263,17 @@ def _number(name: str, value: float) -> str:
     return f"{value:.3f}" if name.startswith("brier") else f"{value:,.1f}"
 
 
-def _coverage(found: Verification) -> pl.DataFrame:
-    whole_year = found.by_lead.with_columns(season=pl.lit("all seasons"))
-    rows = pl.concat([found.by_season.with_columns(pl.col("season").cast(pl.String)), whole_year], how="diagonal")
+def _coverage(verification: Verification) -> pl.DataFrame:
+    whole_year = verification.by_lead.with_columns(season=pl.lit("all seasons"))
+    rows = pl.concat(
+        [verification.by_season.with_columns(pl.col("season").cast(pl.String)), whole_year], how="diagonal"
+    )
     percent = [(pl.col(name) * 100).round(0).cast(pl.Int64) for name in _COVERAGES]
     cells = rows.with_columns(cell=pl.format("{}/{}/{}", *percent)).pivot(
         "lead_block", index=["pollutant", "season"], values="cell"
     )
-    blocks = [name for name in found.by_lead["lead_block"].unique().sort() if name in cells.columns]
-    order = {pollutant: k for k, pollutant in enumerate(found.by_lead["pollutant"].unique(maintain_order=True))}
+    blocks = [name for name in verification.by_lead["lead_block"].unique().sort() if name in cells.columns]
+    order = {pollutant: k for k, pollutant in enumerate(verification.by_lead["pollutant"].unique(maintain_order=True))}
     ordered = cells.sort(pl.col("pollutant").replace_strict(order), maintain_order=True)
     return ordered.select(
         pl.col("pollutant").map_elements(label_of, return_dtype=pl.String),
