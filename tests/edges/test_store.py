@@ -49,7 +49,7 @@ def test_nothing_stored_yet_reads_as_an_empty_table(store: Store):
     assert store.newest(Observations, "observed_at") is None
 
 
-def test_what_was_written_is_read_back(store: Store):
+def test_written_rows_are_read_back(store: Store):
     rows = hours("a", 30)
     store.upsert(Observations, rows)
     assert store.read(Observations).sort("observed_at").equals(rows)
@@ -77,13 +77,13 @@ def test_an_older_ingest_never_overwrites_a_newer_one(store: Store):
     assert store.read(Observations)["concentration_ugm3"].to_list() == [2.0] * 3
 
 
-def test_the_archive_keeps_what_was_issued(store: Store):
+def test_append_never_changes_a_stored_row(store: Store):
     store.append(Observations, hours("a", 3, value=1.0))
     store.append(Observations, hours("a", 5, value=2.0))
     assert store.read(Observations).sort("observed_at")["concentration_ugm3"].to_list() == [1.0] * 3 + [2.0] * 2
 
 
-def test_observed_and_forecast_weather_of_one_hour_live_side_by_side(store: Store):
+def test_observed_and_forecast_weather_of_one_hour_are_separate_rows(store: Store):
     row = dict.fromkeys(WEATHER_VARIABLES, 1.0) | {"station_id": "a", "valid_at": START, "source": "test"}
     rows = pl.DataFrame(
         [row | {"issued_at": None, "available_at": START}, row | {"issued_at": START, "available_at": START}],
@@ -111,7 +111,7 @@ def start_writer(root: str, name: str, options: dict[str, str]) -> subprocess.Po
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_processes_writing_at_once_lose_and_repeat_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest):
+def test_concurrent_writers_lose_and_repeat_no_row(kind: str, tmp_path: Path, request: pytest.FixtureRequest):
     root, options = (str(tmp_path), {}) if kind == "folder" else request.getfixturevalue("s3_bucket")
     writers = [start_writer(root, name, options) for name in ("a", "b", "c")]
     for writer in writers:

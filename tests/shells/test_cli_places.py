@@ -61,7 +61,7 @@ def hazecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fmi: SilamServer, 
     return invoke
 
 
-def test_places_say_what_they_are_made_of_and_what_they_need(hazecast, monkeypatch: pytest.MonkeyPatch):
+def test_places_lists_sources_and_keys(hazecast, monkeypatch: pytest.MonkeyPatch):
     text = output_of(hazecast("places"))
     assert re.search(r"helsinki .*FMI .*fi-hsy .*nothing", text)
     assert re.search(r"beijing .*CAMS model data", text)
@@ -70,13 +70,13 @@ def test_places_say_what_they_are_made_of_and_what_they_need(hazecast, monkeypat
     assert re.search(r"delhi .*OpenAQ key \(set\)", output_of(hazecast("places")))
 
 
-def test_an_unknown_place_lists_those_there_are(hazecast):
+def test_an_unknown_place_lists_the_known_ones(hazecast):
     result = hazecast("status", "--place", "atlantis")
     assert result.exit_code == 1
     assert "unknown place 'atlantis'; known: beijing, delhi, helsinki" in output_of(result)
 
 
-def test_collecting_helsinki_stores_what_four_services_say(hazecast, tmp_path: Path):
+def test_collecting_helsinki_stores_data_of_four_services(hazecast, tmp_path: Path):
     result = hazecast("collect", "--place", "helsinki")
     assert result.exit_code == 0, output_of(result)
     store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
@@ -118,7 +118,7 @@ def test_a_place_without_stations_is_labelled_model_data(hazecast, tmp_path: Pat
 
 def test_a_background_that_is_down_does_not_fail_a_collection(hazecast, open_meteo: OpenMeteoServer, tmp_path: Path):
     down = Instead(Reply.of_json({"error": True, "reason": "No data is available for this location"}, status=400))
-    open_meteo.breaks(down, when=lambda asked: asked.path == "/v1/air-quality")
+    open_meteo.breaks(down, when=lambda request: request.path == "/v1/air-quality")
     result = hazecast("collect", "--place", "helsinki")
     assert result.exit_code == 0
     store = Store(str(tmp_path / "home" / "tables" / "helsinki"))
@@ -128,26 +128,26 @@ def test_a_background_that_is_down_does_not_fail_a_collection(hazecast, open_met
     )
 
 
-def test_a_place_that_needs_a_key_says_so_when_it_collects_and_not_before(hazecast):
+def test_a_missing_key_is_an_error_of_collect_only(hazecast):
     assert hazecast("status", "--place", "delhi").exit_code == 0
     result = hazecast("collect", "--place", "delhi")
     assert result.exit_code == 1
     assert "HAZECAST_OPENAQ_API_KEY" in output_of(result)
 
 
-def test_a_wrong_day_is_named(hazecast):
+def test_a_malformed_day_is_an_error(hazecast):
     result = hazecast("collect", "--place", "helsinki", "--since", "yesterday")
     assert result.exit_code == 1
     assert "--since 'yesterday' is not a day such as 2024-01-01" in output_of(result)
 
 
-def test_doctor_asks_every_service(hazecast, open_meteo: OpenMeteoServer):
+def test_doctor_queries_every_service(hazecast, open_meteo: OpenMeteoServer):
     result = hazecast("doctor", "--live", "--place", "helsinki")
     assert result.exit_code == 0, output_of(result)
     for what in ("stations", "observations", "weather", "cams_europe", "cams_global", "silam"):
         assert re.search(rf"✓ {what} ", output_of(result)), output_of(result)
     busy = Reply.of_json({"error": True, "reason": "No data is available for this location"}, status=400)
-    open_meteo.breaks(Instead(busy), when=lambda asked: asked.params.get("domains") == "cams_europe")
+    open_meteo.breaks(Instead(busy), when=lambda request: request.params.get("domains") == "cams_europe")
     result = hazecast("doctor", "--live", "--place", "helsinki")
     assert result.exit_code == 1
     assert re.search(r"✗ cams_europe .*No data is available", output_of(result))
@@ -179,7 +179,7 @@ def test_discover_with_a_key_finds_openaq(hazecast, openaq: OpenAQServer, monkey
     assert "- 7936" in text
 
 
-def test_discover_where_nobody_measures_offers_model_data_and_says_so(hazecast):
+def test_discover_without_stations_offers_labelled_model_data(hazecast):
     text = output_of(hazecast("discover", "--lat", "-49.35", "--lon", "70.22"))
     assert "using CAMS model data at the centre" in text
     assert "title: Here (model data)" in text

@@ -1,4 +1,4 @@
-"""The backtest as a command: complete, without leaks, and not shaken by being killed."""
+"""`hazecast backtest run`: complete output, no leakage, and resumption after SIGKILL."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ import small_nets
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.cli import app
-from hazecast.evaluation import backtest as step
+from hazecast.evaluation import backtest as evaluation
 from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.report import report_on
 from hazecast.features.view import DIURNAL_MEAN_DAYS
@@ -32,7 +32,7 @@ DAYS, STATIONS = 32, 1
 KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
 # Lisbon, whose winter clock is UTC.
 PERIOD = ("--train-until", "2024-01-26", "--from", "2024-01-26", "--to", "2024-01-30", "--hour", "6")
-ANEW = (*PERIOD, "--weather", "noisy", "--pollutants", "pm25", "--retrain", "2d")
+RETRAINED = (*PERIOD, "--weather", "noisy", "--pollutants", "pm25", "--retrain", "2d")
 ONE_ISSUE = ("--train-until", "2024-01-26", "--from", "2024-01-26T06:00", "--to", "2024-01-26T07:00", "--hour", "6")
 ISSUED_AT = datetime.fromisoformat("2024-01-26T06:00+00:00")
 TWINS_ISSUE = ("--train-until", "2024-02-25", "--from", "2024-02-25T06:00", "--to", "2024-02-25T07:00", "--hour", "6")
@@ -42,10 +42,10 @@ TWINS_ISSUED_AT = datetime.fromisoformat("2024-02-25T06:00+00:00")
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One station, so that training is quick; two pollutants, observed weather and forecasts."""
-    return written(tmp_path_factory.mktemp("backtest") / "town", days=DAYS)
+    return write_dataset(tmp_path_factory.mktemp("backtest") / "town", days=DAYS)
 
 
-def written(folder: Path, *, days: int) -> Path:
+def write_dataset(folder: Path, *, days: int) -> Path:
     folder.mkdir()
     source, span = SimulatedSource(n_stations=STATIONS), {"since": START, "until": START + timedelta(days=days)}
     source.fetch_stations().write_csv(folder / "stations.csv")
@@ -59,7 +59,7 @@ def written(folder: Path, *, days: int) -> Path:
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    """Exit code and what was printed, unwrapped."""
+    """Exit code and output, unwrapped."""
     result = CliRunner().invoke(app, ["backtest", *map(str, arguments)])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -68,11 +68,11 @@ def command(*arguments: object) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def finished(town: Path) -> Path:
-    """A backtest that nobody disturbed, trained twice."""
+    """An uninterrupted backtest with two trainings."""
     out = town.parent / "finished.parquet"
-    code, said = command("--data", town, *ANEW, "--out", out)
-    assert code == 0, said
-    assert "Imitated weather forecasts" in said
+    code, output = command("--data", town, *RETRAINED, "--out", out)
+    assert code == 0, output
+    assert "Imitated weather forecasts" in output
     return out
 
 
@@ -90,24 +90,24 @@ def test_one_row_per_station_issue_and_lead(finished: Path):
     assert values.min() >= 0
 
 
-def test_the_file_says_how_it_was_made_and_names_no_machine(finished: Path, town: Path):
-    facts = read_metadata(finished)
-    assert (facts["weather"], facts["perfect_prog"], facts["data"]) == ("noisy", False, "town")
-    assert facts["trained_until"] == ["2024-01-26T00:00:00+00:00", "2024-01-28T06:00:00+00:00"]
+def test_the_file_has_its_metadata_and_no_absolute_path(finished: Path, town: Path):
+    metadata = read_metadata(finished)
+    assert (metadata["weather"], metadata["perfect_prog"], metadata["data"]) == ("noisy", False, "town")
+    assert metadata["trained_until"] == ["2024-01-26T00:00:00+00:00", "2024-01-28T06:00:00+00:00"]
     assert str(town.parent).encode() not in finished.read_bytes()
 
 
 def test_a_finished_run_leaves_one_file_and_is_not_run_again(finished: Path, town: Path, monkeypatch):
-    monkeypatch.setattr(step, "fit", None)
+    monkeypatch.setattr(evaluation, "fit", None)
     before = finished.stat().st_mtime_ns
-    assert command("--data", town, *ANEW, "--out", finished)[0] == 0
+    assert command("--data", town, *RETRAINED, "--out", finished)[0] == 0
     assert finished.stat().st_mtime_ns == before
     assert not list(finished.parent.glob(f"{finished.name}.*"))
 
 
-def test_killed_and_started_again_it_makes_the_same_file(finished: Path, town: Path, monkeypatch):
+def test_a_killed_run_resumes_to_the_same_file(finished: Path, town: Path, monkeypatch):
     out = town.parent / "killed.parquet"
-    arguments = ["backtest", "--data", str(town), *ANEW, "--out", str(out)]
+    arguments = ["backtest", "--data", str(town), *RETRAINED, "--out", str(out)]
     child = subprocess.Popen(
         [sys.executable, small_nets.__file__, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -127,8 +127,8 @@ def test_killed_and_started_again_it_makes_the_same_file(finished: Path, town: P
     assert not list(out.parent.glob(f"{out.name}.parts-*"))
 
 
-def altered(town: Path, folder: Path) -> Path:
-    """The same place, but from the issue on both air and weather are others."""
+def write_altered(town: Path, folder: Path) -> Path:
+    """The same place, with other air and weather from the issue on."""
     shutil.copytree(town, folder)
     for name, column, hour in (("observations", "pm25", "observed_at"), ("weather", "wind_speed_ms", "valid_at")):
         path = folder / f"{name}.parquet"
@@ -139,20 +139,20 @@ def altered(town: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("weather", "is_told"), [("none", False), ("observed", True)])
-def test_what_happens_after_issue_is_known_only_as_weather_and_only_where_declared(
-    town: Path, tmp_path: Path, weather: str, is_told: bool
+@pytest.mark.parametrize(("weather", "uses_it"), [("none", False), ("observed", True)])
+def test_data_after_the_issue_are_used_only_as_weather_and_only_if_declared(
+    town: Path, tmp_path: Path, weather: str, uses_it: bool
 ):
-    asked = (*ONE_ISSUE, "--weather", weather, "--pollutants", "pm25")
+    arguments = (*ONE_ISSUE, "--weather", weather, "--pollutants", "pm25")
     frames = []
-    for folder in (town, altered(town, tmp_path / "altered")):
+    for folder in (town, write_altered(town, tmp_path / "altered")):
         out = tmp_path / f"{folder.name}.parquet"
-        code, said = command("--data", folder, *asked, "--out", out)
-        assert code == 0, said
-        assert ("PERFECT PROG" in said) is is_told is read_metadata(out)["perfect_prog"]
+        code, output = command("--data", folder, *arguments, "--out", out)
+        assert code == 0, output
+        assert ("PERFECT PROG" in output) is uses_it is read_metadata(out)["perfect_prog"]
         frames.append(pl.read_parquet(out))
     assert frames[0].height == STATIONS * 72
-    assert frames[0].equals(frames[1]) is not is_told
+    assert frames[0].equals(frames[1]) is not uses_it
 
 
 REFUSED = [
@@ -169,36 +169,38 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("wrong", "message"), REFUSED)
-def test_nonsense_is_refused_in_words(town: Path, tmp_path: Path, wrong: tuple[str, ...], message: str):
-    code, said = command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)
+def test_inconsistent_arguments_are_refused_with_a_reason(
+    town: Path, tmp_path: Path, wrong: tuple[str, ...], message: str
+):
+    code, output = command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)
     assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert message in said
+    assert message in output
 
 
 @pytest.mark.parametrize("wrong", [("--every", "1x"), ("--hour", "24"), ("--horizon", "73"), ("--weather", "good")])
-def test_an_option_that_makes_no_sense_is_a_usage_error(town: Path, tmp_path: Path, wrong: tuple[str, ...]):
+def test_an_invalid_option_is_a_usage_error(town: Path, tmp_path: Path, wrong: tuple[str, ...]):
     assert command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)[0] == 2
 
 
-def test_weather_that_the_dataset_does_not_have_is_refused(town: Path, tmp_path: Path):
+def test_weather_missing_from_the_dataset_is_refused(town: Path, tmp_path: Path):
     bare = shutil.copytree(town, tmp_path / "bare", ignore=shutil.ignore_patterns("weather*"))
     for weather in ("forecast", "noisy", "observed"):
-        code, said = command("--data", bare, *PERIOD, "--out", tmp_path / "p.parquet", "--weather", weather)
+        code, output = command("--data", bare, *PERIOD, "--out", tmp_path / "p.parquet", "--weather", weather)
         assert code == 1
-        assert f"--weather {weather}: the dataset has no" in said
+        assert f"--weather {weather}: the dataset has no" in output
 
 
-def test_help_teaches_both_commands():
-    code, said = command("--help")
+def test_help_lists_both_commands():
+    code, output = command("--help")
     assert code == 0
-    assert "report" in said
+    assert "report" in output
     assert "--train-until" in command("run", "--help")[1]
 
 
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A town with a longer record and a second station like the first, some kilometres away."""
-    folder = written(tmp_path_factory.mktemp("twins") / "town", days=DAYS + DIURNAL_MEAN_DAYS)
+    folder = write_dataset(tmp_path_factory.mktemp("twins") / "town", days=DAYS + DIURNAL_MEAN_DAYS)
     for name in ("observations.parquet", "weather.parquet"):
         rows = pl.read_parquet(folder / name)
         second = rows.with_columns(pl.col("station_id") + "-twin")
@@ -209,43 +211,43 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_station_left_out_teaches_its_own_model_nothing(twins, tmp_path):
-    """Its long-gone hours may be anything: no forecast for it changes, while a model that saw them changes."""
+def test_a_station_left_out_is_not_in_the_training_of_its_model(twins, tmp_path):
+    """Changing its old hours changes no forecast for it, but changes a model that was trained on them."""
     changed = tmp_path / "changed"
     shutil.copytree(twins, changed)
     rows = pl.read_parquet(changed / "observations.parquet")
-    seen_at_issue = TWINS_ISSUED_AT - timedelta(days=DIURNAL_MEAN_DAYS)
-    old = pl.col("station_id").str.ends_with("-twin") & (pl.col("observed_at") < seen_at_issue)
+    first_input_hour = TWINS_ISSUED_AT - timedelta(days=DIURNAL_MEAN_DAYS)
+    old = pl.col("station_id").str.ends_with("-twin") & (pl.col("observed_at") < first_input_hour)
     rows.with_columns(pl.when(old).then(2 * pl.col("pm25") + 5).otherwise("pm25").alias("pm25")).write_parquet(
         changed / "observations.parquet"
     )
-    told = {}
+    forecasts = {}
     for data in (twins, changed):
         for groups in ("2", "0"):
             out = tmp_path / f"{data.name}-{groups}.parquet"
             options = ("--data", data, *TWINS_ISSUE, "--pollutants", "pm25", "--unseen-groups", groups, "--out", out)
             assert command(*options)[0] == 0
             mine = pl.col("station_id").str.ends_with("-twin")
-            told[data, groups] = pl.read_parquet(out).filter(mine).sort(KEY)
-    assert told[twins, "2"].height == 72
-    assert told[twins, "2"].equals(told[changed, "2"])
-    assert not told[twins, "0"].equals(told[changed, "0"])
+            forecasts[data, groups] = pl.read_parquet(out).filter(mine).sort(KEY)
+    assert forecasts[twins, "2"].height == 72
+    assert forecasts[twins, "2"].equals(forecasts[changed, "2"])
+    assert not forecasts[twins, "0"].equals(forecasts[changed, "0"])
     _, report = command("report", tmp_path / f"{twins.name}-2.parquet")
     assert "none was in the training: left out in 2 groups" in report
 
 
 def test_more_groups_than_stations_are_refused(town, tmp_path):
-    code, said = command("--data", town, *PERIOD, "--unseen-groups", "2", "--out", tmp_path / "x.parquet")
+    code, output = command("--data", town, *PERIOD, "--unseen-groups", "2", "--out", tmp_path / "x.parquet")
     assert code == 1
-    assert "--unseen-groups must be between 2 and the 1 stations" in said
+    assert "--unseen-groups must be between 2 and the 1 stations" in output
 
 
-def test_a_trial_is_recorded_beside_the_others(town, finished, tmp_path, monkeypatch):
+def test_a_report_is_recorded_in_mlflow(town, finished, tmp_path, monkeypatch):
     monkeypatch.setenv("HAZECAST_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    code, said = command("report", finished, "--data", town, "--record", "as it is")
+    code, output = command("report", finished, "--data", town, "--record", "as it is")
     assert code == 0
-    assert "experiment hazecast-town-trials" in said
+    assert "experiment hazecast-town-trials" in output
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("hazecast-town-trials")
     (run,) = client.search_runs([experiment.experiment_id])

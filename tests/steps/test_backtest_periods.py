@@ -1,4 +1,4 @@
-"""When a backtest issues forecasts, and what each forecaster may have learned from."""
+"""The issue times of a backtest, and the training data of each forecaster."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,17 +16,17 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def test_daylight_saving_does_not_move_the_hour_on_the_wall():
+def test_daylight_saving_does_not_move_the_local_hour():
     issues = issue_times(utc("2024-03-29"), utc("2024-04-02"), every=DAY, hour=6, timezone="Europe/Berlin")
     assert issues == [utc(f"2024-{day}") for day in ("03-29T05:00", "03-30T05:00", "03-31T04:00", "04-01T04:00")]
 
 
-def test_where_hours_are_not_utc_hours_an_issue_moves_back_to_one():
+def test_an_issue_between_utc_hours_moves_back_to_one():
     issues = issue_times(utc("2024-01-01"), utc("2024-01-03"), every=DAY, hour=6, timezone="Asia/Kathmandu")
     assert issues == [utc("2024-01-01T00:00"), utc("2024-01-02T00:00")]
 
 
-def test_a_day_that_starts_after_the_hour_waits_for_the_next():
+def test_a_start_after_the_hour_of_issue_moves_to_the_next_day():
     issues = issue_times(utc("2024-01-01T07:00"), utc("2024-01-20"), every=7 * DAY, hour=6, timezone="UTC")
     assert issues == [utc("2024-01-02T06:00"), utc("2024-01-09T06:00"), utc("2024-01-16T06:00")]
 
@@ -50,13 +50,13 @@ def test_issues_are_whole_hours_inside_the_period_in_order(since, days, every_ho
         assert {(issue.astimezone(ZoneInfo(timezone)) + timedelta(minutes=30)).hour for issue in issues} <= {hour}
 
 
-def test_one_training_serves_all_issues_unless_asked_for_more():
+def test_there_is_one_training_unless_retraining_is_requested():
     issues = [utc("2024-01-10") + k * DAY for k in range(5)]
     (period,) = periods(issues, train_until=utc("2024-01-01"), retrain_every=None)
     assert (period.trained_until, list(period.issues)) == (utc("2024-01-01"), issues)
 
 
-def test_every_training_ends_before_the_issues_it_serves():
+def test_every_training_ends_before_its_issues():
     issues = [utc("2024-01-10") + k * DAY for k in range(9)]
     found = periods(issues, train_until=utc("2024-01-08"), retrain_every=4 * DAY)
     assert [period.trained_until for period in found] == [utc("2024-01-08"), utc("2024-01-14"), utc("2024-01-18")]
@@ -64,6 +64,6 @@ def test_every_training_ends_before_the_issues_it_serves():
     assert all(issue >= period.trained_until for period in found for issue in period.issues)
 
 
-def test_a_training_that_knows_the_first_issue_is_refused():
+def test_a_training_after_the_first_issue_is_refused():
     with pytest.raises(ValueError, match="after the first issue"):
         periods([utc("2024-01-10")], train_until=utc("2024-01-11"), retrain_every=None)

@@ -1,4 +1,4 @@
-"""The report of a backtest: numbers that can be checked by hand or by others, on a page that needs nothing else."""
+"""The report of a backtest: correct scores, and a self-contained page."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from hazecast.features import FutureWeather, build_panel
 from hazecast.steps.forecast import baseline_forecaster
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-REFEREE = Path(__file__).resolve().parents[2].parent / "shared" / "bin" / "score-forecasts"
+SCORER = Path(__file__).resolve().parents[2].parent / "shared" / "bin" / "score-forecasts"
 DAYS = 120
 
 
@@ -47,7 +47,7 @@ def forecast(issue: datetime, quantiles: np.ndarray) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def air() -> np.ndarray:
-    """Every hour drawn anew from the same law, so that its quantiles are known."""
+    """Independent draws from one distribution, so that its quantiles are known."""
     return np.random.default_rng(0).exponential(20, 24 * DAYS)
 
 
@@ -55,7 +55,7 @@ def issues() -> list[int]:
     return [24 * day for day in range(30, DAYS - 3)]
 
 
-def judged(forecasts: list[pl.DataFrame], truth: pl.DataFrame, *, timezone: str = "UTC"):
+def verified(forecasts: list[pl.DataFrame], truth: pl.DataFrame, *, timezone: str = "UTC"):
     trained_until = START + timedelta(days=30)
     return verify(pl.concat(forecasts), truth, timezone=timezone, trained_until=trained_until)
 
@@ -66,7 +66,7 @@ def at(hour: int) -> datetime:
 
 def test_a_perfect_forecast_has_perfect_scores(air):
     perfect = [forecast(at(h), np.repeat(air[h : h + 72, None], 7, axis=1)) for h in issues()]
-    found = judged(perfect, observed(air))
+    found = verified(perfect, observed(air))
     overall = found.by_lead.filter(lead_block="all").row(0, named=True)
     assert (overall["n"], found.n_scored) == (len(issues()) * 72, len(issues()) * 72)
     assert [overall[name] for name in ("mae", "rmse", "bias", "crps", "rmae")] == pytest.approx([0] * 5, abs=1e-9)
@@ -76,66 +76,68 @@ def test_a_perfect_forecast_has_perfect_scores(air):
     assert found.by_level.height == 5
 
 
-def test_the_true_law_is_calibrated_and_a_narrow_one_is_not(air):
-    law = -20 * np.log(1 - np.array(QUANTILE_LEVELS))
-    honest = judged([forecast(at(h), np.tile(law, (72, 1))) for h in issues()], observed(air))
-    narrow = judged([forecast(at(h), np.tile(10 + law / 4, (72, 1))) for h in issues()], observed(air))
+def test_the_true_distribution_is_calibrated_and_a_narrow_one_is_not(air):
+    quantiles_ugm3 = -20 * np.log(1 - np.array(QUANTILE_LEVELS))
+    honest = verified([forecast(at(h), np.tile(quantiles_ugm3, (72, 1))) for h in issues()], observed(air))
+    narrow = verified([forecast(at(h), np.tile(10 + quantiles_ugm3 / 4, (72, 1))) for h in issues()], observed(air))
     assert gap(honest.calibration, "level", "share_below") < 0.04
     assert gap(narrow.calibration, "level", "share_below") > 0.2
     assert gap(honest.reliability, "p_mean", "share_above") < 0.04
     assert gap(narrow.reliability, "p_mean", "share_above") > 0.1
-    # The climatology knows the law too, so nobody can be much better than it.
+    # The climatology is the true distribution too, so the skill is about 0.
     assert honest.by_limit["brier_skill"].to_list() == pytest.approx([0] * 6, abs=0.02)
 
 
-def gap(table: pl.DataFrame, said: str, came_true: str) -> float:
-    return float((table[said] - table[came_true]).abs().max())
+def gap(table: pl.DataFrame, forecast: str, observed: str) -> float:
+    return float((table[forecast] - table[observed]).abs().max())
 
 
-def test_naive_errors_stand_beside_on_the_same_rows(air):
+def test_naive_errors_are_of_the_same_rows(air):
     truth = observed(air).filter(pl.col("observed_at").dt.hour() != 5)
-    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
-    found = judged([forecast(at(h), law) for h in issues()], truth)
-    held = np.array([air[h - 1] for h in issues()])
+    quantiles_ugm3 = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    found = verified([forecast(at(h), quantiles_ugm3) for h in issues()], truth)
+    persistence = np.array([air[h - 1] for h in issues()])
     lead_2 = found.by_hour.filter(lead_hours=2).row(0, named=True)
-    assert lead_2["mae_persistence"] == pytest.approx(np.abs(held - air[np.array(issues()) + 1]).mean())
+    assert lead_2["mae_persistence"] == pytest.approx(np.abs(persistence - air[np.array(issues()) + 1]).mean())
     assert lead_2["mae"] == pytest.approx(np.abs(14 - air[np.array(issues()) + 1]).mean())
     assert found.by_hour["lead_hours"].to_list() == [lead for lead in range(1, 73) if lead % 24 != 6]
 
 
-def test_without_a_past_there_is_no_climatology_to_beat(air):
-    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
-    found = verify(forecast(at(24 * 40), law), observed(air), timezone="UTC", trained_until=START)
+def test_without_a_past_there_is_no_climatology(air):
+    quantiles_ugm3 = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    found = verify(forecast(at(24 * 40), quantiles_ugm3), observed(air), timezone="UTC", trained_until=START)
     assert found.by_limit["brier_skill"].null_count() == found.by_limit.height == 6
     assert found.by_limit["brier"].null_count() == 0
 
 
-def test_doubted_observations_are_scored_apart(air):
+def test_flagged_observations_are_scored_separately(air):
     spiked = air.copy()
     spiked[24 * 40] = 5_000
     truth = observed(spiked).with_columns(
         flag=pl.when(pl.col("concentration_ugm3") > 4_000).then(pl.lit("suspicious")).otherwise(pl.lit("ok"))
     )
-    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
-    found = judged([forecast(at(h), law) for h in issues()], truth)
-    trusted, all_believed = (
+    quantiles_ugm3 = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    found = verified([forecast(at(h), quantiles_ugm3) for h in issues()], truth)
+    without_flagged, with_flagged = (
         t.filter(lead_block="all").row(0, named=True) for t in (found.by_lead, found.by_lead_flagged)
     )
-    assert all_believed["n"] - trusted["n"] == 3
-    assert all_believed["rmse"] > 2 * trusted["rmse"]
+    assert with_flagged["n"] - without_flagged["n"] == 3
+    assert with_flagged["rmse"] > 2 * without_flagged["rmse"]
 
 
 def test_seasons_follow_the_local_month_of_issue(air):
-    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+    quantiles_ugm3 = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
     late = datetime(2024, 2, 29, 23, tzinfo=UTC)
     for timezone, season in (("UTC", "Dec–Feb"), ("Asia/Tokyo", "Mar–May")):
-        assert set(judged([forecast(late, law)], observed(air), timezone=timezone).by_season["season"]) == {season}
+        assert set(
+            verified([forecast(late, quantiles_ugm3)], observed(air), timezone=timezone).by_season["season"]
+        ) == {season}
 
 
-def test_nothing_to_judge_is_an_error(air):
-    law = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
+def test_nothing_to_verify_is_an_error(air):
+    quantiles_ugm3 = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (72, 1))
     with pytest.raises(TooLittleHistory):
-        judged([forecast(at(24 * 40), law)], observed(air[:100]))
+        verified([forecast(at(24 * 40), quantiles_ugm3)], observed(air[:100]))
 
 
 class Page(HTMLParser):
@@ -159,7 +161,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forecasts of a perfect-prog backtest at a station with an ill-mannered name."""
+    """Forecasts of a perfect-prog backtest at a station with markup in its name."""
     folder = tmp_path_factory.mktemp("report") / "town"
     folder.mkdir()
     values = np.random.default_rng(1).exponential(20, (24 * 32, 2))
@@ -184,15 +186,15 @@ def command(*arguments: object) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
-def test_the_page_needs_nothing_else_and_declares_perfect_prog(replayed: Path, tmp_path: Path):
-    code, said = command(replayed, "--html", tmp_path / "report.html")
+def test_the_page_is_self_contained_and_declares_perfect_prog(replayed: Path, tmp_path: Path):
+    code, output = command(replayed, "--html", tmp_path / "report.html")
     assert code == 0
     html = (tmp_path / "report.html").read_text()
     page = Page(html)
     assert not page.of("script") + page.of("link")
     assert not re.search(r"(src|href)=\"(?!data:image/svg\+xml;base64,|#)", html)
     assert "http" not in re.sub(r"base64,[\w+/=]+", "", html)
-    for text in (said, page.text):
+    for text in (output, page.text):
         assert "PERFECT PROG" in text
         assert "City of X" in text
         assert "<b>&[red]" in text
@@ -219,25 +221,25 @@ def test_a_dataset_that_has_changed_is_mentioned(replayed: Path, tmp_path: Path)
     assert "has changed since" in command(replayed, "--data", revised)[1]
 
 
-def test_a_dataset_that_has_moved_is_asked_for(replayed: Path, tmp_path: Path):
+def test_a_moved_dataset_is_an_error(replayed: Path, tmp_path: Path):
     moved = tmp_path / "preds.parquet"
     moved.write_bytes(replayed.read_bytes())
-    code, said = command(moved)
+    code, output = command(moved)
     assert code == 1
-    assert "give its folder with --data DIR" in said
+    assert "give its folder with --data DIR" in output
 
 
-def test_a_page_that_has_nowhere_to_go_is_refused_before_the_work(replayed: Path, tmp_path: Path):
-    code, said = command(replayed, "--html", tmp_path / "nowhere" / "report.html")
-    assert (code, "folder of the file must exist" in said) == (1, True)
+def test_a_page_in_a_missing_folder_is_refused_before_the_work(replayed: Path, tmp_path: Path):
+    code, output = command(replayed, "--html", tmp_path / "nowhere" / "report.html")
+    assert (code, "folder of the file must exist" in output) == (1, True)
 
 
 def test_a_file_of_another_kind_is_refused(replayed: Path, tmp_path: Path):
     pl.read_parquet(replayed).write_parquet(tmp_path / "other.parquet")
     for file in (tmp_path / "other.parquet", tmp_path / "absent.parquet", replayed.parent / "town" / "stations.csv"):
-        code, said = command(file)
+        code, output = command(file)
         assert code == 1
-        assert "is not a file written by `hazecast backtest`" in said
+        assert "is not a file written by `hazecast backtest`" in output
 
 
 @pytest.fixture(scope="module")
@@ -253,16 +255,18 @@ def beijing_winter(beijing: Path, tmp_path_factory: pytest.TempPathFactory) -> D
     return read_dataset(folder)
 
 
-def test_an_independent_referee_finds_the_same(beijing_winter: Dataset, tmp_path: Path):
-    """Doubted observations count here, because the referee knows no flags."""
-    if not REFEREE.is_file():
+def test_an_independent_implementation_computes_the_same_scores(beijing_winter: Dataset, tmp_path: Path):
+    """Flagged observations count here, because the other implementation ignores flags."""
+    if not SCORER.is_file():
         pytest.skip("needs ../shared/bin/score-forecasts, which is not part of the project")
     split = datetime(2016, 12, 10, tzinfo=UTC)
     panel = build_panel(beijing_winter.observations, beijing_winter.weather, beijing_winter.stations)
     rows = baseline_forecaster(split).predict(panel, [split + timedelta(days=k, hours=22) for k in range(20)])
     rows.select(COLUMNS).write_parquet(tmp_path / "preds.parquet")
-    asked = ("--data", beijing_winter.folder, "--pred", tmp_path / "preds.parquet", "--split", "2016-12-10")
-    subprocess.run([sys.executable, REFEREE, *asked, "--json", tmp_path / "out.json"], check=True, capture_output=True)
+    arguments = ("--data", beijing_winter.folder, "--pred", tmp_path / "preds.parquet", "--split", "2016-12-10")
+    subprocess.run(
+        [sys.executable, SCORER, *arguments, "--json", tmp_path / "out.json"], check=True, capture_output=True
+    )
     theirs = {(row["pollutant"], row["lead"]): row for row in json.loads((tmp_path / "out.json").read_text())["rows"]}
 
     ours = verify(rows, beijing_winter.observations, timezone="Asia/Shanghai", trained_until=split).by_lead_flagged
