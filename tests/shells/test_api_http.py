@@ -1,6 +1,8 @@
 """Caching, ETags, compression, CORS, metrics and access log; API keys and rate limits."""
 
 import gzip
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -245,3 +247,10 @@ def test_ages_advance_with_the_minute(client, clock):
     clock.advance(minutes=6)
     assert client.get(FORECAST).json()["forecast_age_hours"] == pytest.approx(before + 0.1)
     assert timedelta(hours=before) == small_store.NOW - ISSUED
+
+
+def test_the_server_starts_without_model_and_report_libraries():
+    heavy = ("lightgbm", "mlflow", "matplotlib", "apprise", "pandas")
+    code = f"import sys, hazecast.api.server; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

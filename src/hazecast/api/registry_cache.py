@@ -11,9 +11,9 @@ import structlog
 
 from hazecast.api.errors import ModelUnavailable
 from hazecast.errors import HazecastError, RegistryError
-from hazecast.models.forecaster import Forecaster
 
 if TYPE_CHECKING:
+    from hazecast.models.forecaster import Forecaster
     from hazecast.registry import Change, Registry, Version
 
 REFRESH_SECONDS = 5.0
@@ -126,7 +126,7 @@ class RegistryCache:
             return "unavailable", None
         return ("ok" if error is None else "held"), snapshot
 
-    def champion(self) -> tuple[Forecaster, str]:
+    def champion(self) -> "tuple[Forecaster, str]":
         """The champion and its version; a moved alias takes effect within seconds.
 
         Raises:
@@ -150,7 +150,7 @@ class RegistryCache:
             changes=tuple(reversed(registry.history())),
         )
 
-    def _load(self, cached: tuple[Forecaster, str] | None) -> tuple[Forecaster, str]:
+    def _load(self, cached: "tuple[Forecaster, str] | None") -> "tuple[Forecaster, str]":
         assert self._registry is not None
         registry = self._registry()
         if cached is not None and registry.champion_version() == cached[1]:

@@ -82,16 +82,16 @@ def describe_formats(*formats: Format) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": content}}
 
 
-def render_table(rows: pl.DataFrame, kind: Format) -> Response:
+def render_table(rows: pl.DataFrame, output_format: Format) -> Response:
     """`rows` as CSV, Parquet or an Arrow stream."""
     buffer = io.BytesIO()
-    if kind is Format.CSV:
+    if output_format is Format.CSV:
         rows.write_csv(buffer, datetime_format=CSV_TIME)
-    elif kind is Format.PARQUET:
+    elif output_format is Format.PARQUET:
         rows.write_parquet(buffer)
     else:
         rows.write_ipc_stream(buffer)
-    return Response(buffer.getvalue(), media_type=MEDIA_TYPES[kind])
+    return Response(buffer.getvalue(), media_type=MEDIA_TYPES[output_format])
 
 
 def render_geojson(features: list[tuple[float | None, float | None, dict[str, Any]]]) -> Response:

@@ -89,7 +89,7 @@ def verification(
     context: Context,
     where: Annotated[pl.Expr, Depends(verified_rows)],
     span: Annotated[tuple[datetime, datetime], Depends(verified_span)],
-    kind: Annotated[Format, Depends(negotiate_table)],
+    output_format: Annotated[Format, Depends(negotiate_table)],
     by: Annotated[str, Query(description=f"Comma-separated, of {', '.join(GROUPS)}")] = DEFAULT_GROUPS,
 ) -> schemas.Verification | Response:
     """Scores of issued forecasts by pollutant, lead block, station, model version or day of issue.
@@ -102,8 +102,8 @@ def verification(
     since, until = span
     is_in_span = pl.col("issued_on").is_between(since, until, closed="left")
     groups = summarize(context.store.read(Verification, is_in_span & where), columns)
-    if kind is not Format.JSON:
-        return render_table(groups, kind)
+    if output_format is not Format.JSON:
+        return render_table(groups, output_format)
     found = [schemas.VerificationGroup.model_validate(row) for row in groups.iter_rows(named=True)]
     return schemas.Verification(since=since, until=until, by=list(columns), groups=found)
 

@@ -129,7 +129,7 @@ def forecasts(
     context: Context,
     where: StationFilterQuery,
     selection: Annotated[Selection, Depends(selection)],
-    kind: Annotated[Format, Depends(negotiate_map)],
+    output_format: Annotated[Format, Depends(negotiate_map)],
     limit: StationLimit = 100,
     issued_at: Annotated[
         schemas.UtcTime | None, Query(description="Issue time of an archived forecast; default: the newest")
@@ -140,11 +140,11 @@ def forecasts(
     stations = [one for one in list_stations(context.repository) if one.station_id in issued.pollutants]
     stations, next_cursor = select_stations(stations, where, limit=limit)
     series = [one for station in stations for one in read_series(context, issued, station, selection)]
-    if kind not in (Format.JSON, Format.GEOJSON):
+    if output_format not in (Format.JSON, Format.GEOJSON):
         tables = [forecast_table(*one) for one in series]
-        return render_table(pl.concat(tables) if tables else pl.DataFrame(), kind)
+        return render_table(pl.concat(tables) if tables else pl.DataFrame(), output_format)
     found = [render_forecast(*one) for one in series]
-    if kind is Format.GEOJSON:
+    if output_format is Format.GEOJSON:
         points = [(station.latitude, station.longitude) for _, station, _ in series]
         return render_geojson([(*point, one.model_dump(mode="json")) for point, one in zip(points, found, strict=True)])
     simulated = any(one.simulated for one in found)
@@ -161,16 +161,16 @@ def forecast(
     station: RequestedStation,
     pollutant: ForecastPollutant,
     selection: Annotated[Selection, Depends(series_selection)],
-    kind: Annotated[Format, Depends(negotiate_table)],
+    output_format: Annotated[Format, Depends(negotiate_table)],
     issued_at: IssuedAtQuery = None,
 ) -> schemas.Forecast | Response:
     """The newest forecast, or the one issued at `issued_at`, hour by hour."""
     issued = find_station_forecasts(context.repository, station.station_id, pollutant, issued_at)
     rows = issued.series(station.station_id, pollutant)
     options = render_options(context, issued, station, selection)
-    if kind is Format.JSON:
+    if output_format is Format.JSON:
         return render_forecast(rows, station, options)
-    return render_table(forecast_table(rows, station, options), kind)
+    return render_table(forecast_table(rows, station, options), output_format)
 
 
 @router.get("/stations/{station_id:path}/issues", responses=problem_responses(404, 422, 503))

@@ -58,13 +58,13 @@ def observations(
     station: RequestedStation,
     pollutant: Annotated[str, Depends(observed_pollutant)],
     span: Annotated[tuple[datetime, datetime], Depends(observed_span)],
-    kind: Annotated[Format, Depends(negotiate_table)],
+    output_format: Annotated[Format, Depends(negotiate_table)],
 ) -> schemas.Observations | Response:
     """Hourly means that start in [since, until); by default the last 7 days; at most 366 days."""
     since, until = span
     rows = context.repository.observations(station.station_id, pollutant, since=since, until=until)
-    if kind is not Format.JSON:
-        return render_table(rows.drop("available_at", "ingested_at"), kind)
+    if output_format is not Format.JSON:
+        return render_table(rows.drop("available_at", "ingested_at"), output_format)
     newest = context.repository.newest_observed_at().get((station.station_id, pollutant))
     return schemas.Observations(
         station_id=station.station_id,

@@ -113,18 +113,18 @@ StationFilterQuery = Annotated[StationFilter, Depends(station_filter)]
 def stations(
     context: Context,
     where: StationFilterQuery,
-    kind: Annotated[Format, Depends(negotiate_map)],
+    output_format: Annotated[Format, Depends(negotiate_map)],
     limit: StationLimit = MAX_PAGE,
 ) -> schemas.Stations | Response:
     """Stations with their pollutants: all, by id, in a box, or nearest to a coordinate."""
     selected, next_cursor = select_stations(list_stations(context.repository), where, limit=limit)
-    if kind is Format.JSON:
+    if output_format is Format.JSON:
         simulated = any(station.simulated for station in selected)
         return schemas.Stations(simulated=simulated, stations=selected, next_cursor=next_cursor)
-    if kind is Format.GEOJSON:
+    if output_format is Format.GEOJSON:
         properties = [station.model_dump(mode="json") for station in selected]
         return render_geojson([(one["latitude"], one["longitude"], one) for one in properties])
-    return render_table(_table(selected), kind)
+    return render_table(_table(selected), output_format)
 
 
 @router.get("/stations/{station_id:path}", responses=problem_responses(404, 422, 503))

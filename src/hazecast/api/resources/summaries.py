@@ -55,13 +55,13 @@ def summary(context: Context, station: RequestedStation, index: IndexQuery = Non
     return summarize_station(context, station, index)
 
 
-def summarize_station(context: ApiContext, station: schemas.Station, index_name_: str | None) -> schemas.Summary:
+def summarize_station(context: ApiContext, station: schemas.Station, requested_index: str | None) -> schemas.Summary:
     """The days ahead at a station that has a forecast, by the requested index or the place's own.
 
     Raises:
         NotKnown: there is no such index.
     """
-    index = find_index(index_name_ or context.index)
+    index = find_index(requested_index or context.index)
     now, issued = context.clock(), context.repository.newest_forecasts()
     issue = issued.station(station.station_id).with_columns(
         local=pl.col("valid_at").dt.convert_time_zone(station.timezone)
