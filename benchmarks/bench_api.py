@@ -128,11 +128,14 @@ def register(home: str) -> None:
     from forecast_town import at, observations, stations, weather
 
     from hazecast.features import FutureWeather, build_panel
-    from hazecast.models.forecaster import LIGHT, fit
+    from hazecast.models import ModelConfig
+    from hazecast.models.stack import Stack
     from hazecast.registry import Training
 
     panel = build_panel(observations(), weather(), stations())
-    model = fit(panel, pollutants=(POLLUTANT,), until=at(60), weather=FutureWeather.NONE, effort=LIGHT)
+    model = Stack.fit(
+        panel, pollutants=(POLLUTANT,), until=at(60), weather=FutureWeather.NONE, config=ModelConfig.light()
+    )
     models = registry(home)
     models.promote(models.record(Training(parameters={}, metrics={}, forecaster=model)), reason="benchmark")
 

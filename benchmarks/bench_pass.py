@@ -22,7 +22,7 @@ from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.features.surroundings import nearest_stations
-from hazecast.models import Forecaster, fit
+from hazecast.models.stack import Stack
 from hazecast.sources.simulated import SimulatedSource
 
 SIZES = (100, 1_000, 10_000)
@@ -64,7 +64,7 @@ def crowd(panel: Panel, n_stations: int) -> Panel:
 def measure(model: Path, n_stations: int) -> None:
     """One pass in this process; prints its seconds, CPU seconds, rows and peak memory as JSON."""
     issued_at = START + (HISTORY_HOURS - 72) * HOUR
-    forecaster = replace(Forecaster.load(model), trained_until=START)
+    forecaster = replace(Stack.load(model), trained_until=START)
     panel = crowd(town(), n_stations)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()
@@ -78,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / "model"
         until = START + timedelta(days=TRAINING_DAYS)
-        fit(town(), pollutants=POLLUTANTS, until=until, weather=FutureWeather.OBSERVED).save(model)
+        Stack.fit(town(), pollutants=POLLUTANTS, until=until, weather=FutureWeather.OBSERVED).save(model)
         print("stations       rows  seconds  CPU s   GiB  per station, of that at 100")
         first = 0.0
         for n_stations in SIZES:

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from hazecast.features import FutureWeather, build_panel
-from hazecast.models import fit
+from hazecast.models.stack import Stack
 from hazecast.sources import Source
 from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import SimulatedSource
@@ -76,7 +76,7 @@ def ours(folder: Path) -> None:
     )
     until = panel.start + timedelta(hours=panel.n_hours)
     wall, cpu = time.perf_counter(), time.process_time()
-    forecaster = fit(panel, pollutants=(POLLUTANT,), until=until, weather=FutureWeather.NONE)
+    forecaster = Stack.fit(panel, pollutants=(POLLUTANT,), until=until, weather=FutureWeather.NONE)
     trained = {"fit_seconds": time.perf_counter() - wall, "fit_cpu_seconds": time.process_time() - cpu}
     wall, cpu = time.perf_counter(), time.process_time()
     forecaster.predict(panel, until)

@@ -12,7 +12,7 @@ from hazecast.air.tables import Quality
 from hazecast.pipeline import Pipeline
 from hazecast.plots import mae_by_lead_block, png_address
 from hazecast.steps.monitor import MonitoringReport, summary_of
-from hazecast.steps.validate import Verdict
+from hazecast.steps.validate import ValidationResult
 
 _LEADS_SHOWN = (1, 6, 24, 48, 72)
 
@@ -25,7 +25,7 @@ def show_quality(pipeline: Pipeline) -> None:
     create_table_artifact(worst.to_dicts(), key="quality-report", description="What the check found, worst first")
 
 
-def show_validation(pipeline: Pipeline, verdict: Verdict) -> None:
+def show_validation(pipeline: Pipeline, verdict: ValidationResult) -> None:
     """How the candidate fared: the tests, an error plot per pollutant, and where its run is."""
     about = f"Version {verdict.version} {verdict.outcome}: {verdict.reason}"
     create_table_artifact(verdict.tests.to_dicts(), key="promotion-tests", description=about)

@@ -13,20 +13,12 @@ import structlog
 from hypothesis import settings
 
 from ports import free_port
-from small_nets import shrink
 
 # A busy machine is no failure: how long an example takes says nothing about the code.
 settings.register_profile("hazecast", deadline=None)
 settings.load_profile("hazecast")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def train_small_nets() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        shrink(patch.setattr)
-        yield
 
 
 @pytest.fixture(autouse=True)

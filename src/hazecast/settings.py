@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     validation_days: int = Field(
         28, ge=5, description="Days at the end of the history on which a new model is validated [d]."
     )
+    model: str = Field("stack", description="Kind of model to train: stack, trees, gru, climatology or mlforecast.")
+    model_parameters: str = Field(
+        "", description="Model parameters that differ from config/model.yaml, comma-separated: trees.rounds=80."
+    )
     light_training: bool = Field(
         False, description="Train smaller models in a fraction of the time, for tests. Their forecasts are worse."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hazecast import __version__
 from hazecast.air.spec import ForecastSpec
+from hazecast.models import ModelConfig
 from hazecast.monitoring import Rules
 from hazecast.places import Place
 from hazecast.providers import Providers, chosen_place, place_folders
@@ -17,6 +18,7 @@ from hazecast.sources import BackgroundModel, Source
 from hazecast.sources.files import FilesSource
 from hazecast.sources.http import HttpClient
 from hazecast.sources.simulated import SimulatedSource
+from hazecast.steps.model_config import read_model_config
 from hazecast.steps.rules import read_rules
 from hazecast.store import Store
 
@@ -58,6 +60,12 @@ class Wiring:
         if self.settings.horizon_hours is not None:
             return ForecastSpec(self.settings.horizon_hours)
         return ForecastSpec(self.place.horizon_hours) if self.place else ForecastSpec()
+
+    @cached_property
+    def model_config(self) -> ModelConfig:
+        """Hyper-parameters: `config/model.yaml`, HAZECAST_MODEL_PARAMETERS and `--set` over the defaults."""
+        given = [text for text in self.settings.model_parameters.split(",") if text.strip()]
+        return read_model_config(place_folders(self.settings), light=self.settings.light_training, assignments=given)
 
     @cached_property
     def backgrounds(self) -> tuple[BackgroundModel, ...]:

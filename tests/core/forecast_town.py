@@ -1,4 +1,4 @@
-"""A small town that does not exist: tables with all the awkward stations a forecaster meets."""
+"""A small invented town: tables with the irregular stations that a model must handle."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -41,14 +41,14 @@ def stations() -> pl.DataFrame:
 
 
 def _wind(rng: np.random.Generator, n: int) -> np.ndarray:
-    walk = np.zeros(n)
+    level = np.zeros(n)
     for k in range(1, n):
-        walk[k] = 0.97 * walk[k - 1] + 0.3 * rng.normal()
-    return np.exp(0.5 + walk * 0.6)
+        level[k] = 0.97 * level[k - 1] + 0.3 * rng.normal()
+    return np.exp(0.5 + level * 0.6)
 
 
 def observations(days: int = DAYS) -> pl.DataFrame:
-    """Concentrations that fall with wind; "lost" reports small negatives, "gappy" is silent for 40 days."""
+    """Concentrations that fall with wind; "lost" reports small negatives, "gappy" has none for 40 days."""
     rng = np.random.default_rng(7)
     n = days * 24
     wind = _wind(rng, n)

@@ -1,4 +1,4 @@
-"""What was knowable at issue, and nothing else."""
+"""Features use the data known at issue, and nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hazecast.features import FutureWeather, Panel, Rows, as_of, build_features, build_panel, build_sequences
 from hazecast.features.panel import WEATHER
+from hazecast.features.signature import input_signature
 from hazecast.features.sun import sunlight
 from hazecast.features.view import PAST_WEATHER_HOURS
 from hazecast.features.weather import day_range
@@ -25,9 +26,9 @@ def _features(panel: Panel, future: FutureWeather, *, leads=range(1, 73), issued
     view = as_of(panel, np.arange(n), np.full(n, panel.hour_of(issued)), future=future, seed=3)
     rows = Rows(np.tile(np.arange(n), len(leads)), np.repeat(np.array(leads), n))
     built = build_features(view, rows, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
-    path = build_sequences(view, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
-    walk = path.past[rows.case], path.ahead[rows.lead - 1, rows.case], path.naive[rows.lead - 1, rows.case]
-    return np.concatenate([*(np.column_stack([f.values, f.naive]) for f in built.values()), *walk], axis=1)
+    inputs = build_sequences(view, offsets=OFFSETS, future=future, only=tuple(OFFSETS))
+    sequences = inputs.past[rows.case], inputs.ahead[rows.lead - 1, rows.case], inputs.naive[rows.lead - 1, rows.case]
+    return np.concatenate([*(np.column_stack([f.values, f.naive]) for f in built.values()), *sequences], axis=1)
 
 
 def _panel(*, seen=None, sky=None, runs=False) -> Panel:
@@ -35,7 +36,7 @@ def _panel(*, seen=None, sky=None, runs=False) -> Panel:
 
 
 def test_the_future_changes_no_feature():
-    """Whatever is observed later may be anything at all."""
+    """Later observations are multiplied by 9, and then removed."""
     later = pl.col("observed_at") >= ISSUED
     seen = observations().with_columns(
         pl.when(later)
@@ -75,7 +76,7 @@ def test_weather_ahead_is_not_seen_without_a_forecast():
 
 
 def test_a_run_is_seen_from_when_it_is_available():
-    """At 02:00 the midnight run is not out yet (03:00), so yesterday's speaks; changing the new one changes nothing."""
+    """At 02:00 the midnight run is not out yet (03:00), so yesterday's is used."""
     sky = weather(runs=True)
     new = pl.col("issued_at") == at(60)
     changed = sky.with_columns(pl.when(new).then(99.0).otherwise("wind_speed_ms").alias("wind_speed_ms"))
@@ -96,7 +97,7 @@ def test_training_features_are_live_features(future):
     view = as_of(whole, np.tile(np.arange(n), 3), hours, future=future, seed=3)
     rows = Rows(np.repeat(np.arange(n, 2 * n), 2), np.tile([2, 40], n))
     trained = build_features(view, rows, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
-    trained_path = build_sequences(view, offsets=OFFSETS, future=future, only=("pm25",))[np.arange(n, 2 * n)]
+    trained_sequences = build_sequences(view, offsets=OFFSETS, future=future, only=("pm25",))[np.arange(n, 2 * n)]
     live_sky = weather(runs=True)
     if future in (FutureWeather.NONE, FutureWeather.FORECAST):
         live_sky = live_sky.filter(pl.col("available_at") <= ISSUED)
@@ -104,25 +105,25 @@ def test_training_features_are_live_features(future):
     view = as_of(live, np.arange(n), np.full(n, live.hour_of(ISSUED)), future=future, seed=3)
     mine = Rows(rows.case - n, rows.lead)
     today = build_features(view, mine, offsets=OFFSETS, future=future, only=("pm25",))["pm25"]
-    path = build_sequences(view, offsets=OFFSETS, future=future, only=("pm25",))
+    sequences = build_sequences(view, offsets=OFFSETS, future=future, only=("pm25",))
     assert today.names == trained.names
     np.testing.assert_array_equal(today.values, trained.values)
-    np.testing.assert_array_equal(path.past, trained_path.past)
-    np.testing.assert_array_equal(path.ahead, trained_path.ahead)
+    np.testing.assert_array_equal(sequences.past, trained_sequences.past)
+    np.testing.assert_array_equal(sequences.ahead, trained_sequences.ahead)
 
 
-def test_the_habit_is_the_mean_of_each_clock_hour_over_four_weeks():
+def test_the_diurnal_mean_is_the_mean_of_each_clock_hour_over_four_weeks():
     panel = _panel()
     issued = panel.hour_of(ISSUED)
     view = as_of(panel, np.array([0]), np.array([issued]), future=FutureWeather.NONE)
     seen = np.maximum(panel.concentration_ugm3[:, 0, issued - 28 * 24 : issued], 0).reshape(-1, 28, 24)
-    usual = np.where((~np.isnan(seen)).sum(axis=1) >= 7, np.nanmean(seen, axis=1), np.nan)
-    np.testing.assert_allclose(view.diurnal_mean_ugm3[:, 0], usual, rtol=1e-5)
+    expected = np.where((~np.isnan(seen)).sum(axis=1) >= 7, np.nanmean(seen, axis=1), np.nan)
+    np.testing.assert_allclose(view.diurnal_mean_ugm3[:, 0], expected, rtol=1e-5)
     young = as_of(panel, np.array([0]), np.array([24 * 6]), future=FutureWeather.NONE)
     assert np.isnan(young.diurnal_mean_ugm3).all()
 
 
-def test_the_sun_stands_where_it_must_at_the_solstices():
+def test_the_solar_elevation_is_right_at_the_solstices():
     """At noon 90° - latitude ± 23.44° high; in Helsinki (60.17° N, 24.94° E) that is at about 10:20 UTC."""
     panel = replace(
         _panel(),
@@ -169,30 +170,30 @@ def test_noise_is_the_same_for_the_same_case_and_grows_with_lead():
     assert np.corrcoef(error[:, 30], error[:, 31])[0, 1] > 0.8
 
 
-def test_a_forecast_errs_alike_all_over_a_region():
-    """A mean over neighbours of errors of their own would undo them, and flatter every model that is shown it."""
+def test_simulated_weather_errors_are_the_same_all_over_a_region():
+    """The mean of independent errors over neighbours would cancel, and flatter every model that uses it."""
     panel, n = _panel(), 400
     case = np.zeros(n, int), np.arange(300, 300 + n)
-    told = as_of(panel, *case, future=FutureWeather.NOISY, seed=1)
+    noisy = as_of(panel, *case, future=FutureWeather.NOISY, seed=1)
     truth = as_of(panel, *case, future=FutureWeather.OBSERVED)
-    here = (told.weather - truth.weather)[:, -72:, 0]
-    region = (told.regional_weather - truth.regional_weather)[:, -72:, 0]
+    here = (noisy.weather - truth.weather)[:, -72:, 0]
+    region = (noisy.regional_weather - truth.regional_weather)[:, -72:, 0]
     np.testing.assert_allclose(here, region, atol=1e-5)
 
 
-def test_the_weather_of_a_region_is_the_mean_of_who_has_any():
+def test_regional_weather_is_the_mean_of_the_stations_that_have_weather():
     sky = weather()
     warmer = sky.with_columns(pl.col("temperature_c") + 6.0 * (pl.col("station_id") == "new"))
     panel = _panel(sky=warmer)
     seen = as_of(panel, np.arange(6), np.full(6, panel.hour_of(ISSUED)), future=FutureWeather.OBSERVED)
-    usual = as_of(_panel(sky=sky), np.arange(1), np.array([panel.hour_of(ISSUED)]), future=FutureWeather.OBSERVED)
-    raised = seen.regional_weather[:, :, 0] - usual.weather[0, :, 0]
-    shared = 6 / 4  # of centre, gappy, new and single; dry has none, nobody knows where lost lies
+    local = as_of(_panel(sky=sky), np.arange(1), np.array([panel.hour_of(ISSUED)]), future=FutureWeather.OBSERVED)
+    raised = seen.regional_weather[:, :, 0] - local.weather[0, :, 0]
+    shared = 6 / 4  # of centre, gappy, new and single; dry has none, lost has no coordinates
     for name, by in {"centre": shared, "dry": shared, "new": shared, "lost": 0.0}.items():
         np.testing.assert_allclose(raised[panel.stations.index(name)], by, atol=1e-5)
 
 
-def test_the_range_of_a_day_is_that_of_the_hours_around():
+def test_the_temperature_range_is_that_of_the_day_around_the_hour():
     """A day of 10 °C between night and noon, then a cool one of 4 °C; beyond the horizon nothing is known."""
     hour = np.arange(PAST_WEATHER_HOURS + 72)
     swing_c = np.where(hour < PAST_WEATHER_HOURS + 36, 5.0, 2.0)
@@ -207,7 +208,7 @@ def test_the_range_of_a_day_is_that_of_the_hours_around():
     np.testing.assert_allclose(found["share_of_range"][:, 0], above / width)
 
 
-def test_an_hour_must_be_whole():
+def test_moments_must_be_whole_hours():
     with pytest.raises(ValueError, match="start of an hour"):
         _panel().hour_of(ISSUED + timedelta(minutes=5))
     with pytest.raises(ValueError, match="time zone"):
@@ -227,3 +228,24 @@ def test_neighbours_are_near_and_known():
     assert panel.neighbours[0, 0] == panel.stations.index("new") or panel.neighbours[0, 0] == panel.stations.index(
         "dry"
     )
+
+
+def test_weather_errors_keep_growing_linearly_beyond_three_days():
+    panel, n = _panel(), 400
+    case = np.zeros(n, int), np.arange(300, 300 + n)
+    noisy, truth = (
+        as_of(panel, *case, future=future, horizon_hours=120, seed=1).weather[:, -120:, 0]
+        for future in (FutureWeather.NOISY, FutureWeather.OBSERVED)
+    )
+    spread = (noisy - truth).std(axis=0)
+    assert spread[71] == pytest.approx(2.5, rel=0.15)
+    assert spread[119] == pytest.approx(1.0 + 1.5 * 119 / 71, rel=0.15)
+
+
+def test_the_input_signature_depends_on_every_feature_name(monkeypatch):
+    before = input_signature(("pm25", "o3"))
+    assert before == input_signature(("pm25", "o3"))
+    assert before != input_signature(("pm25", "no2"))
+    assert before != input_signature(("pm25", "o3"), future=FutureWeather.NONE)
+    monkeypatch.setattr("hazecast.features.build.DIURNAL_MEAN_DAYS", 21)
+    assert before != input_signature(("pm25", "o3"))

@@ -1,4 +1,4 @@
-"""The forecaster: complete, ordered, honest about its status, and the same after a trip to disk."""
+"""Forecasts of every model: complete, ordered, with the right status, and unchanged by saving and loading."""
 
 from dataclasses import replace
 
@@ -8,15 +8,17 @@ import pytest
 from forecast_town import DAYS, HOUR, at, observations, stations, weather
 from polars.testing import assert_frame_equal
 
-from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import HORIZON_HOURS
+from hazecast.air.spec import HORIZONS_HOURS, QUANTILES, ForecastSpec
 from hazecast.features import FutureWeather, Panel, build_panel
-from hazecast.models import Forecaster, fit
+from hazecast.models import KINDS, Explainable, load_model, model_class
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
-from hazecast.models.forecaster import LIGHT
-from hazecast.models.records import records
-from hazecast.models.reporting import belief_by_level
+from hazecast.models.config import ModelConfig, UncertaintyConfig
+from hazecast.models.forecaster import ResidualForecaster
+from hazecast.models.postprocess import station_facts
+from hazecast.models.stack import Stack
+from hazecast.models.uncertainty import level_dependence
 from hazecast.scoring import score
+from presets import LIGHT, SMALL
 
 KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
 UNTIL = at(60)
@@ -28,15 +30,15 @@ def panel() -> Panel:
 
 
 @pytest.fixture(scope="module")
-def forecaster(panel: Panel) -> Forecaster:
-    return fit(panel, pollutants=("pm25", "o3", "no2"), until=UNTIL, weather=FutureWeather.OBSERVED)
+def forecaster(panel: Panel) -> Stack:
+    return Stack.fit(panel, pollutants=("pm25", "o3", "no2"), until=UNTIL, weather=FutureWeather.OBSERVED, config=SMALL)
 
 
 def test_every_hour_is_forecast_in_order_and_above_zero(panel, forecaster):
     issues = [at(61, 6), at(62, 6), at(DAYS)]
     found = forecaster.predict(panel, issues)
     pairs = len(stations()) * 2 - 1
-    assert len(found) == pairs * HORIZON_HOURS * len(issues)
+    assert len(found) == pairs * 72 * len(issues)
     assert found.select(KEY).is_unique().all()
     values = found.select(*QUANTILES, "mean").to_numpy()
     assert np.isfinite(values).all()
@@ -46,7 +48,7 @@ def test_every_hour_is_forecast_in_order_and_above_zero(panel, forecaster):
     assert lead.equals(found["lead_hours"].cast(pl.Int64), check_names=False)
 
 
-def test_status_says_what_was_missing(panel, forecaster):
+def test_the_status_tells_missing_weather_from_missing_observations(panel, forecaster):
     found = forecaster.predict(panel, [at(30, 6), at(61, 6), at(DAYS - 1)])
     dry = found.filter(station_id="dry")
     assert set(dry["status"]) == {"degraded"}
@@ -62,34 +64,73 @@ def test_status_says_what_was_missing(panel, forecaster):
 
 
 def test_a_pollutant_it_was_not_trained_for_gets_the_baseline(panel):
-    only = fit(panel, pollutants=("o3",), until=UNTIL, weather=FutureWeather.NONE)
+    only = Stack.fit(panel, pollutants=("o3",), until=UNTIL, weather=FutureWeather.NONE, config=LIGHT)
     status = only.predict(panel, at(61)).group_by("pollutant").agg(pl.col("status").unique())
     assert dict(status.iter_rows()) == {"o3": ["ok"], "pm25": ["baseline"]}
 
 
-def test_nothing_after_until_teaches(panel, forecaster):
+def test_nothing_after_until_is_learned(panel, forecaster):
     """Training on a panel that ends at `until` gives the same forecaster."""
     past = build_panel(
         observations().filter(pl.col("available_at") <= UNTIL),
         weather().filter(pl.col("valid_at") < UNTIL + 100 * HOUR),
         stations(),
     )
-    twin = fit(past, pollutants=("pm25", "o3"), until=UNTIL, weather=FutureWeather.OBSERVED)
+    twin = Stack.fit(past, pollutants=("pm25", "o3"), until=UNTIL, weather=FutureWeather.OBSERVED, config=SMALL)
     issue = at(61, 6)
     assert twin.predict(panel, issue).equals(forecaster.predict(panel, issue))
 
 
+@pytest.mark.parametrize("horizon_hours", [48, 120])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mlforecast"])
+def test_every_kind_forecasts_every_horizon_and_is_the_same_after_loading(panel, tmp_path, kind, horizon_hours):
+    """The whole seam: any kind through the registry of kinds, and any horizon through features, blocks and drivers."""
+    spec = ForecastSpec(horizon_hours)
+    fitted = model_class(kind).fit(
+        panel, pollutants=("pm25",), until=UNTIL, weather=FutureWeather.NOISY, spec=spec, config=LIGHT
+    )
+    fitted.save(tmp_path)
+    loaded = load_model(tmp_path)
+    assert (loaded.kind, loaded.spec, loaded.trained_until) == (kind, spec, UNTIL)
+    assert loaded.parameters == fitted.parameters
+    issues = [at(61, 6), at(66, 6)]  # the second one is recalibrated
+    found = loaded.predict(panel, issues)
+    assert found.equals(fitted.predict(panel, issues))
+    one = found.filter(station_id="centre", pollutant="pm25", issued_at=at(66, 6)).sort("lead_hours")
+    assert one["lead_hours"].to_list() == list(range(1, horizon_hours + 1))
+    values = one.select(*QUANTILES, "mean").to_numpy()
+    assert np.isfinite(values).all()
+    assert (np.diff(values[:, :7], axis=1) >= 0).all()
+    if isinstance(loaded, Explainable):
+        lead = loaded.drivers(panel, at(61, 6)).select(
+            ((pl.col("valid_at") - pl.col("issued_at")).dt.total_hours() + 1).unique().sort()
+        )
+        assert tuple(lead.to_series()) == spec.sample_leads
+        assert loaded.feature_importance()["lead_block"].n_unique() == len(spec.lead_blocks)
+
+
+def test_every_lead_block_is_recalibrated_at_every_horizon(panel):
+    for horizon_hours in HORIZONS_HOURS:
+        spec = ForecastSpec(horizon_hours)
+        fitted = model_class("trees").fit(
+            panel, pollutants=("pm25",), until=UNTIL, weather=FutureWeather.NONE, spec=spec, config=LIGHT
+        )
+        hour = np.array([panel.hour_of(at(DAYS))])
+        assert (fitted._adjustments(panel, hour)["pm25"].stretch != 1).all()
+
+
 def test_it_comes_back_from_disk_as_it_was(panel, forecaster, tmp_path):
     forecaster.save(tmp_path / "model")
-    again = Forecaster.load(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert isinstance(again, ResidualForecaster)
     assert again.predict(panel, at(61, 6)).equals(forecaster.predict(panel, at(61, 6)))
-    assert again.metadata == forecaster.metadata
-    assert again.records == forecaster.records
-    assert again.trained_until == forecaster.trained_until
+    assert again.training == forecaster.training
+    assert again.stations == forecaster.stations
+    assert again.config == forecaster.config
     assert not list((tmp_path / "model").glob("*.pkl"))
 
 
-def test_a_station_that_reports_in_coarse_steps_gets_a_median_it_can_report(tmp_path):
+def test_the_median_of_a_station_with_a_coarse_resolution_is_rounded_to_it(tmp_path):
     """One station rounds to 10 µg/m³: its median does so too, and errs less; the others are left alone."""
     coarse = (pl.col("station_id") == "centre") & (pl.col("pollutant") == "pm25")
     reported = (pl.col("concentration_ugm3") / 10).round() * 10
@@ -97,29 +138,30 @@ def test_a_station_that_reports_in_coarse_steps_gets_a_median_it_can_report(tmp_
         pl.when(coarse).then(reported).otherwise("concentration_ugm3").alias("concentration_ugm3")
     )
     panel = build_panel(rounded, weather(), stations())
-    fitted = fit(panel, pollutants=("pm25",), until=UNTIL, weather=FutureWeather.NONE, effort=LIGHT)
+    fitted = Stack.fit(panel, pollutants=("pm25",), until=UNTIL, weather=FutureWeather.NONE, config=LIGHT)
     fitted.save(tmp_path / "model")
-    fitted = Forecaster.load(tmp_path / "model")
-    assert fitted.steps == {"pm25": {"centre": 10}}
+    fitted = Stack.load(tmp_path / "model")
+    assert fitted.stations.resolution == {"pm25": {"centre": 10}}
     issues = [at(60 + k) for k in range(11)]
     found = fitted.predict(panel, issues)
-    smooth = replace(fitted, steps={}).predict(panel, issues)
+    smooth = replace(fitted, stations=replace(fitted.stations, resolution={})).predict(panel, issues)
     assert (found.filter(coarse)["q50"] % 10 == 0).all()
     assert (np.diff(found.select(QUANTILES).to_numpy(), axis=1) >= 0).all()
     assert_frame_equal(found.filter(~coarse), smooth.filter(~coarse))
-    mae = [score(told.filter(coarse), rounded).filter(lead_block="all")["mae"].item() for told in (found, smooth)]
+    mae = [score(rows.filter(coarse), rounded).filter(lead_block="all")["mae"].item() for rows in (found, smooth)]
     assert mae[0] < 0.95 * mae[1]
 
 
-def test_a_record_is_the_highest_of_two_weeks_or_more_that_was_trusted_and_known():
-    """A doubted peak and one that came after are none, and a few days of a new or gappy station are too few."""
+def test_a_station_maximum_is_of_known_unflagged_values_of_two_weeks_or_more():
+    """A flagged peak and a later one do not count, and a few days of a new or gappy station are too few."""
     now = at(50)
     first, late = (pl.col("observed_at") == at(day) for day in (20, 50))
     peaks = observations().with_columns(
         pl.when(first | late).then(1e4).otherwise("concentration_ugm3").alias("concentration_ugm3"),
         pl.when(first).then(pl.lit("suspicious")).otherwise("flag").alias("flag"),
     )
-    found = records(panel := build_panel(peaks, weather(), stations()), panel.hour_of(now))
+    panel = build_panel(peaks, weather(), stations())
+    found = station_facts(panel, panel.hour_of(now), ModelConfig().postprocess).maximum
     seen = peaks.filter(
         pl.col("available_at") <= now, pl.col("flag") == "ok", ~pl.col("station_id").is_in(["new", "gappy"])
     )
@@ -130,12 +172,14 @@ def test_a_record_is_the_highest_of_two_weeks_or_more_that_was_trusted_and_known
     }
 
 
-def test_errors_by_level_are_believed_once_a_year_was_seen(panel):
-    few = belief_by_level(panel, panel.hour_of(UNTIL), {})
+def test_errors_depend_on_the_level_once_there_is_a_year_of_data(panel):
+    config = UncertaintyConfig()
+    few = level_dependence(panel, panel.hour_of(UNTIL), {}, config)
     assert few == pytest.approx({"o3": (60 / 365) ** 2, "pm25": (60 / 365) ** 2}, rel=0.01)
-    assert belief_by_level(panel, panel.hour_of(UNTIL), {"pm25": dict.fromkeys(panel.stations[:4], 1.0)})["pm25"] == 0
+    coarse = {"pm25": dict.fromkeys(panel.stations[:4], 1.0)}
+    assert level_dependence(panel, panel.hour_of(UNTIL), coarse, config)["pm25"] == 0
     long = build_panel(observations(400), weather(), stations())
-    assert belief_by_level(long, long.n_hours, {"o3": {"centre": 1.0}}) == {"o3": 1, "pm25": 1}
+    assert level_dependence(long, long.n_hours, {"o3": {"centre": 1.0}}, config) == {"o3": 1, "pm25": 1}
 
 
 def test_issues_do_not_influence_each_other(panel, forecaster):
@@ -154,15 +198,15 @@ def test_it_beats_the_baselines_when_weather_drives_the_air(panel, forecaster):
     scored = {
         name: score(predict(panel, issues), observations()).filter(lead_block="all").sort("pollutant")["mae"].to_numpy()
         for name, predict in {
-            "trees": forecaster.predict,
+            "stack": forecaster.predict,
             "persistence": persistence,
             "naive": seasonal_naive,
             "climatology": climatology,
         }.items()
     }
-    trees = scored.pop("trees")
+    stack = scored.pop("stack")
     for mae in scored.values():
-        assert (trees < mae).all()
+        assert (stack < mae).all()
 
 
 def test_importance_sums_to_one(forecaster):
@@ -171,23 +215,24 @@ def test_importance_sums_to_one(forecaster):
     np.testing.assert_allclose(share["share"], 1, rtol=1e-6)
 
 
-def test_progress_is_told(panel):
-    told = []
-    fit(
+def test_progress_is_reported(panel):
+    reported = []
+    Stack.fit(
         panel,
         pollutants=("pm25",),
         until=at(20),
         weather=FutureWeather.NONE,
-        progress=lambda words, share: told.append((words, share)),
+        config=LIGHT,
+        progress=lambda line, share: reported.append((line, share)),
     )
-    assert [share for _, share in told] == sorted(share for _, share in told)
-    assert told[0] == ("the paths of past air", 0.0)
-    assert ("trees for leads 1-6 h", 0.5) in told
+    assert [share for _, share in reported] == sorted(share for _, share in reported)
+    assert reported[0] == ("training sequences", 0.0)
+    assert ("trees for leads 1-6 h", 0.5) in reported
 
 
 def test_nothing_to_learn_from_is_an_error(panel):
     with pytest.raises(ValueError, match="no2"):
-        fit(panel, pollutants=("no2",), until=UNTIL, weather=FutureWeather.NONE)
+        Stack.fit(panel, pollutants=("no2",), until=UNTIL, weather=FutureWeather.NONE)
 
 
 def test_persistence_and_naive_by_hand(panel):

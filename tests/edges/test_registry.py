@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from mlflow.tracking import MlflowClient
 
 from hazecast.errors import NoChampion, NotKnown, RegistryError
+from hazecast.models.climatology import Climatology
 from hazecast.registry import Change, Record, Registry, Training
 from hazecast.registry.audit import carried_out, champions_in_turn, read_changes
-from hazecast.steps.forecast import baseline_forecaster
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ def training(reason: str = "judged") -> Training:
         figures={"calibration_pm25": Figure()},
         tables={"scores": pl.DataFrame({"mae": [3.5]})},
         documents={"model_card": "# Model card\n"},
-        forecaster=baseline_forecaster(NOW),
+        forecaster=Climatology(NOW),
         notes={"judged": reason},
     )
 
@@ -90,7 +90,7 @@ def test_a_run_keeps_card_plots_tables_and_no_pickle(registry: Registry, version
 
 
 def test_the_loaded_model_is_the_recorded_one(registry: Registry, versions: list[str]):
-    assert registry.load(versions[0]) == baseline_forecaster(NOW)
+    assert registry.load(versions[0]) == Climatology(NOW)
 
 
 def test_champions_change_with_an_audit_trail_and_back(registry: Registry, versions: list[str]):
@@ -155,7 +155,7 @@ def test_the_champion_read_last_is_kept_for_bad_times(registry: Registry, versio
     for version in ("2", "3"):
         registry.promote(version, reason="?", by="ann", at=NOW)
         keeping.champion()
-        assert keeping.champion_read_last() == (baseline_forecaster(NOW), version)
+        assert keeping.champion_read_last() == (Climatology(NOW), version)
     assert [path.name for path in (tmp_path / "champions").iterdir()] == ["hazecast-town"]
     assert registry.champion_read_last() is None
 
@@ -166,7 +166,7 @@ def test_a_champion_of_another_release_forecasts_nothing(
     registry.promote(versions[0], reason="?", by="ann", at=NOW)
     keeping = Registry(registry.tracking_uri, place="town", keep_in=tmp_path / "champions")
     keeping.champion()
-    monkeypatch.setattr("hazecast.models.folder.input_signature", lambda *_inputs, **_options: "other features")
+    monkeypatch.setattr("hazecast.models.base.input_signature", lambda *_inputs, **_options: "other features")
     with pytest.raises(NoChampion, match=r"version 1 of hazecast-town .* another release.*hazecast run training"):
         Registry(registry.tracking_uri, place="town").champion()
     assert keeping.champion_read_last() is None

@@ -15,8 +15,10 @@ from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api.app import Options, create_app
 from hazecast.api.resources import predict
 from hazecast.features import FutureWeather, build_panel
-from hazecast.models.forecaster import LIGHT, fit
-from hazecast.steps.forecast import baseline_forecaster, forecast
+from hazecast.models import ModelConfig
+from hazecast.models.climatology import Climatology
+from hazecast.models.stack import Stack
+from hazecast.steps.forecast import forecast
 from hazecast.store import Store
 
 PREDICT = "/api/v1/predict"
@@ -34,7 +36,7 @@ class OneModel:
         return self.version
 
     def champion(self):
-        return baseline_forecaster(ISSUED), self.version
+        return Climatology(ISSUED), self.version
 
 
 @pytest.fixture
@@ -122,7 +124,9 @@ def trained():
     observed = pl.concat([small_store.observations(one, "pm25", n_hours=70 * 24) for one in (HARBOUR, DONGSI)])
     panel = build_panel(observed, Weather.create_empty(), small_store.stations())
     until = ISSUED - timedelta(days=7)
-    return observed, fit(panel, pollutants=("pm25",), until=until, weather=FutureWeather.NONE, effort=LIGHT)
+    return observed, Stack.fit(
+        panel, pollutants=("pm25",), until=until, weather=FutureWeather.NONE, config=ModelConfig.light()
+    )
 
 
 def test_a_trained_model_predicts_for_another_site(filled_store, clock, trained):

@@ -60,6 +60,7 @@ def store(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HAZECAST_SOURCE", "files")
+    monkeypatch.setenv("HAZECAST_LIGHT_TRAINING", "true")
     monkeypatch.setenv("HAZECAST_DATA", str(town))
     monkeypatch.setenv("HAZECAST_NOW", END.isoformat())
     return Store(load_settings().tables_root)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,6 @@ import pytest
 from mlflow import MlflowClient
 from typer.testing import CliRunner
 
-import small_nets
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.cli import app
@@ -23,7 +23,7 @@ from hazecast.evaluation import backtest as evaluation
 from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.report import report_on
 from hazecast.features.view import DIURNAL_MEAN_DAYS
-from hazecast.models import Forecaster
+from hazecast.models.stack import Stack
 from hazecast.sources.simulated import SimulatedSource
 
 from .conftest import START
@@ -37,6 +37,13 @@ ONE_ISSUE = ("--train-until", "2024-01-26", "--from", "2024-01-26T06:00", "--to"
 ISSUED_AT = datetime.fromisoformat("2024-01-26T06:00+00:00")
 TWINS_ISSUE = ("--train-until", "2024-02-25", "--from", "2024-02-25T06:00", "--to", "2024-02-25T07:00", "--hour", "6")
 TWINS_ISSUED_AT = datetime.fromisoformat("2024-02-25T06:00+00:00")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light_training() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HAZECAST_LIGHT_TRAINING", "true")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +105,7 @@ def test_the_file_has_its_metadata_and_no_absolute_path(finished: Path, town: Pa
 
 
 def test_a_finished_run_leaves_one_file_and_is_not_run_again(finished: Path, town: Path, monkeypatch):
-    monkeypatch.setattr(evaluation, "fit", None)
+    monkeypatch.setattr(evaluation, "model_class", None)
     before = finished.stat().st_mtime_ns
     assert command("--data", town, *RETRAINED, "--out", finished)[0] == 0
     assert finished.stat().st_mtime_ns == before
@@ -109,7 +116,7 @@ def test_a_killed_run_resumes_to_the_same_file(finished: Path, town: Path, monke
     out = town.parent / "killed.parquet"
     arguments = ["backtest", "--data", str(town), *RETRAINED, "--out", str(out)]
     child = subprocess.Popen(
-        [sys.executable, small_nets.__file__, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "hazecast.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while not list(out.parent.glob(f"{out.name}.parts-*/*.parquet")):
         assert child.poll() is None, "it ended before a part was there"
@@ -119,8 +126,8 @@ def test_a_killed_run_resumes_to_the_same_file(finished: Path, town: Path, monke
     assert not out.exists()
 
     forecast_now = []
-    predict = Forecaster.predict
-    monkeypatch.setattr(Forecaster, "predict", lambda *given: forecast_now.extend(given[2]) or predict(*given))
+    predict = Stack.predict
+    monkeypatch.setattr(Stack, "predict", lambda *given: forecast_now.extend(given[2]) or predict(*given))
     assert command(*arguments[1:])[0] == 0
     assert [issue.day for issue in forecast_now] == [28, 29]
     assert out.read_bytes() == finished.read_bytes()

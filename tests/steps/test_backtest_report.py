@@ -20,7 +20,7 @@ from hazecast.evaluation.backtest import COLUMNS, Backtest, run
 from hazecast.evaluation.dataset import Dataset, read_dataset
 from hazecast.evaluation.verification import verify
 from hazecast.features import FutureWeather, build_panel
-from hazecast.steps.forecast import baseline_forecaster
+from hazecast.models.climatology import Climatology
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SCORER = Path(__file__).resolve().parents[2].parent / "shared" / "bin" / "score-forecasts"
@@ -261,7 +261,7 @@ def test_an_independent_implementation_computes_the_same_scores(beijing_winter: 
         pytest.skip("needs ../shared/bin/score-forecasts, which is not part of the project")
     split = datetime(2016, 12, 10, tzinfo=UTC)
     panel = build_panel(beijing_winter.observations, beijing_winter.weather, beijing_winter.stations)
-    rows = baseline_forecaster(split).predict(panel, [split + timedelta(days=k, hours=22) for k in range(20)])
+    rows = Climatology(split).predict(panel, [split + timedelta(days=k, hours=22) for k in range(20)])
     rows.select(COLUMNS).write_parquet(tmp_path / "preds.parquet")
     arguments = ("--data", beijing_winter.folder, "--pred", tmp_path / "preds.parquet", "--split", "2016-12-10")
     subprocess.run(

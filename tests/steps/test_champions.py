@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from hazecast.air.tables import Forecasts
-from hazecast.models.block import BlockModel
-from hazecast.models.forecaster import LIGHT
+from hazecast.models.forecaster import BlockModel
 from hazecast.pipeline import PREDICTION, Pipeline, Runner
 from hazecast.settings import Settings
 from hazecast.steps.train import Candidate, train
 from hazecast.wiring import Wiring
+from presets import LIGHT
 
 from .conftest import END
 
@@ -32,21 +32,22 @@ def parts(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 def good(parts: Wiring) -> Candidate:
     at_the_end = Pipeline(parts, now=END)
     at_the_end.check(at_the_end.collect())
-    return train(parts.store, now=END, validation_days=14, effort=LIGHT)
+    return train(parts.store, now=END, validation_days=14, config=LIGHT)
 
 
 @pytest.fixture(scope="module")
 def bad(good: Candidate) -> Candidate:
-    """The same model, made worse on purpose: it speaks of the wrong lead times, too high, and too sure of itself."""
+    """The same model made worse: blocks in reverse order, biased high and overconfident."""
     model = good.forecaster
 
-    def spoilt(block: BlockModel) -> BlockModel:
-        too_high = replace(block.bias, values=block.bias.values + 2)
-        too_sure = replace(block.shape, values=0.3 * block.shape.values)
-        return replace(block, bias=too_high, shape=too_sure)
+    def degraded(block: BlockModel) -> BlockModel:
+        errors = block.errors
+        too_high = replace(errors.bias, values=errors.bias.values + 2)
+        overconfident = replace(errors.shape, values=0.3 * errors.shape.values)
+        return replace(block, errors=replace(errors, bias=too_high, shape=overconfident))
 
     worse = {
-        pollutant: tuple(spoilt(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()
+        pollutant: tuple(degraded(block) for block in reversed(blocks)) for pollutant, blocks in model.blocks.items()
     }
     return replace(good, forecaster=replace(model, blocks=worse))
 

@@ -8,10 +8,10 @@ import pytest
 from hazecast.air.tables import Forecasts, Runs
 from hazecast.air.verdicts import Alerts, Health
 from hazecast.errors import RegistryError
+from hazecast.models.climatology import Climatology
 from hazecast.pipeline import MONITORING, Pipeline, Runner
 from hazecast.registry import Training
 from hazecast.settings import Settings
-from hazecast.steps.forecast import baseline_forecaster
 from hazecast.wiring import Wiring
 
 from .conftest import END
@@ -25,7 +25,7 @@ def home(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     parts = Wiring(Settings(home=tmp_path / "home", source="files", data=dataset))
     first = Pipeline(parts, now=END)
     first.check(first.collect())
-    parts.registry.record(Training(parameters={}, metrics={}, forecaster=baseline_forecaster(END)))
+    parts.registry.record(Training(parameters={}, metrics={}, forecaster=Climatology(END)))
     parts.registry.promote("1", reason="test", by="test", at=END)
     return parts.settings.home
 

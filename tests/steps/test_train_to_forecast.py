@@ -11,16 +11,18 @@ from mlflow.tracking import MlflowClient
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import DRIVERS, LEAD_BLOCKS, Drivers, Forecasts, Observations, Scores
 from hazecast.errors import NoChampion, TooLittleHistory
+from hazecast.models.climatology import Climatology
 from hazecast.registry import Registry
 from hazecast.sources.files import FilesSource
 from hazecast.steps.check import check
 from hazecast.steps.collect import collect
 from hazecast.steps.explain import explain
-from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast, predict
+from hazecast.steps.forecast import BASELINE_VERSION, forecast, predict
 from hazecast.steps.inputs import read_inputs
 from hazecast.steps.train import Candidate, train
-from hazecast.steps.validate import Verdict, validate
+from hazecast.steps.validate import ValidationResult, validate
 from hazecast.store import Store
+from presets import SMALL
 
 from .conftest import END, write_dataset
 
@@ -50,11 +52,11 @@ def registry(home: Path) -> Registry:
 
 @pytest.fixture(scope="module")
 def candidate(filled: Store) -> Candidate:
-    return train(filled, now=NOW, validation_days=14)
+    return train(filled, now=NOW, validation_days=14, config=SMALL)
 
 
 @pytest.fixture(scope="module")
-def verdict(candidate: Candidate, registry: Registry, filled: Store) -> Verdict:
+def verdict(candidate: Candidate, registry: Registry, filled: Store) -> ValidationResult:
     with pytest.raises(NoChampion, match="hazecast run training"):
         registry.champion()
     return validate(candidate, registry, filled, now=NOW, parameters={"git_revision": "test"})
@@ -66,7 +68,7 @@ def test_the_candidate_has_not_seen_the_days_it_is_judged_on(candidate: Candidat
     assert candidate.judged_until == END
 
 
-def test_all_rivals_are_scored_on_the_same_rows(verdict: Verdict, filled: Store):
+def test_all_rivals_are_scored_on_the_same_rows(verdict: ValidationResult, filled: Store):
     scores = filled.read(Scores)
     assert set(scores["model"]) == {"version-1", "persistence", "seasonal_naive", "climatology"}
     assert scores.group_by("pollutant", "lead_block").agg(pl.col("n").n_unique())["n"].to_list() == [1] * 2 * 5
@@ -74,14 +76,16 @@ def test_all_rivals_are_scored_on_the_same_rows(verdict: Verdict, filled: Store)
     assert naive.to_list() == pytest.approx([1.0] * naive.len())
 
 
-def test_a_model_that_beats_the_baselines_is_champion_and_says_why(verdict: Verdict, registry: Registry):
+def test_a_model_that_beats_the_baselines_is_champion_and_says_why(verdict: ValidationResult, registry: Registry):
     assert verdict.promoted, verdict.reason
     loaded, version = registry.champion()
     assert version == verdict.version
     assert loaded.pollutants == ("pm25", "no2")
 
 
-def test_the_run_keeps_what_is_needed_to_reproduce_it(verdict: Verdict, registry: Registry, candidate: Candidate):
+def test_the_run_keeps_what_is_needed_to_reproduce_it(
+    verdict: ValidationResult, registry: Registry, candidate: Candidate
+):
     client = MlflowClient(registry.tracking_uri)
     version = client.get_model_version("hazecast-town", verdict.version)
     run = client.get_run(version.run_id)
@@ -94,13 +98,17 @@ def test_the_run_keeps_what_is_needed_to_reproduce_it(verdict: Verdict, registry
     assert version.tags["promoted_because"] == verdict.reason
 
 
-def test_a_loaded_champion_says_the_same_as_the_trained_one(verdict: Verdict, candidate: Candidate, registry: Registry):
+def test_a_loaded_champion_says_the_same_as_the_trained_one(
+    verdict: ValidationResult, candidate: Candidate, registry: Registry
+):
     loaded, _ = registry.champion()
     panel = candidate.inputs.panel
     assert loaded.predict(panel, END).equals(candidate.forecaster.predict(panel, END))
 
 
-def test_an_issued_forecast_has_every_hour_and_its_provenance(verdict: Verdict, registry: Registry, filled: Store):
+def test_an_issued_forecast_has_every_hour_and_its_provenance(
+    verdict: ValidationResult, registry: Registry, filled: Store
+):
     champion, version = registry.champion()
     forecast(filled, champion, model_version=version, now=NOW)
     rows = filled.read(Forecasts)
@@ -116,7 +124,7 @@ def test_an_issued_forecast_has_every_hour_and_its_provenance(verdict: Verdict, 
     assert (above["p_exceed_who"] >= 0.95 - 1e-9).all()
 
 
-def test_what_moved_a_forecast_is_stored_beside_it(verdict: Verdict, registry: Registry, filled: Store):
+def test_what_moved_a_forecast_is_stored_beside_it(verdict: ValidationResult, registry: Registry, filled: Store):
     champion, version = registry.champion()
     issued = predict(filled, champion, model_version=version, now=NOW)
     explain(filled, champion, issued)
@@ -132,23 +140,23 @@ def test_what_moved_a_forecast_is_stored_beside_it(verdict: Verdict, registry: R
 
 
 def test_the_climatology_is_moved_by_nothing(filled: Store):
-    nobody = baseline_forecaster(NOW)
+    climatology = Climatology(NOW)
     before = filled.version(Drivers)
-    issued = predict(filled, nobody, model_version=BASELINE_VERSION, now=NOW)
-    assert explain(filled, nobody, issued).is_empty()
+    issued = predict(filled, climatology, model_version=BASELINE_VERSION, now=NOW)
+    assert explain(filled, climatology, issued).is_empty()
     assert filled.version(Drivers) == before
 
 
-def test_issuing_again_keeps_what_was_issued(verdict: Verdict, registry: Registry, filled: Store):
+def test_issuing_again_keeps_what_was_issued(verdict: ValidationResult, registry: Registry, filled: Store):
     champion, version = registry.champion()
     forecast(filled, champion, model_version=version, now=NOW)
     before = filled.version(Forecasts)
-    forecast(filled, baseline_forecaster(NOW), model_version=BASELINE_VERSION, now=NOW)
+    forecast(filled, Climatology(NOW), model_version=BASELINE_VERSION, now=NOW)
     assert filled.version(Forecasts) == before
     assert set(filled.read(Forecasts)["model_version"]) == {version}
 
 
-def test_old_observations_degrade_the_forecast(verdict: Verdict, registry: Registry, filled: Store):
+def test_old_observations_degrade_the_forecast(verdict: ValidationResult, registry: Registry, filled: Store):
     champion, version = registry.champion()
     rows = forecast(filled, champion, model_version=version, now=NOW + timedelta(hours=10))
     assert set(rows["status"]) == {"degraded"}
@@ -156,7 +164,7 @@ def test_old_observations_degrade_the_forecast(verdict: Verdict, registry: Regis
 
 
 def test_without_a_champion_the_climatology_speaks_and_says_so(store: Store, dataset: Path):
-    rows = forecast(fill(store, dataset), baseline_forecaster(NOW), model_version=BASELINE_VERSION, now=NOW)
+    rows = forecast(fill(store, dataset), Climatology(NOW), model_version=BASELINE_VERSION, now=NOW)
     assert set(rows["status"]) == {"baseline"}
     assert rows.height == 2 * 2 * 72
 
@@ -167,7 +175,7 @@ def test_too_little_history_is_said_and_still_forecast(store: Store, tmp_path: P
     check(collect(FilesSource(folder), store, now=now, history_days=10), store, now=now)
     with pytest.raises(TooLittleHistory, match="21 are needed"):
         train(store, now=now, validation_days=8)
-    rows = forecast(store, baseline_forecaster(now), model_version=BASELINE_VERSION, now=now)
+    rows = forecast(store, Climatology(now), model_version=BASELINE_VERSION, now=now)
     assert rows.height == 2 * 2 * 72
 
 
@@ -177,7 +185,7 @@ def test_nothing_collected_is_said(store: Store):
 
 
 def test_the_registered_model_forecasts_from_recent_observations_alone(
-    verdict: Verdict, registry: Registry, filled: Store
+    verdict: ValidationResult, registry: Registry, filled: Store
 ):
     recent = filled.read(Observations, pl.col("observed_at") >= END - timedelta(days=8))
     key = ["station_id", "pollutant", "observed_at", "concentration_ugm3"]
@@ -193,7 +201,7 @@ def test_the_registered_model_forecasts_from_recent_observations_alone(
     assert told["valid_at"].min() == END.replace(tzinfo=None) + timedelta(hours=2)
 
 
-def test_no_model_file_is_a_pickle(verdict: Verdict, registry: Registry, home: Path):
+def test_no_model_file_is_a_pickle(verdict: ValidationResult, registry: Registry, home: Path):
     files = [file for file in (home / "models").rglob("*") if file.is_file()]
     assert files
     assert not [file.name for file in files if file.suffix in {".pkl", ".pickle", ".joblib"}]
@@ -210,6 +218,6 @@ def test_a_year_with_one_observation_is_stored_forecast_and_not_trained_on(store
     assert store.read(Observations)["concentration_ugm3"].to_list() == [12.5]
     with pytest.raises(TooLittleHistory):
         train(store, now=NOW, validation_days=8)
-    rows = forecast(store, baseline_forecaster(NOW), model_version=BASELINE_VERSION, now=NOW)
+    rows = forecast(store, Climatology(NOW), model_version=BASELINE_VERSION, now=NOW)
     assert rows.height == 72
     assert set(rows["status"]) == {"baseline"}

@@ -17,10 +17,10 @@ import psycopg
 import pytest
 
 from hazecast.errors import RegistryError
+from hazecast.models.climatology import Climatology
 from hazecast.registry import Registry, Training
 from hazecast.registry import registry as registry_module
 from hazecast.registry.runs import log_model
-from hazecast.steps.forecast import baseline_forecaster
 
 pytestmark = [pytest.mark.system, pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")]
 
@@ -92,7 +92,7 @@ def server(
 
 def training() -> Training:
     notes = {"judged": "better"}
-    return Training(parameters={"seed": 1}, metrics={"mae": 1.0}, forecaster=baseline_forecaster(NOW), notes=notes)
+    return Training(parameters={"seed": 1}, metrics={"mae": 1.0}, forecaster=Climatology(NOW), notes=notes)
 
 
 def test_models_persist_when_the_server_is_killed(
@@ -113,7 +113,7 @@ def test_models_persist_when_the_server_is_killed(
             registry.record(training())
 
     server.start()
-    assert registry.champion() == (baseline_forecaster(NOW), "1")
+    assert registry.champion() == (Climatology(NOW), "1")
     assert [version.version for version in registry.versions()] == ["1"]
     assert registry.record(training()) == "2"
     registry.promote("2", reason="second", by="test", at=NOW)

@@ -13,7 +13,7 @@ from hazecast.api.errors import ModelUnavailable
 from hazecast.errors import HazecastError, RegistryError
 
 if TYPE_CHECKING:
-    from hazecast.models.forecaster import Forecaster
+    from hazecast.models import Model
     from hazecast.registry import Change, Registry, Version
 
 REFRESH_SECONDS = 5.0
@@ -110,7 +110,7 @@ class RegistryCache:
         self._snapshots: BackgroundCache[RegistrySnapshot] = BackgroundCache(
             self._read, name="model registry", refresh_seconds=refresh_seconds
         )
-        self._champions: BackgroundCache[tuple[Forecaster, str]] = BackgroundCache(
+        self._champions: BackgroundCache[tuple[Model, str]] = BackgroundCache(
             self._load,
             name="champion",
             refresh_seconds=refresh_seconds,
@@ -126,7 +126,7 @@ class RegistryCache:
             return "unavailable", None
         return ("ok" if error is None else "held"), snapshot
 
-    def champion(self) -> "tuple[Forecaster, str]":
+    def champion(self) -> "tuple[Model, str]":
         """The champion and its version; a moved alias takes effect within seconds.
 
         Raises:
@@ -150,7 +150,7 @@ class RegistryCache:
             changes=tuple(reversed(registry.history())),
         )
 
-    def _load(self, cached: "tuple[Forecaster, str] | None") -> "tuple[Forecaster, str]":
+    def _load(self, cached: "tuple[Model, str] | None") -> "tuple[Model, str]":
         assert self._registry is not None
         registry = self._registry()
         if cached is not None and registry.champion_version() == cached[1]:

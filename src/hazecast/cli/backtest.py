@@ -110,8 +110,11 @@ def run(
     from hazecast.evaluation import backtest as evaluation
     from hazecast.evaluation.dataset import read_dataset
     from hazecast.features import FutureWeather
+    from hazecast.settings import load_settings
+    from hazecast.wiring import Wiring
 
     dataset = read_dataset(data)
+    parts = Wiring(load_settings())
     backtest = evaluation.Backtest(
         train_until=dataset.moment(train_until, option="--train-until"),
         since=dataset.moment(since, option="--from"),
@@ -123,6 +126,8 @@ def run(
         pollutants=tuple(filter(None, re.split(r"[,\s]+", pollutants))),
         retrain_every=retrain,
         unseen_groups=unseen_groups,
+        kind=parts.settings.model,
+        config=parts.model_config,
     )
     with _bars() as (training, issuing):
         facts = evaluation.run(backtest, dataset, out, training=training, issuing=issuing)

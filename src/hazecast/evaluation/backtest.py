@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from hashlib import blake2b
@@ -22,7 +22,7 @@ from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
 from hazecast.evaluation.checkpoints import Checkpoints, read_metadata, relative
 from hazecast.evaluation.dataset import Dataset
 from hazecast.features import FutureWeather, Panel, build_panel
-from hazecast.models import Forecaster, fit
+from hazecast.models import DEFAULT_KIND, Model, ModelConfig, model_class
 from hazecast.steps import Progress, silent
 from hazecast.steps.train import MIN_HISTORY_DAYS
 
@@ -110,6 +110,8 @@ class Backtest:
         unseen_groups: leave stations out: divide them into this many groups, and forecast each with a model that was
             trained without it; 0: every station is in the training.
         seed: of the training.
+        kind: of the model.
+        config: its hyper-parameters.
     """
 
     train_until: datetime
@@ -123,6 +125,8 @@ class Backtest:
     retrain_every: timedelta | None = None
     unseen_groups: int = 0
     seed: int = 0
+    kind: str = DEFAULT_KIND
+    config: ModelConfig = field(default_factory=ModelConfig)
 
 
 def run(
@@ -241,18 +245,19 @@ class _Run:
         issues = fold.period.issues
         return {f"{fold.name}-{first:05d}": list(issues[first : first + size]) for first in range(0, len(issues), size)}
 
-    def _forecaster(self, fold: _Fold, done_before: float, share: float) -> Forecaster:
+    def _forecaster(self, fold: _Fold, done_before: float, share: float) -> Model:
         until = fold.period.trained_until
 
         def report(line: str, done: float) -> None:
             self.training(f"until {until:%Y-%m-%d}: {line}", done_before + share * done)
 
-        def train() -> Forecaster:
-            return fit(
+        def train() -> Model:
+            return model_class(self.backtest.kind).fit(
                 self._panel_without(fold.unseen),
                 pollutants=self.backtest.pollutants,
                 until=until,
                 weather=self.backtest.weather,
+                config=self.backtest.config,
                 seed=self.backtest.seed,
                 progress=report,
             )
@@ -266,7 +271,7 @@ class _Run:
         seen = data.observations.filter(~pl.col("station_id").is_in(unseen))
         return build_panel(seen, data.weather, data.stations)
 
-    def _forecast(self, forecaster: Forecaster, fold: _Fold, issues: list[datetime]) -> pl.DataFrame:
+    def _forecast(self, forecaster: Model, fold: _Fold, issues: list[datetime]) -> pl.DataFrame:
         selected = pl.col("pollutant").is_in(self.backtest.pollutants)
         if fold.unseen:
             selected &= pl.col("station_id").is_in(fold.unseen)
@@ -331,6 +336,8 @@ def _metadata(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, f
         "pollutants": list(backtest.pollutants),
         "unseen_groups": backtest.unseen_groups,
         "seed": backtest.seed,
+        "kind": backtest.kind,
+        "model_parameters": backtest.config.parameters,
         "code": _code_fingerprint(),
         "hazecast": hazecast.__version__,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from hazecast.models import Forecaster
+from hazecast.models import Model, load_model
 
 _METADATA = "hazecast.backtest"
 
@@ -36,14 +36,14 @@ class Checkpoints:
         rows.write_parquet(half)
         half.replace(self._part(part))
 
-    def model(self, name: str, fit: Callable[[], Forecaster]) -> Forecaster:
+    def model(self, name: str, fit: Callable[[], Model]) -> Model:
         """The forecaster stored under this name; fitted and stored if there is none yet."""
         folder, half = self._folder / name, self._folder / f"{name}.half"
         if not folder.is_dir():
             shutil.rmtree(half, ignore_errors=True)
             fit().save(half)
             half.replace(folder)
-        return Forecaster.load(folder)
+        return load_model(folder)
 
     def finish(self, parts: list[str], metadata: Mapping[str, Any]) -> None:
         """Join the parts in this order into `out` with its metadata, and remove the folder."""

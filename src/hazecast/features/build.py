@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import DAY_HOURS
 from hazecast.features.view import DIURNAL_MEAN_DAYS, HISTORY_HOURS, AsOfView, FutureWeather
 from hazecast.features.weather import accumulate, past_weather, weather_ahead
@@ -16,8 +17,6 @@ Columns = dict[str, Floats]
 Offsets = dict[str, float]
 
 _PERSISTENCE_HOURS = 18.0  # e-folding time of the naive forecast's relaxation to the recent mean
-# Photochemical: formed each day by sun and weather, so the level itself is predicted, not the change of it.
-PREDICT_LEVEL_DIRECTLY = ("o3",)
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Rows:
 class Features:
     """One pollutant's rows. `naive` is the log level that the model corrects: the naive forecast, NaN if there is none.
 
-    For pollutants of PREDICT_LEVEL_DIRECTLY it is 0: the model predicts the level.
+    For photochemical pollutants it is 0: sun and weather form them each day, and the model predicts the level itself.
     """
 
     names: tuple[str, ...]
@@ -135,7 +134,7 @@ def _pollutant_columns(
     now = recent(own)
     last = now.last[rows.case]
     naive = naive_level(last, now.level[rows.case], rows.lead)
-    direct = pollutant in PREDICT_LEVEL_DIRECTLY
+    direct = Pollutant(pollutant).photochemical
     base = np.where(np.isnan(naive), naive, 0).astype(np.float32) if direct else naive
     found = {name: values[rows.case] - base for name, values in state.items()}
     found |= {f"lag_{h}h": own[rows.case, -h] - base for h in (1, 2, 3, 6, 12, 24)}

@@ -16,23 +16,24 @@ from hazecast.features.view import FutureWeather, as_of
 def input_signature(
     inputs: Sequence[str] = POLLUTANTS,
     *,
-    only: Sequence[str] = POLLUTANTS,
+    only: Sequence[str] | None = None,
     future: FutureWeather = FutureWeather.FORECAST,
 ) -> str:
     """Hash of the names of all features and of the layout of the recurrent network's inputs.
 
     Args:
         inputs: pollutants that are inputs of the model.
-        only: pollutants that it forecasts.
+        only: pollutants that it forecasts; None: all of them.
         future: weather ahead that it uses.
     """
+    targets = tuple(inputs if only is None else only)
     if not inputs:
         return _hash([])  # a climatology
     view = as_of(_empty_panel(tuple(inputs)), np.zeros(1, np.int64), np.zeros(1, np.int64), future=future)
     offsets = dict.fromkeys(inputs, 1.0)
     rows = Rows(np.zeros(1, np.int64), np.ones(1, np.int64))
-    built = build_features(view, rows, offsets=offsets, future=future, only=tuple(only))
-    sequences = build_sequences(view, offsets=offsets, future=future, only=tuple(only))
+    built = build_features(view, rows, offsets=offsets, future=future, only=targets)
+    sequences = build_sequences(view, offsets=offsets, future=future, only=targets)
     parts = [f"{pollutant}:{','.join(features.names)}" for pollutant, features in built.items()]
     parts += [",".join(WEATHER), f"past {sequences.past.shape[1]}", f"ahead {sequences.ahead.shape[2]}"]
     return _hash(parts)

@@ -1,5 +1,6 @@
-"""Forecasts: baselines, the trained forecaster, and the backtest that judges them on the past."""
+"""Forecast models behind one protocol (`models.base`), the baselines, and the promotion test."""
 
-from hazecast.models.forecaster import Forecaster, fit
+from hazecast.models.base import DEFAULT_KIND, KINDS, Explainable, Model, load_model, model_class
+from hazecast.models.config import ModelConfig
 
-__all__ = ["Forecaster", "fit"]
+__all__ = ["DEFAULT_KIND", "KINDS", "Explainable", "Model", "ModelConfig", "load_model", "model_class"]

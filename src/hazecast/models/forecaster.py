@@ -1,328 +1,469 @@
-"""The forecaster: fitted models for every pollutant and lead block, and what they say about the next 72 hours."""
+"""What the trees, the GRU and their stack share: from the as-of view to the forecast, and training with cross-fitting.
 
-from collections.abc import Callable, Iterator, Sequence
+A subclass decides how the median is predicted (`fit_point`, and the recurrent networks if it has any).
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
+import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES
-from hazecast.air.tables import HORIZON_HOURS, LEAD_BLOCKS
-from hazecast.features import AsOfView, FutureWeather, Panel, Rows, as_of, build_features, build_sequences, log_level
-from hazecast.models import folder as folders
-from hazecast.models.baselines import cases, climatological_quantiles, key_columns
-from hazecast.models.block import FOLDS, SHAPE_LEVELS, BlockModel, Distribution, fit_block
-from hazecast.models.drivers import DRIVER_LEADS, DRIVERS, driver_rows
-from hazecast.models.path_net import Pace, PathNet, fit_path_net
-from hazecast.models.recalibration import (
-    TRIAL_LEADS,
-    Adjustment,
-    Trials,
-    adjust,
-    gather_trials,
-    trial_origins,
-    trial_stations,
+from hazecast.air.spec import QUANTILES, ForecastSpec, block_name
+from hazecast.features import (
+    AsOfView,
+    FutureWeather,
+    Panel,
+    Rows,
+    SequenceInputs,
+    as_of,
+    build_features,
+    build_sequences,
+    log_level,
 )
-from hazecast.models.records import records, standing_records, temper
-from hazecast.models.reporting import belief_by_level, report_median, reporting_steps
-from hazecast.models.sampling import Cases, Curriculum, Lesson, log_offsets, outside
-from hazecast.models.threads import in_turn, side_by_side
+from hazecast.models.base import Progress, read_facts, write_facts
+from hazecast.models.boosting import (
+    Boosters,
+    lightgbm_parameters,
+    load_boosters,
+    make_dataset,
+    mean_prediction,
+    save_boosters,
+)
+from hazecast.models.climatology import climatological_quantiles
+from hazecast.models.config import ModelConfig, Value
+from hazecast.models.drivers import DRIVERS, driver_rows
+from hazecast.models.frames import all_cases, key_columns
+from hazecast.models.postprocess import StationFacts, postprocess, station_facts
+from hazecast.models.recalibration import (
+    Adjustment,
+    Hindcasts,
+    fit_adjustment,
+    hindcast_leads,
+    hindcast_origins,
+    hindcast_stations,
+    join_hindcasts,
+)
+from hazecast.models.sampling import Cases, TrainingSampler, TrainingSet, log_offsets
+from hazecast.models.threads import parallel_map
+from hazecast.models.uncertainty import Distribution, ErrorModel, LevelFunction, fit_errors, level_dependence
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-Progress = Callable[[str, float], None]
 
-ROWS_PER_BLOCK = 100_000
-# The less is known of the weather ahead, the less there is to learn; a net that goes on learns chance.
-_PACE = {
-    FutureWeather.NONE: Pace(1, 6e-3),
-    FutureWeather.NOISY: Pace(3, 9e-3),
-    FutureWeather.FORECAST: Pace(3, 9e-3),
-    FutureWeather.OBSERVED: Pace(6, 9e-3),
-}
-_CASES_AT_ONCE = 1_000
-_LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts see different weather errors
-_LEADS = np.arange(1, HORIZON_HOURS + 1)
+_BATCH_CASES = 1_000  # bounds memory
+_LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts get different weather errors
 _VALUES = (*QUANTILES, "mean")
-_QUANTILES_AT = np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)
 
 
 @dataclass(frozen=True)
-class Effort:
-    """What a training may cost: issues to learn from at most, and path nets per fold of time."""
+class PointModel:
+    """The median of one pollutant and lead block.
 
-    cases: int
-    nets_per_fold: int
+    Attributes:
+        trees: one booster per fold; none for a network alone.
+        rnn_weight: weight of the recurrent network, 0…1; the rest is the mean of the trees.
+    """
 
+    trees: Boosters
+    rnn_weight: float
 
-FULL, LIGHT = Effort(60_000, 2), Effort(1_000, 1)
+    def location(self, features: Floats, naive: Floats, rnn_residual: Floats) -> Floats:
+        """Predicted log level (row,); `rnn_residual` is the network's level minus `naive`."""
+        trees = mean_prediction(self.trees, features) if self.trees else np.zeros(len(naive))
+        return (naive + self.rnn_weight * rnn_residual + (1 - self.rnn_weight) * trees).astype(np.float32)
 
 
 @dataclass(frozen=True)
-class Forecaster:
-    """A fitted model; nothing about it changes after `fit`.
+class BlockModel:
+    """One pollutant and lead block: the median and the distribution of its error."""
+
+    point: PointModel
+    errors: ErrorModel
+
+    def predict(self, features: Floats, naive: Floats, rnn_residual: Floats) -> Distribution:
+        """The distribution of the log level, (row,)."""
+        return self.errors.distribution(features, self.point.location(features, naive, rnn_residual))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualForecaster(ABC):
+    """A fitted model of the residual of the naive forecast on the log scale; implements `models.base.Model`.
 
     Attributes:
         pollutants: those it was trained for.
         trained_until: no truth of a later hour was used.
-        weather: what it expects to know of the weather ahead.
-        metadata: plain facts of the training (rows, seed).
+        weather: the weather ahead that it uses.
+        spec: horizon and lead blocks.
+        config: hyper-parameters.
+        training: facts of the training: n_cases, n_rows, seed.
         feature_names: per pollutant.
         offsets: offset of the log scale per pollutant [µg/m³].
-        steps: of the stations that report in coarse steps [µg/m³], per pollutant and station id.
-        records: the highest each station has had [µg/m³], likewise.
-        nets: some path nets per fold of time, each blind to its own; they walk all pollutants together.
+        stations: reporting resolution and maximum of each station.
+        networks: recurrent networks per fold, each trained without its own; none for trees alone.
         blocks: per pollutant, one model per lead block.
     """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
 
     pollutants: tuple[str, ...]
     trained_until: datetime
     weather: FutureWeather
-    metadata: dict[str, int]
+    spec: ForecastSpec
+    config: ModelConfig
+    training: dict[str, int]
     feature_names: dict[str, tuple[str, ...]]
     offsets: dict[str, float]
-    steps: dict[str, dict[str, float]]
-    records: dict[str, dict[str, float]]
-    nets: tuple[PathNet, ...]
+    stations: StationFacts
+    networks: tuple[Any, ...]
     blocks: dict[str, tuple[BlockModel, ...]]
 
-    def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
-        """Forecast every station and pollutant that had been observed by then, lead 1…72, never a gap.
+    @classmethod
+    @abstractmethod
+    def fit_point(
+        cls, dataset: lgb.Dataset, rows: TrainingSet, parameters: dict[str, object], config: ModelConfig
+    ) -> tuple[PointModel, Floats]:
+        """Fit the median of one pollutant and lead block; with its out-of-fold error (row,)."""
 
-        The quantiles are first recalibrated on what the past two weeks would have been forecast and turned out to be,
-        as far as the model has not been trained on them. Where a station reports in coarse steps, the median is one of
-        them.
+    @classmethod
+    def fit_networks(
+        cls,
+        sampler: TrainingSampler,  # noqa: ARG003
+        cases: Cases,  # noqa: ARG003
+        pollutants: tuple[str, ...],  # noqa: ARG003
+        *,
+        config: ModelConfig,  # noqa: ARG003
+        seed: int,  # noqa: ARG003
+        progress: Progress,  # noqa: ARG003
+    ) -> tuple[tuple[Any, ...], Floats | None]:
+        """Fit the recurrent networks; with their out-of-fold log level (lead, case, pollutant). None by default."""
+        return (), None
 
-        Returns:
-            One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h]; mean and q05 … q95 [µg/m³],
-            ordered and not negative; status: "ok", "degraded" (the promised weather ahead is absent for that hour),
-            "baseline" (the climatology of the station speaks: no recent observation, or a pollutant not trained for).
+    def rnn_levels(self, inputs: SequenceInputs) -> Floats | None:  # noqa: ARG002
+        """The networks' log level, (lead, case, pollutant); None without networks."""
+        return None
 
-        Raises:
-            ValueError: an issue time is not the start of an hour, or has no time zone.
+    def save_networks(self, folder: Path) -> None:  # noqa: B027 - optional
+        """Write the networks, if any."""
+
+    @classmethod
+    def load_networks(cls, folder: Path, config: ModelConfig) -> tuple[Any, ...]:  # noqa: ARG003
+        """Read what `save_networks` wrote."""
+        return ()
+
+    @classmethod
+    def fit(
+        cls,
+        panel: Panel,
+        *,
+        pollutants: Sequence[str],
+        until: datetime,
+        weather: FutureWeather,
+        spec: ForecastSpec = ForecastSpec(),  # noqa: B008 - frozen
+        config: ModelConfig = ModelConfig(),  # noqa: B008 - frozen
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Self:
+        """See `models.base.Model`."""
+        report = progress or (lambda _line, _share: None)
+        offsets = log_offsets(panel, panel.hour_of(until), config.sampling)
+        targets = tuple(p for p in pollutants if p in offsets)
+        if not targets:
+            raise ValueError(f"no {', '.join(pollutants)} was observed by {until.isoformat()}")
+        sampler = TrainingSampler(
+            panel, panel.hour_of(until), weather, spec, offsets, config.sampling, seed + _TRAINING_SEED
+        )
+        cases = sampler.cases()
+        networks, out_of_fold = cls.fit_networks(sampler, cases, targets, config=config, seed=seed, progress=report)
+        stations = station_facts(panel, sampler.until, config.postprocess)
+        blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(targets, ())
+        names: dict[str, tuple[str, ...]] = {}
+        n_rows = 0
+        for b, block in enumerate(spec.lead_blocks):
+            report(f"trees for leads {block_name(block)} h", (1 + b / len(spec.lead_blocks)) / 2)
+            rows = sampler.sample(block, cases, out_of_fold, pollutants=targets)
+            n_rows += sum(len(part.residual) for part in rows.values())
+            names |= {pollutant: part.names for pollutant, part in rows.items()}
+            for pollutant, fitted in cls._fit_blocks(rows, sampler, stations, config=config, seed=seed):
+                blocks[pollutant] = (*blocks[pollutant], fitted)
+        return cls(
+            pollutants=targets,
+            trained_until=until,
+            weather=weather,
+            spec=spec,
+            config=config,
+            training={"n_cases": len(cases), "n_rows": n_rows, "seed": seed},
+            feature_names=names,
+            offsets=offsets,
+            stations=stations,
+            networks=networks,
+            blocks=blocks,
+        )
+
+    @classmethod
+    def _fit_blocks(
+        cls,
+        rows: dict[str, TrainingSet],
+        sampler: TrainingSampler,
+        stations: StationFacts,
+        *,
+        config: ModelConfig,
+        seed: int,
+    ) -> list[tuple[str, BlockModel]]:
+        """The models of one lead block, all pollutants in parallel; `rows` is emptied, to free memory."""
+        targets = tuple(rows)
+        dependence = level_dependence(sampler.panel, sampler.until, stations.resolution, config.uncertainty)
+
+        def fit_one(pollutant: str) -> BlockModel:
+            return cls.fit_block(rows.pop(pollutant), config=config, seed=seed, level_dependence=dependence[pollutant])
+
+        return list(zip(targets, parallel_map(fit_one, targets), strict=True))
+
+    @classmethod
+    def fit_block(
+        cls, rows: TrainingSet, *, config: ModelConfig, seed: int, level_dependence: float = 0.0
+    ) -> BlockModel:
+        """Fit one pollutant and lead block with cross-fitting: the error distribution is that of out-of-fold rows.
+
+        Args:
+            rows: training rows.
+            config: hyper-parameters.
+            seed: of the trees.
+            level_dependence: how far the error distribution may depend on the level, 0…1.
         """
-        station, issued = cases(panel, issued_at)
-        adjustments = self._recalibrate(panel, np.unique(issued))
+        parameters = lightgbm_parameters(config.trees, n_rows=len(rows.residual), seed=seed)
+        dataset = make_dataset(rows, parameters)
+        point, error = cls.fit_point(dataset, rows, parameters, config)
+        errors = fit_errors(
+            dataset,
+            rows,
+            error,
+            parameters,
+            config=config.uncertainty,
+            folds=config.sampling.folds,
+            level_dependence=level_dependence,
+        )
+        return BlockModel(point, errors)
+
+    @property
+    def parameters(self) -> dict[str, Value]:
+        """See `models.base.Model`."""
+        return {**self.training, **self.config.parameters}
+
+    def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
+        """See `models.base.Model`. The chain of corrections is `models.postprocess`."""
+        station, issued = all_cases(panel, issued_at)
+        moments = np.unique(issued)
+        adjustments = self._adjustments(panel, moments)
         frames = []
         for view in self._views(panel, station, issued):
-            frames += self._forecast(view, adjustments, np.searchsorted(np.unique(issued), view.issued))
+            frames += self._forecast(view, adjustments, np.searchsorted(moments, view.issued))
         return pl.concat(frames)
 
     def drivers(self, panel: Panel, issued_at: datetime) -> pl.DataFrame:
-        """What moved the forecast issued then, at one hour of each lead block (`hazecast.models.drivers`).
+        """How far each group of inputs moved the forecast, at one hour of each lead block (`hazecast.models.drivers`).
 
         Returns:
-            One row per (station_id, pollutant, issued_at, valid_at, driver): `change` of the log level against that
-            driver being as usual, and the `offset_ugm3` of the log scale. Nothing where the climatology speaks.
+            One row per (station_id, pollutant, issued_at, valid_at, driver): `change` of the log level against the
+            same forecast with typical values of that group, and the `offset_ugm3` of the log scale. None where the
+            forecast is the climatology.
         """
-        station, issued = cases(panel, issued_at)
+        leads = np.array(self.spec.sample_leads)
+        station, issued = all_cases(panel, issued_at)
         frames = []
         for view in self._views(panel, station, issued):
-            told = self._distributions(view, DRIVER_LEADS)
-            for driver, as_usual in DRIVERS.items():
-                for pollutant, usual in self._distributions(as_usual(view), DRIVER_LEADS).items():
-                    rows = driver_rows(view, pollutant, told[pollutant].location - usual.location)
+            predicted = self._distributions(view, leads)
+            for driver, with_typical in DRIVERS.items():
+                for pollutant, typical in self._distributions(with_typical(view), leads).items():
+                    rows = driver_rows(view, pollutant, leads, predicted[pollutant].location - typical.location)
                     offset = pl.lit(self.offsets[pollutant])
                     frames.append(rows.with_columns(driver=pl.lit(driver), offset_ugm3=offset))
         return pl.concat(frames) if frames else pl.DataFrame()
 
     def feature_importance(self) -> pl.DataFrame:
-        """One row per (pollutant, lead_block, feature): share of the trees' total gain, 0…1."""
+        """See `models.base.Explainable`; a network alone gives the importance for the size of its error."""
         frames = []
         for pollutant, blocks in self.blocks.items():
-            for (first, last), block in zip(LEAD_BLOCKS, blocks, strict=True):
-                gain = np.sum([tree.feature_importance("gain") for tree in block.trees], axis=0)
+            for lead_block, block in zip(self.spec.lead_blocks, blocks, strict=True):
+                boosters = block.point.trees or block.errors.spreads
+                gain = np.sum([tree.feature_importance("gain") for tree in boosters], axis=0)
                 frame = pl.DataFrame({"feature": self.feature_names[pollutant], "share": gain / max(gain.sum(), 1e-12)})
-                where = pl.lit(pollutant).alias("pollutant"), pl.lit(f"{first}-{last}").alias("lead_block")
-                frames.append(frame.select(*where, "feature", "share"))
+                key = pl.lit(pollutant).alias("pollutant"), pl.lit(block_name(lead_block)).alias("lead_block")
+                frames.append(frame.select(*key, "feature", "share"))
         return pl.concat(frames)
 
     def save(self, folder: Path) -> None:
-        """Write the model as LightGBM text, NumPy arrays and JSON; no pickle."""
-        folders.write(self, folder)
+        """Write the model as LightGBM text, NumPy arrays and JSON."""
+        write_facts(
+            self,
+            folder,
+            config=self.config.model_dump(),
+            training=self.training,
+            feature_names=self.feature_names,
+            offsets=self.offsets,
+            stations=dataclasses.asdict(self.stations),
+        )
+        self.save_networks(folder)
+        for pollutant, blocks in self.blocks.items():
+            for number, block in enumerate(blocks):
+                _write_block(block, folder / f"{pollutant}_{number}")
 
     @classmethod
-    def load(cls, folder: Path) -> "Forecaster":
-        """Read what `save` wrote."""
-        return folders.read(cls, folder)
+    def load(cls, folder: Path) -> Self:
+        """See `models.base.Model`."""
+        facts = read_facts(folder)
+        spec, config = ForecastSpec(facts["horizon_hours"]), ModelConfig.model_validate(facts["config"])
+        numbers = range(len(spec.lead_blocks))
+        return cls(
+            pollutants=tuple(facts["pollutants"]),
+            trained_until=datetime.fromisoformat(facts["trained_until"]),
+            weather=FutureWeather(facts["weather"]),
+            spec=spec,
+            config=config,
+            training=facts["training"],
+            feature_names={p: tuple(names) for p, names in facts["feature_names"].items()},
+            offsets=facts["offsets"],
+            stations=StationFacts(**facts["stations"]),
+            networks=cls.load_networks(folder, config),
+            blocks={p: tuple(_read_block(folder / f"{p}_{k}", config) for k in numbers) for p in facts["pollutants"]},
+        )
 
     def _views(self, panel: Panel, station: Ints, issued: Ints) -> Iterator[AsOfView]:
-        for first in range(0, len(station), _CASES_AT_ONCE):
-            some = slice(first, first + _CASES_AT_ONCE)
-            yield as_of(panel, station[some], issued[some], future=self.weather, seed=_LIVE_SEED)
+        for first in range(0, len(station), _BATCH_CASES):
+            some = slice(first, first + _BATCH_CASES)
+            yield as_of(
+                panel,
+                station[some],
+                issued[some],
+                future=self.weather,
+                horizon_hours=self.spec.horizon_hours,
+                seed=_LIVE_SEED,
+            )
 
     def _distributions(self, view: AsOfView, leads: Ints) -> dict[str, Distribution]:
-        """Location (of the log level itself) and spread, (lead, case); NaN where there was no base to correct."""
+        """Location and spread of the log level, (lead, case); NaN where there is no naive forecast to correct."""
         rows = Rows(np.tile(np.arange(len(view)), len(leads)), np.repeat(leads, len(view)))
-        told = tuple(p for p in self.pollutants if p in view.panel.pollutants)
-        if not told:
+        targets = tuple(p for p in self.pollutants if p in view.panel.pollutants)
+        if not targets:
             return {}
-        walked = self._walk(view)[leads - 1].reshape(len(rows), -1)
-        built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=told)
+        rnn = self._rnn_rows(view, leads)
+        built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=targets)
 
         def distribution(pollutant: str) -> Distribution:
             features, parts = built.pop(pollutant), []
-            said = walked[:, self.pollutants.index(pollutant)] - features.naive
-            for (first, last), block in zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True):
+            none = np.zeros_like(features.naive)
+            residual = none if rnn is None else rnn[:, self.pollutants.index(pollutant)] - features.naive
+            for (first, last), block in zip(self.spec.lead_blocks, self.blocks[pollutant], strict=True):
                 mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
-                parts.append(block.predict(features.values[mine], features.naive[mine], said[mine]))
+                parts.append(block.predict(features.values[mine], features.naive[mine], residual[mine]))
             location = np.concatenate([part.location for part in parts])
             spread = np.concatenate([part.spread for part in parts])
             shape = len(leads), len(view)
             return Distribution(location.reshape(shape), spread.reshape(shape))
 
-        return dict(zip(told, side_by_side(distribution, told), strict=True))
+        return dict(zip(targets, parallel_map(distribution, targets), strict=True))
 
-    def _walk(self, view: AsOfView) -> Floats:
-        """Log level as the mean of the path nets, (lead, case, pollutant)."""
-        path = build_sequences(view, offsets=self.offsets, future=self.weather, only=self.pollutants)
-        return np.asarray(np.mean(in_turn(lambda net: net.predict(path), self.nets), axis=0))
+    def _rnn_rows(self, view: AsOfView, leads: Ints) -> Floats | None:
+        """The networks' log level at some leads, (row, pollutant)."""
+        if not self.networks:
+            return None
+        inputs = build_sequences(view, offsets=self.offsets, future=self.weather, only=self.pollutants)
+        levels = self.rnn_levels(inputs)
+        return None if levels is None else levels[leads - 1].reshape(len(leads) * len(view), -1)
 
-    def _recalibrate(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
-        shape = len(issued), len(LEAD_BLOCKS)
-        found = {p: Adjustment(np.zeros(shape, np.float32), np.ones(shape, np.float32)) for p in self.pollutants}
-        for pollutant, trials in self._trials(panel, issued).items():
-            expected = np.array([np.abs(block.shape.values).mean() for block in self.blocks[pollutant]])
-            found[pollutant] = adjust(trials, issued, expected=expected)
+    def _adjustments(self, panel: Panel, issued: Ints) -> dict[str, Adjustment]:
+        found = {p: Adjustment.none(len(issued), len(self.spec.lead_blocks)) for p in self.pollutants}
+        for pollutant, hindcasts in self._hindcasts(panel, issued).items():
+            expected = np.array([block.errors.expected_error for block in self.blocks[pollutant]], np.float32)
+            found[pollutant] = fit_adjustment(
+                hindcasts, issued, expected=expected, blocks=self.spec.lead_blocks, config=self.config.recalibration
+            )
         return found
 
-    def _trials(self, panel: Panel, issued: Ints) -> dict[str, Trials]:
-        origins = trial_origins(issued, since=panel.hour_of(self.trained_until))
-        where = trial_stations(panel)
+    def _hindcasts(self, panel: Panel, issued: Ints) -> dict[str, Hindcasts]:
+        config = self.config.recalibration
+        leads = hindcast_leads(self.spec)
+        origins = hindcast_origins(issued, since=panel.hour_of(self.trained_until), days=config.days)
+        chosen = hindcast_stations(panel, config.stations)
         parts: dict[str, list[tuple[Floats, Ints]]] = {}
-        for view in self._views(panel, np.tile(where, len(origins)), np.repeat(origins, len(where))):
-            for pollutant, told in self._distributions(view, TRIAL_LEADS).items():
-                truth, known_from = panel.truth(pollutant, view.station, view.issued + TRIAL_LEADS[:, None] - 1)
-                error = (log_level(truth, self.offsets[pollutant]) - told.location) / told.spread
+        for view in self._views(panel, np.tile(chosen, len(origins)), np.repeat(origins, len(chosen))):
+            for pollutant, predicted in self._distributions(view, leads).items():
+                truth, known_from = panel.truth(pollutant, view.station, view.issued + leads[:, None] - 1)
+                error = (log_level(truth, self.offsets[pollutant]) - predicted.location) / predicted.spread
                 parts.setdefault(pollutant, []).append((error, known_from))
-        return {p: gather_trials(origins, len(where), some) for p, some in parts.items()}
+        return {p: join_hindcasts(leads, origins, len(chosen), some) for p, some in parts.items()}
 
     def _forecast(self, view: AsOfView, adjustments: dict[str, Adjustment], issue: Ints) -> list[pl.DataFrame]:
-        told = self._distributions(view, _LEADS)
+        """One frame per pollutant; `issue` is each case's row of the adjustments."""
+        predicted = self._distributions(view, np.arange(1, self.spec.horizon_hours + 1))
+        ids = [view.panel.stations[station] for station in view.station]
         frames = []
         for k, pollutant in enumerate(view.panel.pollutants):
-            seen = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
-            values = np.full((len(view), HORIZON_HOURS, len(_VALUES)), np.nan, np.float32)
-            if pollutant in told:
-                record = standing_records(self.records.get(pollutant, {}), _ids(view), view.history_ugm3[k])
-                values = self._concentrations(pollutant, told[pollutant], adjustments[pollutant], issue, record)
-                report_median(values[..., : len(QUANTILES)], self._steps(view, pollutant))
-            if seen.any():
-                frames.append(self._frame(view, pollutant, values[seen], seen))
+            observed = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
+            values = np.full((len(view), self.spec.horizon_hours, len(_VALUES)), np.nan, np.float32)
+            if pollutant in predicted:
+                values = postprocess(
+                    predicted[pollutant],
+                    [block.errors.shape for block in self.blocks[pollutant]],
+                    adjustments[pollutant].of(issue),
+                    blocks=self.spec.lead_blocks,
+                    offset_ugm3=self.offsets[pollutant],
+                    maximum_ugm3=self.stations.maximum_of(pollutant, ids, view.history_ugm3[k]),
+                    resolution_ugm3=self.stations.resolution_of(pollutant, ids),
+                    config=self.config.postprocess,
+                )
+            if observed.any():
+                frames.append(self._frame(view, pollutant, values[observed], observed))
         return frames
 
-    def _concentrations(
-        self, pollutant: str, told: Distribution, adjustment: Adjustment, issue: Ints, record: Floats
-    ) -> Floats:
-        """(case, lead, q05 … q95 and mean) [µg/m³]; `issue` is each case's row of the adjustment."""
-        parts = []
-        for b, ((first, last), block) in enumerate(zip(LEAD_BLOCKS, self.blocks[pollutant], strict=True)):
-            leads = slice(first - 1, last)
-            shift, stretch = adjustment.shift[issue, b, None], adjustment.stretch[issue, b, None]
-            shape = shift + stretch * block.shape(told.location[leads])
-            levels = told.location[leads, :, None] + told.spread[leads, :, None] * shape
-            values = temper(np.maximum(np.exp(levels) - np.float32(self.offsets[pollutant]), 0), record)
-            parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
-        return np.concatenate(parts).swapaxes(0, 1)
-
-    def _steps(self, view: AsOfView, pollutant: str) -> Floats:
-        steps = self.steps.get(pollutant, {})
-        return np.array([steps.get(station, 0.0) for station in _ids(view)], np.float32)
-
-    def _frame(self, view: AsOfView, pollutant: str, values: Floats, seen: npt.NDArray[np.bool_]) -> pl.DataFrame:
-        station, issued = view.station[seen], view.issued[seen]
-        silent = np.isnan(values).any(axis=(1, 2))
-        if silent.any():
-            values[silent] = climatological_quantiles(view.panel, pollutant, station[silent], issued[silent])
-        status = np.where(self._weather_is_missing(view)[seen], "degraded", "ok")
-        status[silent] = "baseline"
-        columns = key_columns(view.panel, pollutant, station, issued)
+    def _frame(self, view: AsOfView, pollutant: str, values: Floats, chosen: npt.NDArray[np.bool_]) -> pl.DataFrame:
+        station, issued = view.station[chosen], view.issued[chosen]
+        missing = np.isnan(values).any(axis=(1, 2))
+        if missing.any():
+            values[missing] = climatological_quantiles(
+                view.panel,
+                pollutant,
+                station[missing],
+                issued[missing],
+                horizon_hours=self.spec.horizon_hours,
+                config=self.config.climatology,
+            )
+        status = np.where(self._weather_is_missing(view)[chosen], "degraded", "ok")
+        status[missing] = "baseline"
+        columns = key_columns(view.panel, pollutant, station, issued, horizon_hours=self.spec.horizon_hours)
         flat = values.reshape(-1, len(_VALUES)).astype(np.float64)
         columns |= {name: pl.Series(flat[:, k]) for k, name in enumerate(_VALUES)}
         return pl.DataFrame(columns | {"status": pl.Series(status.ravel(), dtype=pl.String)})
 
     def _weather_is_missing(self, view: AsOfView) -> npt.NDArray[np.bool_]:
-        known = ~np.isnan(view.weather[:, -HORIZON_HOURS:])
-        promised = self.weather is not FutureWeather.NONE
-        return np.asarray(~np.any(known, axis=2) & promised)
+        known = ~np.isnan(view.weather[:, -self.spec.horizon_hours :])
+        expected = self.weather is not FutureWeather.NONE
+        return np.asarray(~np.any(known, axis=2) & expected)
 
 
-def fit(
-    panel: Panel,
-    *,
-    pollutants: Sequence[str],
-    until: datetime,
-    weather: FutureWeather,
-    seed: int = 0,
-    effort: Effort | None = None,
-    progress: Progress | None = None,
-) -> Forecaster:
-    """Train on everything that had happened and was available by `until`.
-
-    Args:
-        panel: observations and weather.
-        pollutants: which to train for; those never observed by then are left out.
-        until: whole hour, UTC; truth of hours that end later is not used.
-        weather: what live forecasts will know of the weather ahead.
-        seed: of the row draw, the trees, the nets and the weather errors.
-        effort: None: FULL. LIGHT takes a fraction of the time and forecasts worse.
-        progress: called with a line for people and the share done, 0…1.
-
-    Raises:
-        ValueError: nothing was observed by then, or `until` is not the start of an hour.
-    """
-    offsets = log_offsets(panel, panel.hour_of(until))
-    told = tuple(p for p in pollutants if p in offsets)
-    if not told:
-        raise ValueError(f"nothing of {', '.join(pollutants)} was observed by {until.isoformat()}")
-    curriculum = Curriculum(panel, panel.hour_of(until), weather, offsets, FOLDS, seed + _TRAINING_SEED)
-    say = progress or (lambda _line, _share: None)
-    effort = effort or FULL
-    cases = curriculum.cases(effort.cases)
-    nets, walked = _fit_nets(curriculum, cases, told, n_nets=FOLDS * effort.nets_per_fold, seed=seed, progress=say)
-    steps = reporting_steps(panel, curriculum.until)
-    belief = belief_by_level(panel, curriculum.until, steps)
-    blocks: dict[str, tuple[BlockModel, ...]] = dict.fromkeys(told, ())
-    names: dict[str, tuple[str, ...]] = {}
-    n_rows = 0
-    for b, block in enumerate(LEAD_BLOCKS):
-        say(f"trees for leads {block[0]}-{block[1]} h", (1 + b / len(LEAD_BLOCKS)) / 2)
-        lessons = curriculum.lessons(block, cases, walked, n_rows=ROWS_PER_BLOCK, pollutants=told)
-        n_rows += sum(len(lesson.departure) for lesson in lessons.values())
-        names |= {pollutant: lesson.names for pollutant, lesson in lessons.items()}
-
-        def learn(pollutant: str, lessons: dict[str, Lesson] = lessons) -> BlockModel:
-            return fit_block(lessons.pop(pollutant), seed=seed, belief=belief[pollutant])
-
-        for pollutant, fitted in zip(told, side_by_side(learn, told), strict=True):
-            blocks[pollutant] = (*blocks[pollutant], fitted)
-    metadata = {"n_cases": len(cases), "n_rows": n_rows, "seed": seed}
-    highest = records(panel, curriculum.until)
-    return Forecaster(told, until, weather, metadata, names, offsets, steps, highest, nets, blocks)
+def _write_block(block: BlockModel, stem: Path) -> None:
+    arrays: dict[str, Floats] = {}
+    for name, function in {"bias": block.errors.bias, "shape": block.errors.shape}.items():
+        arrays |= {f"{name}.levels": function.levels, f"{name}.values": function.values}
+    scalars = {"rnn_weight": block.point.rnn_weight, "max_spread": block.errors.max_spread}
+    np.savez(stem.with_suffix(".npz"), allow_pickle=False, **scalars, **arrays)
+    save_boosters(block.point.trees, stem.with_name(f"{stem.name}_tree"))
+    save_boosters(block.errors.spreads, stem.with_name(f"{stem.name}_spread"))
 
 
-def _ids(view: AsOfView) -> list[str]:
-    return [view.panel.stations[station] for station in view.station]
-
-
-def _fit_nets(
-    curriculum: Curriculum, cases: Cases, pollutants: tuple[str, ...], *, n_nets: int, seed: int, progress: Progress
-) -> tuple[tuple[PathNet, ...], Floats]:
-    """Nets of every fold, blind to it, and the log level they say of unseen cases: (lead, case, pollutant)."""
-    progress("the paths of past air", 0.0)
-    path, departure = curriculum.paths(cases, pollutants)
-    walked = np.zeros_like(departure)
-    numbers = range(n_nets)
-
-    def learn(number: int) -> PathNet:
-        progress(f"net {number + 1} of {len(numbers)} that walks the path", 0.5 * (number + 0.2) / len(numbers))
-        unseen = cases.fold == number % FOLDS
-        net = fit_path_net(path, departure, cases=outside(unseen), pace=_PACE[curriculum.future], seed=seed + number)
-        for few in np.array_split(np.flatnonzero(unseen), unseen.sum() // _CASES_AT_ONCE + 1):
-            walked[:, few] += net.predict(path[few]) * (FOLDS / n_nets)
-        return net
-
-    return tuple(in_turn(learn, numbers)), walked
+def _read_block(stem: Path, config: ModelConfig) -> BlockModel:
+    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
+        arrays: dict[str, Floats] = dict(stored)
+    folds = config.sampling.folds
+    trees, spreads = (load_boosters(stem.with_name(f"{stem.name}_{part}"), folds) for part in ("tree", "spread"))
+    functions = [LevelFunction(arrays[f"{name}.levels"], arrays[f"{name}.values"]) for name in ("bias", "shape")]
+    errors = ErrorModel(spreads, config.uncertainty.min_spread, float(arrays["max_spread"]), *functions)
+    return BlockModel(PointModel(trees, float(arrays["rnn_weight"])), errors)

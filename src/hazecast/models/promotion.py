@@ -1,4 +1,4 @@
-"""The rule by which a candidate becomes champion: significantly better than every rival, and worse in nothing."""
+"""The promotion rule: significantly better than every rival, and not worse in any other respect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import polars as pl
 
 from hazecast.air.limits import limit_values
 from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import HORIZON_HOURS
 from hazecast.errors import TooLittleHistory
 from hazecast.scoring import diebold_mariano, p_exceed
 
@@ -41,8 +40,8 @@ _SCHEMA = {
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """How a candidate stands against its rivals.
+class PromotionDecision:
+    """How a candidate compares with its rivals.
 
     Attributes:
         promoted: it passed every test.
@@ -57,12 +56,14 @@ class Judgement:
     tests: pl.DataFrame
 
 
-def judge(candidate: pl.DataFrame, rivals: Mapping[str, pl.DataFrame], *, step_hours: int) -> Judgement:
-    """Test whether the candidate earned promotion.
+def decide_promotion(
+    candidate: pl.DataFrame, rivals: Mapping[str, pl.DataFrame], *, step_hours: int, horizon_hours: int
+) -> PromotionDecision:
+    """Decide whether the candidate is promoted.
 
     It must have a smaller error than every rival by a one-sided Diebold-Mariano test at 5 %, the error being the mean
-    over pollutants of the absolute error relative to the seasonal naive's, per issue; the climatology, which speaks
-    while nobody is champion, must not be better by the same test. Against the champion the candidate must
+    over pollutants of the absolute error relative to the seasonal naive's, per issue; the climatology, which is
+    the fallback without a champion, must not be better by the same test. Against the champion the candidate must
     also not be worse in the Brier score of exceeding the WHO level (2 %), in the distance of the 80 % interval's
     coverage from 80 % (0.02) or in the relative error at the worst tenth of the stations (5 %).
 
@@ -70,29 +71,41 @@ def judge(candidate: pl.DataFrame, rivals: Mapping[str, pl.DataFrame], *, step_h
         candidate: `scoring.pair` rows of the candidate's forecasts.
         rivals: the same by name; the present champion, if any, under "champion".
         step_hours: between issues, for the overlap of neighbouring losses [h].
+        horizon_hours: longest lead of the candidate [h].
 
     Raises:
         TooLittleHistory: nothing can be compared.
     """
     if candidate.is_empty() or not rivals:
         raise TooLittleHistory("nothing in the validation window can be scored; collect a longer history")
-    rows = [_better(candidate, rival, name, step_hours=step_hours) for name, rival in rivals.items()]
+    overlap = ceil(horizon_hours / step_hours)
+    rows = [_better(candidate, rival, name, overlap=overlap) for name, rival in rivals.items()]
     if CHAMPION in rivals:
-        rows += _no_worse(candidate, rivals[CHAMPION])
+        rows += _no_worse(*_common_leads(candidate, rivals[CHAMPION]))
     tests = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
     against_baselines = tests.filter(pl.col("rival") != CHAMPION)
-    return Judgement(bool(tests["passed"].all()), bool(against_baselines["passed"].all()), _in_words(tests), tests)
+    return PromotionDecision(
+        bool(tests["passed"].all()), bool(against_baselines["passed"].all()), _in_words(tests), tests
+    )
 
 
-def _better(candidate: pl.DataFrame, rival: pl.DataFrame, name: str, *, step_hours: int) -> tuple[object, ...]:
+def _better(candidate: pl.DataFrame, rival: pl.DataFrame, name: str, *, overlap: int) -> tuple[object, ...]:
+    candidate, rival = _common_leads(candidate, rival)
     both = _relative_loss(candidate).join(_relative_loss(rival), on="issued_at", suffix="_rival").sort("issued_at")
     mine, theirs = both["loss"].to_numpy(), both["loss_rival"].to_numpy()
     try:
-        found = diebold_mariano(mine, theirs, horizon=ceil(HORIZON_HOURS / step_hours))
+        found = diebold_mariano(mine, theirs, horizon=overlap)
     except TooLittleHistory:
         return "relative MAE", name, _mean(mine), _mean(theirs), None, False
     needed = 1 - SIGNIFICANT_BELOW if name == CLIMATOLOGY else SIGNIFICANT_BELOW
     return "relative MAE", name, _mean(mine), _mean(theirs), found.p_value, found.p_value < needed
+
+
+def _common_leads(candidate: pl.DataFrame, rival: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both at the leads that both forecast: a champion may have another horizon."""
+    both = candidate.select("lead_hours").unique().join(rival.select("lead_hours").unique(), on="lead_hours")
+    common = pl.col("lead_hours").is_in(both["lead_hours"].implode())
+    return candidate.filter(common), rival.filter(common)
 
 
 def _no_worse(candidate: pl.DataFrame, champion: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -121,8 +134,8 @@ def _naive(paired: pl.DataFrame, *by: str) -> pl.DataFrame:
 def _brier(paired: pl.DataFrame) -> float:
     paired = paired.filter(pl.col("pollutant").is_in(list(limit_values("who"))))
     limit = paired["pollutant"].replace_strict(dict(limit_values("who")), return_dtype=pl.Float64).to_numpy()
-    came_true = paired["observed_ugm3"].to_numpy() > limit
-    return _mean((p_exceed(paired.select(QUANTILES).to_numpy(), limit) - came_true) ** 2)
+    exceeded = paired["observed_ugm3"].to_numpy() > limit
+    return _mean((p_exceed(paired.select(QUANTILES).to_numpy(), limit) - exceeded) ** 2)
 
 
 def _coverage_gap(paired: pl.DataFrame) -> float:
@@ -147,14 +160,14 @@ def _mean(values: Floats) -> float:
 def _in_words(tests: pl.DataFrame) -> str:
     """ "relative MAE 0.71; beats persistence (1.02, p=0.001); does not beat champion (0.70, p=0.6)"."""
     compared = tests.filter(pl.col("test") == "relative MAE")
-    told = [f"relative MAE {compared['candidate'][0]:.3f}"]
+    parts = [f"relative MAE {compared['candidate'][0]:.3f}"]
     for row in compared.iter_rows(named=True):
-        p_value = "too few issues to tell" if row["p_value"] is None else f"p={row['p_value']:.2g}"
+        p_value = "too few issues" if row["p_value"] is None else f"p={row['p_value']:.2g}"
         verb = _VERBS[row["rival"] == CLIMATOLOGY, row["passed"]]
-        told.append(f"{verb} {row['rival']} ({row['theirs']:.3f}, {p_value})")
+        parts.append(f"{verb} {row['rival']} ({row['theirs']:.3f}, {p_value})")
     worse = tests.filter(pl.col("test") != "relative MAE", ~pl.col("passed"))
-    told += [
+    parts += [
         f"worse than {row['rival']} in {row['test']} ({row['candidate']:.3f} against {row['theirs']:.3f})"
         for row in worse.iter_rows(named=True)
     ]
-    return "; ".join(told)
+    return "; ".join(parts)

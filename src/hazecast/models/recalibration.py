@@ -1,34 +1,39 @@
-"""Recent forecasts held against what came true: how far the quantiles must move and stretch to be right again.
+"""Recalibration: how far the quantiles must shift and stretch, from the hindcasts of the past days.
 
-A model in service is a fixed thing in a changing world. Before it speaks it forecasts the past two weeks anew, from
-what was known then, and looks at the errors whose truth is known by now.
+A model in service is fixed while the world changes. Before each forecast it repeats those of the past two weeks, from
+the data known then, and compares them with the truth that is known by now.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.tables import LEAD_BLOCKS
+from hazecast.air.spec import DAY_HOURS, ForecastSpec, LeadBlock
 from hazecast.features import Panel
+from hazecast.models.config import RecalibrationConfig
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-DAYS = 14
-TRIAL_LEADS = np.array([2, 5, 9, 14, 20, 28, 36, 44, 52, 60, 68])
-TRIAL_STATIONS = 200
-_DOUBT_DAYS = 7  # days of errors as expected that the past two weeks are weighed against
-_SURE_ERRORS, _FEWEST_DAYS = 3.0, 4
+# A few leads of each block: neighbouring leads have nearly the same error.
+_FIRST_DAY_LEADS = (2, 5, 9, 14, 20)
+_DAY_LEADS = (3, 11, 19)  # after the first hour of a later day
 
 
 @dataclass(frozen=True)
-class Trials:
-    """Standardised errors of repeated forecasts of one pollutant: (origin, TRIAL_LEADS, station).
+class Hindcasts:
+    """Standardised errors of repeated forecasts of one pollutant: (origin, lead, station).
 
-    `origin` are the hours of issue, `known_from` the hour at which each truth was available; errors are NaN without.
+    Attributes:
+        leads: (lead,) [h].
+        origin: (origin,) panel hours of issue.
+        error: NaN where the truth is unknown.
+        known_from: hour at which each truth was available.
     """
 
+    leads: Ints
     origin: Ints
     error: Floats
     known_from: Ints
@@ -36,61 +41,86 @@ class Trials:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What to do to the shape of each lead block, in units of the spread: (issue, block)."""
+    """Correction of the shape of each lead block, in units of the spread: (issue, block)."""
 
     shift: Floats
     stretch: Floats
 
+    @classmethod
+    def none(cls, n_issues: int, n_blocks: int) -> "Adjustment":
+        """No correction."""
+        shape = n_issues, n_blocks
+        return cls(np.zeros(shape, np.float32), np.ones(shape, np.float32))
 
-def trial_origins(issued: Ints, *, since: int) -> Ints:
-    """The daily origins to forecast anew for these issues; none before `since`, whose truth the model has seen."""
-    origins = np.unique(issued[:, None] - 24 * np.arange(1, DAYS + 1))
+    def of(self, issue: Ints) -> "Adjustment":
+        """The rows of some issues."""
+        return Adjustment(self.shift[issue], self.stretch[issue])
+
+
+def hindcast_leads(spec: ForecastSpec) -> Ints:
+    """The leads that are hindcast [h]: a few of every lead block."""
+    later = [first + hour for first, _ in spec.lead_blocks if first > DAY_HOURS for hour in _DAY_LEADS]
+    return np.array([*_FIRST_DAY_LEADS, *later])
+
+
+def hindcast_origins(issued: Ints, *, since: int, days: int) -> Ints:
+    """The daily origins to hindcast for these issues; none before `since`: the model has seen their truth."""
+    origins = np.unique(issued[:, None] - DAY_HOURS * np.arange(1, days + 1))
     return origins[origins >= since]
 
 
-def trial_stations(panel: Panel) -> Ints:
-    """Up to 200 stations, evenly spread over the list."""
+def hindcast_stations(panel: Panel, most: int) -> Ints:
+    """Up to `most` stations, evenly spread over the list."""
     n = len(panel.stations)
-    return np.unique(np.linspace(0, n - 1, min(n, TRIAL_STATIONS)).astype(np.int64))
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
-def gather_trials(origin: Ints, n_stations: int, parts: list[tuple[Floats, Ints]]) -> Trials:
-    """Trials from (error, known_from) of (TRIAL_LEADS, case), the cases being stations within origins."""
-    shape = len(TRIAL_LEADS), len(origin), n_stations
+def join_hindcasts(leads: Ints, origin: Ints, n_stations: int, parts: list[tuple[Floats, Ints]]) -> Hindcasts:
+    """Hindcasts from (error, known_from) of (lead, case), the cases being stations within origins."""
+    shape = len(leads), len(origin), n_stations
     error, known_from = (
         np.concatenate(column, axis=1).reshape(shape).swapaxes(0, 1) for column in zip(*parts, strict=True)
     )
-    return Trials(origin, error, known_from)
+    return Hindcasts(leads, origin, error, known_from)
 
 
-def adjust(trials: Trials, issued: Ints, *, expected: Floats) -> Adjustment:
-    """How each lead block's quantiles must move and stretch at each issue, from the trials matured by then.
+def fit_adjustment(
+    hindcasts: Hindcasts,
+    issued: Ints,
+    *,
+    expected: Floats,
+    blocks: Sequence[LeadBlock],
+    config: RecalibrationConfig,
+) -> Adjustment:
+    """Shift and stretch of each lead block at each issue, from the hindcasts whose truth was known by then.
 
-    A day counts once, however many stations and leads it has, for their errors go together. A bias counts only as far
-    as it exceeds three standard errors: days resemble each other, and chasing chance costs more than it mends.
+    A day counts once, however many stations and leads it has: their errors are correlated. A bias counts only as far as
+    it exceeds some standard errors: days are autocorrelated too, and correcting noise adds error.
 
     Args:
-        trials: of one pollutant.
+        hindcasts: of one pollutant.
         issued: (issue,) hours.
         expected: (block,) mean absolute standardised error in training.
+        blocks: lead blocks.
+        config: hyper-parameters.
     """
-    shift = np.zeros((len(issued), len(LEAD_BLOCKS)), np.float32)
-    stretch = np.ones_like(shift)
+    found = Adjustment.none(len(issued), len(blocks))
+    leads, prior = hindcasts.leads, config.prior_days
     for i, moment in enumerate(issued):
-        recent = (trials.origin >= moment - 24 * DAYS) & (trials.origin < moment)
-        error = np.where(trials.known_from[recent] <= moment, trials.error[recent], np.float32(np.nan))
-        for b, (first, last) in enumerate(LEAD_BLOCKS):
-            mine = error[:, (first <= TRIAL_LEADS) & (last >= TRIAL_LEADS)]
+        recent = (hindcasts.origin >= moment - DAY_HOURS * config.days) & (hindcasts.origin < moment)
+        error = np.where(hindcasts.known_from[recent] <= moment, hindcasts.error[recent], np.float32(np.nan))
+        for b, (first, last) in enumerate(blocks):
+            mine = error[:, (first <= leads) & (last >= leads)]
             days = mine[~np.isnan(mine).all(axis=(1, 2))]
             if len(days):
-                shift[i, b] = _sure_bias(np.nanmean(days, axis=(1, 2)))
-                seen = np.nanmean(np.abs(days - shift[i, b]), axis=(1, 2)).sum() / expected[b]
-                stretch[i, b] = (seen + _DOUBT_DAYS) / (len(days) + _DOUBT_DAYS)
-    return Adjustment(shift, stretch)
+                found.shift[i, b] = _significant_bias(np.nanmean(days, axis=(1, 2)), config)
+                size = np.nanmean(np.abs(days - found.shift[i, b]), axis=(1, 2)).sum() / expected[b]
+                found.stretch[i, b] = (size + prior) / (len(days) + prior)
+    return found
 
 
-def _sure_bias(daily: Floats) -> float:
-    if len(daily) < _FEWEST_DAYS:
+def _significant_bias(daily: Floats, config: RecalibrationConfig) -> float:
+    if len(daily) < config.min_days:
         return 0.0
-    chance = _SURE_ERRORS * daily.std(ddof=1) / np.sqrt(len(daily))
-    return float(np.sign(daily.mean()) * max(abs(daily.mean()) - chance, 0))
+    noise = config.significance_se * daily.std(ddof=1) / np.sqrt(len(daily))
+    return float(np.sign(daily.mean()) * max(abs(daily.mean()) - noise, 0))

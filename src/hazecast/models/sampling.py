@@ -1,4 +1,4 @@
-"""Which rows a model learns from."""
+"""Which rows a model learns from, with the folds in time of the cross-fitting."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hazecast.air.tables import HORIZON_HOURS
+from hazecast.air.pollutants import Pollutant
+from hazecast.air.spec import ForecastSpec, LeadBlock
 from hazecast.features import (
     AsOfView,
     FutureWeather,
@@ -19,21 +20,17 @@ from hazecast.features import (
     log_level,
 )
 from hazecast.features.sequences import concat_sequences
+from hazecast.models.config import SamplingConfig
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-FOLD_HOURS = 480
-_LEADS_PER_CASE = 3
-_REPEATS, _FEWEST_CASES = 4, 3_000
-# Of the median. Fresh exhaust eats ozone nearly up every night: without a larger one, traces would rule its log scale.
-_OFFSET_SHARE, _OFFSET_SHARE_O3 = 0.1, 3.0
-_CASES_AT_ONCE = 8_000
+_BATCH_CASES = 8_000  # bounds memory
 
 
 @dataclass(frozen=True)
 class Cases:
-    """Which station and hour of issue to learn from; `fold` 0 … folds-1 are alternating stretches of time."""
+    """Stations and hours of issue to learn from; `fold` 0 … folds-1 are alternating stretches of time."""
 
     station: Ints
     hour: Ints
@@ -47,149 +44,160 @@ class Cases:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Training rows of one pollutant, on the log scale.
+class TrainingSet:
+    """Training rows of one pollutant and lead block, on the log scale.
 
-    `departure` is how far the truth departed from the base of the features, `walked` how far it would by path nets that
-    had not seen it.
+    Attributes:
+        names: of the features.
+        features: (row, feature).
+        naive: (row,) naive forecast of the log level.
+        residual: (row,) target: the true log level minus `naive`.
+        rnn_residual: (row,) the recurrent network's out-of-fold prediction of it; 0 without a network.
+        fold: (row,) of its case.
     """
 
     names: tuple[str, ...]
     features: Floats
-    base: Floats
-    departure: Floats
-    walked: Floats
+    naive: Floats
+    residual: Floats
+    rnn_residual: Floats
     fold: Ints
 
 
 @dataclass(frozen=True)
-class Curriculum:
-    """What to draw training rows from.
+class TrainingSampler:
+    """Draws training rows.
 
     Attributes:
-        panel: everything.
+        panel: all data.
         until: panel hour; only truth of hours that had ended and were available by then is used.
-        future: weather ahead shown to the features.
+        future: weather ahead that the features include.
+        spec: horizon and lead blocks.
         offsets: offset of the log scale per pollutant [µg/m³].
-        folds: number of folds in time.
+        config: how many rows, and the folds.
         seed: of the draw and of the weather errors.
     """
 
     panel: Panel
     until: int
     future: FutureWeather
+    spec: ForecastSpec
     offsets: dict[str, float]
-    folds: int
+    config: SamplingConfig
     seed: int
 
-    def cases(self, n_cases: int) -> Cases:
-        """Up to `n_cases` random issues with something observed in the hour before, in random order."""
+    def cases(self) -> Cases:
+        """Random issues with something observed in the hour before, in random order."""
         last = min(self.until, self.panel.n_hours)
-        seen = (self.panel.known_from[:, :, :last] <= self.until).any(axis=0)
-        station, hour = np.nonzero(seen)
-        chosen = np.random.default_rng(self.seed).permutation(len(station))[: _worth_drawing(len(station), n_cases)]
+        observed = (self.panel.known_from[:, :, :last] <= self.until).any(axis=0)
+        station, hour = np.nonzero(observed)
+        order = np.random.default_rng(self.seed).permutation(len(station))
+        chosen = order[: self._n_cases(len(station))]
         hour = hour[chosen] + 1
         return Cases(station[chosen], hour, self._fold(hour))
 
-    def paths(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
-        """Inputs of the path net, and what it is to say: (lead, case, pollutant) departure of the truth from the base.
+    def sequences(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
+        """Inputs of the recurrent network and its target: the residual of the naive forecast, (lead, case, pollutant).
 
-        NaN where the truth is not known.
+        NaN where the truth is unknown.
         """
-        parts = [self._path(some, pollutants) for some in self._in_turn(cases)]
-        paths, departures = zip(*parts, strict=True)
-        return concat_sequences(paths), np.concatenate(departures, axis=1)
+        parts = [self._sequences(some, pollutants) for some in self._batches(cases)]
+        inputs, residuals = zip(*parts, strict=True)
+        return concat_sequences(inputs), np.concatenate(residuals, axis=1)
 
-    def lessons(
-        self, block: tuple[int, int], cases: Cases, walked: Floats, *, n_rows: int, pollutants: tuple[str, ...]
-    ) -> dict[str, Lesson]:
-        """About `n_rows` rows of one lead block, the same for all pollutants, less those without truth.
+    def sample(
+        self, block: LeadBlock, cases: Cases, rnn_out_of_fold: Floats | None, *, pollutants: tuple[str, ...]
+    ) -> dict[str, TrainingSet]:
+        """Rows of one lead block, the same for all pollutants, less those without truth.
 
         Args:
             block: first and last lead [h].
-            cases: as the path net's.
-            walked: (lead, case, pollutant) log level that path nets which had not seen the case said.
-            n_rows: three leads are drawn of each case.
-            pollutants: of `walked`, in its order.
+            cases: as of the recurrent network.
+            rnn_out_of_fold: (lead, case, pollutant) its out-of-fold prediction of the log level; None: no network.
+            pollutants: of `rnn_out_of_fold`, in its order.
         """
         rng = np.random.default_rng((self.seed, *block))
-        leads = min(_LEADS_PER_CASE, block[1] - block[0] + 1)
-        parts: dict[str, list[Lesson]] = {p: [] for p in pollutants}
+        leads = min(self.config.leads_per_case, block[1] - block[0] + 1)
+        parts: dict[str, list[TrainingSet]] = {p: [] for p in pollutants}
         start = 0
-        for some in self._in_turn(cases[: max(1, n_rows // leads)]):
+        for some in self._batches(cases[: max(1, self.config.rows_per_block // leads)]):
             lead = rng.integers(block[0], block[1] + 1, (leads, len(some)))
-            mine = walked[:, start : start + len(some)]
+            rnn = None if rnn_out_of_fold is None else rnn_out_of_fold[:, start : start + len(some)]
             start += len(some)
-            for pollutant, lesson in self._lessons(some, lead, mine, pollutants):
-                parts[pollutant].append(lesson)
-        # One after the other: parts and whole of all pollutants at once would need twice the memory.
-        return {p: _join(parts.pop(p)) for p in pollutants}
+            for pollutant, rows in self._rows(some, lead, rnn, pollutants):
+                parts[pollutant].append(rows)
+        # One pollutant after the other: parts and whole of all of them at once would need twice the memory.
+        return {p: _concat(parts.pop(p)) for p in pollutants}
 
-    def _in_turn(self, cases: Cases) -> Iterator[Cases]:
-        for start in range(0, len(cases), _CASES_AT_ONCE):
-            yield cases[start : start + _CASES_AT_ONCE]
+    def _batches(self, cases: Cases) -> Iterator[Cases]:
+        for start in range(0, len(cases), _BATCH_CASES):
+            yield cases[start : start + _BATCH_CASES]
 
-    def _look(self, cases: Cases) -> AsOfView:
-        return as_of(self.panel, cases.station, cases.hour, future=self.future, seed=self.seed)
+    def _as_of(self, cases: Cases) -> AsOfView:
+        horizon_hours = self.spec.horizon_hours
+        return as_of(
+            self.panel, cases.station, cases.hour, future=self.future, horizon_hours=horizon_hours, seed=self.seed
+        )
 
-    def _path(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
-        path = build_sequences(self._look(cases), offsets=self.offsets, future=self.future, only=pollutants)
-        hours = cases.hour + np.arange(HORIZON_HOURS)[:, None]
+    def _sequences(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
+        inputs = build_sequences(self._as_of(cases), offsets=self.offsets, future=self.future, only=pollutants)
+        hours = cases.hour + np.arange(self.spec.horizon_hours)[:, None]
         truth = [self._truth(p, np.broadcast_to(cases.station, hours.shape), hours) for p in pollutants]
-        return path, np.stack(truth, axis=-1) - path.naive
+        return inputs, np.stack(truth, axis=-1) - inputs.naive
 
     def _truth(self, pollutant: str, station: Ints, hour: Ints) -> Floats:
         truth, known_from = self.panel.truth(pollutant, station, hour)
         return log_level(np.where(known_from <= self.until, truth, np.float32(np.nan)), self.offsets[pollutant])
 
-    def _lessons(
-        self, cases: Cases, lead: Ints, walked: Floats, pollutants: tuple[str, ...]
-    ) -> Iterator[tuple[str, Lesson]]:
+    def _rows(
+        self, cases: Cases, lead: Ints, rnn: Floats | None, pollutants: tuple[str, ...]
+    ) -> Iterator[tuple[str, TrainingSet]]:
         rows = Rows(np.tile(np.arange(len(cases)), len(lead)), lead.ravel())
-        built = build_features(self._look(cases), rows, offsets=self.offsets, future=self.future, only=pollutants)
+        built = build_features(self._as_of(cases), rows, offsets=self.offsets, future=self.future, only=pollutants)
         for k, (pollutant, features) in enumerate(built.items()):
             truth = self._truth(pollutant, cases.station[rows.case], cases.hour[rows.case] + rows.lead - 1)
-            departure = truth - features.naive
-            use = ~np.isnan(departure)
-            said = walked[rows.lead - 1, rows.case, k] - features.naive
+            residual = truth - features.naive
+            use = ~np.isnan(residual)
+            predicted = np.zeros_like(residual) if rnn is None else rnn[rows.lead - 1, rows.case, k] - features.naive
             fold = cases.fold[rows.case]
-            columns = features.values, features.naive, departure, said, fold
-            yield pollutant, Lesson(features.names, *(column[use] for column in columns))
+            columns = features.values, features.naive, residual, predicted, fold
+            yield pollutant, TrainingSet(features.names, *(column[use] for column in columns))
 
     def _fold(self, hour: Ints) -> Ints:
-        """Alternating stretches of time, 20 days each or shorter where the record is short."""
-        length = max(1, min(FOLD_HOURS, self.until // (2 * self.folds)))
-        return hour // length % self.folds
+        """Alternating stretches of time, shorter where the record is short."""
+        folds = self.config.folds
+        length = max(1, min(self.config.fold_hours, self.until // (2 * folds)))
+        return hour // length % folds
+
+    def _n_cases(self, n_issues: int) -> int:
+        enough = max(n_issues // self.config.issues_per_case, self.config.min_cases)
+        return min(self.config.cases, n_issues, enough)
 
 
-def outside(fold: npt.NDArray[np.bool_]) -> Ints:
-    """The rows to learn from that are blind to a fold; all rows where nothing lies outside it."""
-    return np.flatnonzero(~fold) if not fold.all() else np.arange(len(fold))
+def train_indices(in_fold: npt.NDArray[np.bool_]) -> Ints:
+    """The rows to learn from when a fold is left out; all rows where nothing lies outside it."""
+    return np.flatnonzero(~in_fold) if not in_fold.all() else np.arange(len(in_fold))
 
 
-def _worth_drawing(n_issues: int, n_cases: int) -> int:
-    """Issues an hour apart tell nearly the same; of a long record one in four is enough."""
-    return min(n_cases, n_issues, max(n_issues // _REPEATS, _FEWEST_CASES))
-
-
-def _join(lessons: list[Lesson]) -> Lesson:
-    return Lesson(
-        lessons[0].names,
-        np.concatenate([one.features for one in lessons]),
-        np.concatenate([one.base for one in lessons]),
-        np.concatenate([one.departure for one in lessons]),
-        np.concatenate([one.walked for one in lessons]),
-        np.concatenate([one.fold for one in lessons]),
-    )
-
-
-def log_offsets(panel: Panel, until: int) -> dict[str, float]:
-    """A tenth of each pollutant's median, of ozone three of them: there the log scale bends, as do small values."""
+def log_offsets(panel: Panel, until: int, config: SamplingConfig) -> dict[str, float]:
+    """Offset of the log scale [µg/m³] of each pollutant observed by `until`: a share of its median."""
     found = {}
     known = panel.truth_by(until)
     for k, pollutant in enumerate(panel.pollutants):
         values = panel.concentration_ugm3[k][known[k]]
         if len(values):
-            share = _OFFSET_SHARE_O3 if pollutant == "o3" else _OFFSET_SHARE
+            direct = Pollutant(pollutant).photochemical
+            share = config.offset_share_direct if direct else config.offset_share
             found[pollutant] = max(float(np.median(values)) * share, 1e-3)
     return found
+
+
+def _concat(parts: list[TrainingSet]) -> TrainingSet:
+    return TrainingSet(
+        parts[0].names,
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.naive for part in parts]),
+        np.concatenate([part.residual for part in parts]),
+        np.concatenate([part.rnn_residual for part in parts]),
+        np.concatenate([part.fold for part in parts]),
+    )

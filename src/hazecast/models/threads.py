@@ -1,7 +1,7 @@
-"""Work side by side or in turn: at most one thread per task, none inside it.
+"""Parallel and sequential maps with one thread per task.
 
-Small trees and small matrices lose more to threads that wait for each other than they gain, most of all on a busy
-machine: there a training took ten times as long.
+Small trees and small matrices lose more time to thread synchronisation than they gain, most of all on a busy machine,
+where training took ten times as long.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,17 +14,17 @@ from threadpoolctl import threadpool_limits
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# For LightGBM, which takes its threads from its own parameter.
-ALONE = {"num_threads": 1}
+# LightGBM takes its threads from its own parameter.
+SINGLE_THREAD = {"num_threads": 1}
 
 
-def in_turn(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-    """`work` done on one task after the other: many small array operations only contend for Python's lock."""
+def sequential_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
+    """Apply `work` to one task after the other: many small array operations only contend for Python's lock."""
     with threadpool_limits(1):
         return [work(task) for task in tasks]
 
 
-def side_by_side(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-    """`work` done on every task, results in the order of the tasks; an error of any of them is raised."""
+def parallel_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
+    """Apply `work` to every task in parallel; results in the order of the tasks; an error of any task is raised."""
     with threadpool_limits(1), ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(work, tasks))

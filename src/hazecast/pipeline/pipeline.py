@@ -11,7 +11,8 @@ import structlog
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.errors import HazecastError, NoChampion, RegistryError
-from hazecast.models.forecaster import LIGHT, Forecaster
+from hazecast.models import Model
+from hazecast.models.climatology import Climatology
 from hazecast.steps import Progress, silent
 from hazecast.steps.alert import Alerted, alert
 from hazecast.steps.backfill import backfill, outstanding_stretches
@@ -19,7 +20,7 @@ from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
 from hazecast.steps.collect import Batch, collect, first_hour
 from hazecast.steps.explain import explain
-from hazecast.steps.forecast import BASELINE_VERSION, baseline_forecaster, forecast, newest_version
+from hazecast.steps.forecast import BASELINE_VERSION, forecast, newest_version
 from hazecast.steps.lock import only_one
 from hazecast.steps.monitor import (
     MonitoringReport,
@@ -32,7 +33,7 @@ from hazecast.steps.monitor import (
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
-from hazecast.steps.validate import Verdict, validate
+from hazecast.steps.validate import ValidationResult, validate
 from hazecast.steps.verify import VerificationResult, verify
 from hazecast.wiring import Wiring, training_parameters
 
@@ -115,13 +116,15 @@ class Pipeline:
                 self.parts.store,
                 now=self.now,
                 validation_days=settings.validation_days,
-                effort=LIGHT if settings.light_training else None,
+                kind=settings.model,
+                spec=self.parts.spec,
+                config=self.parts.model_config,
                 progress=report,
             )
             notes.summary = f"trained until {candidate.judged_since:%Y-%m-%d %H:%M} UTC"
         return candidate
 
-    def validate(self, candidate: Candidate) -> Verdict:
+    def validate(self, candidate: Candidate) -> ValidationResult:
         """Validate a candidate, register it, and promote it if it passes the promotion test."""
         parts = self.parts
         with self._step("validate") as (notes, report):
@@ -207,14 +210,14 @@ class Pipeline:
             log.warning("an alert is still pending", channel=channel, reason=reason)
         return result
 
-    def _active_model(self) -> tuple[Forecaster, str]:
+    def _active_model(self) -> tuple[Model, str]:
         """The model that forecasts, and its version."""
         registry = self.parts.registry
         try:
             return registry.champion()
         except NoChampion as err:
             log.warning("falling back to climatology", reason=str(err))
-            return baseline_forecaster(self.now), BASELINE_VERSION
+            return Climatology(floor_hour(self.now), self.parts.spec), BASELINE_VERSION
         except RegistryError as err:
             known = registry.champion_read_last()
             if known is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from hazecast.errors import ModelOutdated
-from hazecast.models.forecaster import Forecaster
+from hazecast.models import Model, load_model
 
 _VERSION = "version"
 _MODEL = "model"
@@ -17,7 +17,7 @@ class KeptChampion:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, forecaster: Forecaster, version: str) -> None:
+    def keep(self, forecaster: Model, version: str) -> None:
         """Replace what is kept."""
         fresh, old = (self._folder.with_name(f"{self._folder.name}.{uuid4().hex}") for _ in range(2))
         forecaster.save(fresh / _MODEL)
@@ -27,12 +27,12 @@ class KeptChampion:
         fresh.rename(self._folder)
         shutil.rmtree(old, ignore_errors=True)
 
-    def read(self) -> tuple[Forecaster, str] | None:
+    def read(self) -> tuple[Model, str] | None:
         """The model and its version; None when nothing was kept yet, or by another release on other inputs."""
         if not self._folder.exists():
             return None
         try:
-            forecaster = Forecaster.load(self._folder / _MODEL)
+            forecaster = load_model(self._folder / _MODEL)
         except ModelOutdated:
             return None
         return forecaster, (self._folder / _VERSION).read_text()

@@ -23,7 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from hazecast.errors import ModelOutdated, NoChampion, NotKnown, RegistryError
-from hazecast.models.forecaster import Forecaster
+from hazecast.models import Model, load_model
 from hazecast.registry.audit import Change, carried_out, champions_in_turn, read_changes
 from hazecast.registry.kept import KeptChampion
 from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_record
@@ -163,7 +163,7 @@ class Registry:
         """Version of the challenger; None while nobody challenges."""
         return self._holder_of(CHALLENGER)
 
-    def champion(self) -> tuple[Forecaster, str]:
+    def champion(self) -> tuple[Model, str]:
         """The champion and its version.
 
         Raises:
@@ -180,20 +180,20 @@ class Registry:
             self._kept_champion.keep(forecaster, version)
         return forecaster, version
 
-    def champion_read_last(self) -> tuple[Forecaster, str] | None:
+    def champion_read_last(self) -> tuple[Model, str] | None:
         """The champion as this machine last read it, and its version; asks nobody. None when it never did."""
         return None if self._kept_champion is None else self._kept_champion.read()
 
-    def load(self, version: str) -> Forecaster:
+    def load(self, version: str) -> Model:
         """The model of one version; a version never changes, so the last two are kept: champion and challenger."""
         return self._loaded(version)
 
-    def _read(self, version: str) -> Forecaster:
+    def _read(self, version: str) -> Model:
         try:
             folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
         except _UNREACHABLE as err:
             raise self._refused(err) from err
-        return Forecaster.load(Path(folder) / "artifacts" / FORECASTER)
+        return load_model(Path(folder) / "artifacts" / FORECASTER)
 
     def _appoint(self, change: Change) -> None:
         with self._answering():

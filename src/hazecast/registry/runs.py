@@ -13,7 +13,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from hazecast.air.spec import QUANTILES
-from hazecast.models.forecaster import Forecaster
+from hazecast.models import Model
 
 FORECASTER = "forecaster"
 _MODEL_CODE = Path(__file__).parent / "served_model.py"
@@ -47,7 +47,7 @@ class Training(Record):
         notes: short facts to keep on the registered version itself.
     """
 
-    forecaster: Forecaster
+    forecaster: Model
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,7 +63,7 @@ def log_record(record: Record, *, model_id: str | None = None) -> None:
         mlflow.log_text(text, f"{name}.md")
 
 
-def log_model(forecaster: Forecaster) -> ModelInfo:
+def log_model(forecaster: Model) -> ModelInfo:
     """Put the model into the active run: LightGBM text, NumPy arrays and JSON beside the code that serves them."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / FORECASTER

@@ -15,15 +15,15 @@ from hazecast.air.clock import HOUR, parse_utc
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Observations, Stations, Weather, newest
 from hazecast.features import build_panel
-from hazecast.models.forecaster import Forecaster
+from hazecast.models import load_model
 
 
 class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped here
-    """Wraps a saved Forecaster."""
+    """Wraps a saved Model."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the forecaster from the run's artifacts."""
-        self._forecaster = Forecaster.load(Path(context.artifacts["forecaster"]))
+        self._forecaster = load_model(Path(context.artifacts["forecaster"]))
 
     def predict(
         self,

@@ -8,8 +8,7 @@ from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Forecasts
-from hazecast.features import FutureWeather
-from hazecast.models.forecaster import Forecaster
+from hazecast.models import Model
 from hazecast.scoring import p_exceed
 from hazecast.steps import Progress, silent
 from hazecast.steps.inputs import Inputs, read_inputs
@@ -21,13 +20,8 @@ HISTORY_DAYS = 400
 DEGRADED_AFTER_HOURS = 6.0
 
 
-def baseline_forecaster(now: datetime) -> Forecaster:
-    """What speaks while no model has earned the alias: the climatology, status "baseline"."""
-    return Forecaster((), floor_hour(now), FutureWeather.NONE, {}, {}, {}, {}, {}, (), {})
-
-
 def forecast(
-    store: Store, forecaster: Forecaster, *, model_version: str, now: datetime, progress: Progress = silent
+    store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress = silent
 ) -> pl.DataFrame:
     """Issue a forecast for the hour that contains `now` and append it to the archive.
 
@@ -54,7 +48,7 @@ def newest_version(store: Store) -> str | None:
 
 
 def predict(
-    store: Store, forecaster: Forecaster, *, model_version: str, now: datetime, progress: Progress = silent
+    store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress = silent
 ) -> pl.DataFrame:
     """What `forecast` would issue, archived nowhere."""
     issued_at = floor_hour(now)

@@ -1,4 +1,4 @@
-"""Shadow: the challenger forecasts what the champion forecasts, is archived and scored, and never served."""
+"""Shadow forecasts: those of the challenger are archived and scored like the champion's, and not served."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ def forecast_in_shadow(store: Store, registry: Registry, *, now: datetime) -> st
     """Archive the challenger's forecast for the hour that contains `now` in the table of shadow forecasts.
 
     Returns:
-        The challenger's version; None while nobody challenges.
+        The challenger's version; None while there is no challenger.
     """
     version = registry.challenger_version()
     if version is not None:

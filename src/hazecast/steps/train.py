@@ -1,40 +1,59 @@
-"""Train: fit a candidate on all but the last days, which are kept to judge it."""
+"""Train: fit a candidate on all but the last days, which are held out for its validation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hazecast.air.clock import HOUR, floor_hour, hours_between
+from hazecast.air.spec import ForecastSpec
 from hazecast.air.tables import newest
 from hazecast.errors import TooLittleHistory
-from hazecast.models.forecaster import Effort, Forecaster, fit
+from hazecast.models import DEFAULT_KIND, Model, ModelConfig, model_class
 from hazecast.steps import Progress, silent
 from hazecast.steps.inputs import Inputs, read_inputs
 from hazecast.store import Store
 
 MIN_HISTORY_DAYS = 21
-# A candidate is judged on at most a fifth of the history; on more of a short one, as a significance test needs days.
-_JUDGED_SHARE, _JUDGED_SHARE_OF_SHORT = 0.2, 0.35
-_JUDGED_DAYS = 14
+# The validation window is at most a fifth of the history; more of a short one, as a significance test needs days.
+_VALIDATION_SHARE, _VALIDATION_SHARE_OF_SHORT = 0.2, 0.35
+_VALIDATION_DAYS_OF_SHORT = 14
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model that nobody has judged yet, and the window [judged_since, judged_until) it has not seen."""
+    """A fitted model that is not validated yet, and the window [judged_since, judged_until) that it has not seen."""
 
-    forecaster: Forecaster
+    forecaster: Model
     inputs: Inputs
     judged_since: datetime
     judged_until: datetime
 
 
 def train(
-    store: Store, *, now: datetime, validation_days: int, effort: Effort | None = None, progress: Progress = silent
+    store: Store,
+    *,
+    now: datetime,
+    validation_days: int,
+    kind: str = DEFAULT_KIND,
+    spec: ForecastSpec | None = None,
+    config: ModelConfig | None = None,
+    progress: Progress = silent,
 ) -> Candidate:
-    """Fit one global model over all stations and pollutants on what was known before the validation window.
+    """Fit one global model over all stations and pollutants on the data known before the validation window.
+
+    Args:
+        store: of the place.
+        now: moment of the training; data that arrived later are not used.
+        validation_days: length of the validation window at most [d].
+        kind: of the model (`models.KINDS`).
+        spec: horizon and lead blocks; None: the default.
+        config: hyper-parameters; None: the defaults.
+        progress: called while it trains.
 
     Raises:
         TooLittleHistory: fewer than 21 days between the first and the last observation.
+        SettingsError: no such kind of model.
     """
+    cls = model_class(kind)
     inputs = read_inputs(store)
     known = inputs.observations.filter(inputs.observations["available_at"] <= now)
     first, last = known["observed_at"].min(), newest(known["observed_at"])
@@ -42,21 +61,23 @@ def train(
     if history_days < MIN_HISTORY_DAYS or last is None:
         raise TooLittleHistory(
             f"{history_days:.1f} days of observations are too few to train on: {MIN_HISTORY_DAYS} are needed. "
-            "Forecasts come from the climatology until then"
+            "Forecasts are the climatology until then"
         )
     judged_until = min(floor_hour(now), last + HOUR)
-    judged_days = min(validation_days, _most_judged_days(history_days))
-    judged_since = floor_hour(judged_until - timedelta(days=judged_days))
-    forecaster = fit(
+    window_days = min(validation_days, _max_validation_days(history_days))
+    judged_since = floor_hour(judged_until - timedelta(days=window_days))
+    forecaster = cls.fit(
         inputs.panel,
         pollutants=inputs.panel.pollutants,
         until=judged_since,
         weather=inputs.weather,
-        effort=effort,
+        spec=spec or ForecastSpec(),
+        config=config or ModelConfig(),
         progress=progress,
     )
     return Candidate(forecaster, inputs, judged_since, judged_until)
 
 
-def _most_judged_days(history_days: float) -> float:
-    return max(history_days * _JUDGED_SHARE, min(_JUDGED_DAYS, history_days * _JUDGED_SHARE_OF_SHORT))
+def _max_validation_days(history_days: float) -> float:
+    short = min(_VALIDATION_DAYS_OF_SHORT, history_days * _VALIDATION_SHARE_OF_SHORT)
+    return max(history_days * _VALIDATION_SHARE, short)

@@ -1,16 +1,17 @@
-"""Validate: judge a candidate against baselines and the champion on days none of them has seen, then register it."""
+"""Validate: compare a candidate with the baselines and the champion on held-out days, then register it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
 from hazecast.air.clock import HOUR, hours_between
-from hazecast.air.tables import HORIZON_HOURS, Scores
+from hazecast.air.tables import Scores
 from hazecast.errors import NoChampion, TooLittleHistory
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
-from hazecast.models.promotion import CHAMPION, Judgement, judge
+from hazecast.models.promotion import CHAMPION, PromotionDecision, decide_promotion
 from hazecast.registry import Registry
 from hazecast.scoring import pair, score
 from hazecast.steps import Progress, silent
@@ -25,22 +26,22 @@ BASELINES: dict[str, Predict] = {
     "seasonal_naive": seasonal_naive,
     "climatology": climatology,
 }
-# Odd steps let every clock hour take its turn; the longest that gives enough issues for a test is taken.
+# Steps coprime to 24 visit every clock hour; the longest that gives enough issues for a test is used.
 _STEPS_HOURS = (29, 19, 13)
-_ENOUGH_ISSUES = 20
+_MIN_ISSUES = 20
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How a candidate fared.
+class ValidationResult:
+    """The outcome of a validation.
 
     Attributes:
         version: as registered.
         promoted: whether it is champion now.
-        challenges: whether it forecasts in the champion's shadow from now on.
+        challenges: whether it is the challenger now.
         reason: why, in words.
-        scores: its Scores beside its rivals'.
-        tests: what was compared (`models.promotion`).
+        scores: its Scores and those of its rivals.
+        tests: the comparisons (`models.promotion`).
     """
 
     version: str
@@ -52,7 +53,7 @@ class Verdict:
 
     @property
     def outcome(self) -> str:
-        """What became of it."""
+        """Promoted, challenger or neither, in words."""
         if self.promoted:
             return "promoted to champion"
         return "registered as challenger" if self.challenges else "registered, not promoted"
@@ -66,18 +67,22 @@ def validate(
     now: datetime,
     parameters: Mapping[str, str | int | float],
     progress: Progress = silent,
-) -> Verdict:
+) -> ValidationResult:
     """Score the candidate and its rivals on the same rolling-origin window and register it with the evidence.
 
-    `models.promotion.judge` decides whether it becomes champion; short of that, one that beats the baselines becomes
-    the challenger.
+    `models.promotion.decide_promotion` decides whether it becomes champion; if not, but it beats the baselines, it
+    becomes the challenger.
 
     Raises:
-        TooLittleHistory: the window holds nothing to score.
-        RegistryError: the registry is out of reach; nothing is promoted.
+        TooLittleHistory: there is nothing to score in the window.
+        RegistryError: the registry cannot be reached; nothing is promoted.
     """
     step_hours, origins = _origins(candidate)
-    rivals = {CANDIDATE: candidate.forecaster.predict, **BASELINES, **_champion(registry)}
+    horizon_hours = candidate.forecaster.spec.horizon_hours
+    baselines: dict[str, Predict] = {
+        name: partial(predict, horizon_hours=horizon_hours) for name, predict in BASELINES.items()
+    }
+    rivals: dict[str, Predict] = {CANDIDATE: candidate.forecaster.predict, **baselines, **_champion(registry)}
     forecasts = {}
     for number, (name, predict) in enumerate(rivals.items()):
         progress(f"scoring {name}", number / (len(rivals) + 1))
@@ -85,14 +90,14 @@ def validate(
     scores = pl.concat(_scores_of(name, rows, candidate, now) for name, rows in forecasts.items())
     paired = {name: pair(rows, candidate.inputs.observations) for name, rows in forecasts.items()}
     mine = paired.pop(CANDIDATE)
-    judgement = judge(mine, paired, step_hours=step_hours)
+    decision = decide_promotion(mine, paired, step_hours=step_hours, horizon_hours=horizon_hours)
     progress("registering", len(rivals) / (len(rivals) + 1))
-    version = registry.record(describe(candidate, Evidence(scores, mine, judgement), parameters))
-    challenges = _appoint(registry, version, judgement, now=now)
+    version = registry.record(describe(candidate, Evidence(scores, mine, decision), parameters))
+    challenges = _appoint(registry, version, decision, now=now)
     named = scores.with_columns(model=pl.col("model").replace(CANDIDATE, f"version-{version}"))
     store.upsert(Scores, named)
-    progress(judgement.reason, 1.0)
-    return Verdict(version, judgement.promoted, challenges, judgement.reason, named, judgement.tests)
+    progress(decision.reason, 1.0)
+    return ValidationResult(version, decision.promoted, challenges, decision.reason, named, decision.tests)
 
 
 def _champion(registry: Registry) -> dict[str, Predict]:
@@ -103,22 +108,23 @@ def _champion(registry: Registry) -> dict[str, Predict]:
     return {CHAMPION: champion.predict}
 
 
-def _appoint(registry: Registry, version: str, judgement: Judgement, *, now: datetime) -> bool:
-    """Promote, or else challenge with one that is at least better than no model; says whether it challenges."""
-    if judgement.promoted:
-        registry.promote(version, reason=judgement.reason, at=now)
+def _appoint(registry: Registry, version: str, decision: PromotionDecision, *, now: datetime) -> bool:
+    """Promote, or else make a candidate that beats the baselines the challenger; returns whether it is that."""
+    if decision.promoted:
+        registry.promote(version, reason=decision.reason, at=now)
         registry.challenge(None)
-    elif judgement.beats_baselines:
+    elif decision.beats_baselines:
         registry.challenge(version)
-    return judgement.beats_baselines and not judgement.promoted
+    return decision.beats_baselines and not decision.promoted
 
 
 def _origins(candidate: Candidate) -> tuple[int, list[datetime]]:
-    """Hours between issues, and the issues whose 72 hours lie in the window."""
-    last_hours = hours_between(candidate.judged_since, candidate.judged_until) - HORIZON_HOURS
+    """Hours between issues, and the issues with a whole horizon inside the window."""
+    horizon_hours = candidate.forecaster.spec.horizon_hours
+    last_hours = hours_between(candidate.judged_since, candidate.judged_until) - horizon_hours
     if last_hours < 0:
-        raise TooLittleHistory(f"the validation window is shorter than {HORIZON_HOURS} h; collect a longer history")
-    step = next((hours for hours in _STEPS_HOURS if last_hours / hours >= _ENOUGH_ISSUES), _STEPS_HOURS[-1])
+        raise TooLittleHistory(f"the validation window is shorter than {horizon_hours} h; collect a longer history")
+    step = next((hours for hours in _STEPS_HOURS if last_hours / hours >= _MIN_ISSUES), _STEPS_HOURS[-1])
     return step, [candidate.judged_since + k * step * HOUR for k in range(int(last_hours / step) + 1)]
 
 

@@ -1,0 +1,199 @@
+"""What a model is to the rest of Hazecast, and the registry of model kinds."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import polars as pl
+
+from hazecast.air.spec import ForecastSpec
+from hazecast.errors import ModelOutdated, SettingsError
+from hazecast.features import FutureWeather, Panel
+from hazecast.features.signature import input_signature
+from hazecast.models.config import ModelConfig, Value
+
+Progress = Callable[[str, float], None]
+
+# One line per kind; imported when first used.
+KINDS = {
+    "stack": "hazecast.models.stack:Stack",
+    "trees": "hazecast.models.trees:Trees",
+    "gru": "hazecast.models.gru:Gru",
+    "climatology": "hazecast.models.climatology:Climatology",
+}
+DEFAULT_KIND = "stack"
+# Increased when the files of a model folder change.
+FORMAT = 7
+_FACTS = "model.json"
+
+
+class Model(Protocol):
+    """A fitted model; nothing about it changes after `fit`.
+
+    Attributes:
+        kind: its key in KINDS.
+        summary: one sentence for the model card.
+    """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+
+    @property
+    def pollutants(self) -> tuple[str, ...]:
+        """Those it was trained for."""
+        ...
+
+    @property
+    def trained_until(self) -> datetime:
+        """No truth of a later hour was used."""
+        ...
+
+    @property
+    def weather(self) -> FutureWeather:
+        """The weather ahead that it uses."""
+        ...
+
+    @property
+    def spec(self) -> ForecastSpec:
+        """Horizon and lead blocks."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, Value]:
+        """What MLflow logs: every hyper-parameter by its dotted name, the seed, the numbers of rows."""
+        ...
+
+    @classmethod
+    def fit(
+        cls,
+        panel: Panel,
+        *,
+        pollutants: Sequence[str],
+        until: datetime,
+        weather: FutureWeather,
+        spec: ForecastSpec = ...,
+        config: ModelConfig = ...,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Train on everything that had happened and was available by `until`.
+
+        Args:
+            panel: observations and weather.
+            pollutants: targets; those never observed by then are left out.
+            until: whole hour, UTC; truth of hours that end later is not used.
+            weather: the weather ahead that live forecasts will have.
+            spec: horizon and lead blocks.
+            config: hyper-parameters.
+            seed: of every random draw.
+            progress: called with a line for people and the share done, 0…1.
+
+        Raises:
+            ValueError: nothing was observed by then, or `until` is not the start of an hour.
+        """
+        ...
+
+    def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
+        """Forecast every station and pollutant that had been observed by then, lead 1 to the horizon, without gaps.
+
+        Returns:
+            One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h]; mean and q05 … q95 [µg/m³],
+            ordered and not negative; status: "ok", "degraded" (the expected weather ahead is missing for that hour),
+            "baseline" (the station's climatology: no recent observation, or a pollutant not trained for).
+
+        Raises:
+            ValueError: an issue time is not the start of an hour, or has no time zone.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model without any pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved model.
+
+        Raises:
+            ModelOutdated: it was saved by a release with other inputs or files.
+        """
+        ...
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A model that can also explain itself; `isinstance(model, Explainable)` tests for it."""
+
+    def drivers(self, panel: Panel, issued_at: datetime) -> pl.DataFrame:
+        """How far each group of inputs moved the forecast (`hazecast.models.drivers`)."""
+        ...
+
+    def feature_importance(self) -> pl.DataFrame:
+        """One row per (pollutant, lead_block, feature): share of the total gain, 0…1."""
+        ...
+
+
+def model_class(kind: str) -> type[Model]:
+    """The class of one kind.
+
+    Raises:
+        SettingsError: no such kind, or its optional extra is not installed.
+    """
+    if kind not in KINDS:
+        raise SettingsError(f"no model kind {kind!r}; choose one of {', '.join(KINDS)}")
+    module, _, name = KINDS[kind].partition(":")
+    try:
+        found: type[Model] = getattr(import_module(module), name)
+    except ModuleNotFoundError as err:
+        raise SettingsError(f"the model kind {kind} needs {err.name}; pip install 'hazecast[{kind}]'") from err
+    return found
+
+
+def load_model(folder: Path) -> Model:
+    """Read a saved model of any kind.
+
+    Raises:
+        ModelOutdated: it was saved by a release with other inputs or files.
+    """
+    return model_class(read_facts(folder)["kind"]).load(folder)
+
+
+def write_facts(model: Model, folder: Path, **facts: Any) -> None:
+    """Write `model.json`: what every model has, and the facts of its kind; the folder is created if missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    common = {
+        "kind": model.kind,
+        "pollutants": model.pollutants,
+        "trained_until": model.trained_until.isoformat(),
+        "weather": model.weather.value,
+        "horizon_hours": model.spec.horizon_hours,
+        **facts,
+    }
+    (folder / _FACTS).write_text(json.dumps({"compatibility": compatibility(common), **common}, indent=1))
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Read `model.json`.
+
+    Raises:
+        ModelOutdated: see `Model.load`.
+    """
+    file = folder / _FACTS
+    facts: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    if not facts or facts["kind"] not in KINDS or facts["compatibility"] != compatibility(facts):
+        raise ModelOutdated("it was trained by a release with other features; run `hazecast run training`")
+    return facts
+
+
+def compatibility(facts: dict[str, Any]) -> str:
+    """Hash of what must agree between the release that saves a model and the one that loads it.
+
+    These are the names of the features, the names of the hyper-parameters and the format of the files.
+    """
+    inputs = tuple(facts.get("offsets", ()))
+    features = input_signature(inputs, only=facts["pollutants"], future=FutureWeather(facts["weather"]))
+    return sha256(f"{FORMAT} {features} {sorted(ModelConfig().parameters)}".encode()).hexdigest()[:12]

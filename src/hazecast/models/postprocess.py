@@ -1,0 +1,154 @@
+"""From the predicted distribution to the forecast, in one order: recalibrate → damp extrapolation → round.
+
+1. Recalibrate: shift and stretch the quantiles by the errors of the past days (`models.recalibration`).
+2. Damp extrapolation: on the log scale an error is a factor, alike at every level. Four times the usual concentration
+   may occur on a clean day; four times the highest one a station ever had does not.
+3. Round: where a station reports at a coarse resolution (CO in 100 µg/m³, SO2 in whole µg/m³), few values occur, and
+   the median of what will be reported is one of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hazecast.air.spec import QUANTILE_LEVELS, LeadBlock
+from hazecast.features import Panel
+from hazecast.models.config import PostprocessConfig
+from hazecast.models.recalibration import Adjustment
+from hazecast.models.uncertainty import SHAPE_LEVELS, Distribution, LevelFunction
+
+Floats = npt.NDArray[np.float32]
+ByStation = dict[str, dict[str, float]]
+
+_QUANTILES_AT = np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)
+_MEDIAN = QUANTILE_LEVELS.index(0.5)
+
+
+@dataclass(frozen=True)
+class StationFacts:
+    """What training found out about each station.
+
+    Attributes:
+        resolution: reporting resolution [µg/m³] per pollutant and station id, where it is coarse.
+        maximum: highest concentration [µg/m³], likewise, of stations with a long enough history.
+    """
+
+    resolution: ByStation
+    maximum: ByStation
+
+    def resolution_of(self, pollutant: str, stations: Sequence[str]) -> Floats:
+        """(case,) [µg/m³], 0 where the resolution is fine."""
+        known = self.resolution.get(pollutant, {})
+        return np.array([known.get(station, 0.0) for station in stations], np.float32)
+
+    def maximum_of(self, pollutant: str, stations: Sequence[str], history: Floats) -> Floats:
+        """(case,) highest concentration in training or in the days before issue [µg/m³].
+
+        A station without a maximum of its own gets the highest of any station; where none has one, infinity.
+
+        Args:
+            pollutant: which.
+            stations: (case,) ids.
+            history: (case, hour) concentrations of the days before, NaN where unknown [µg/m³].
+        """
+        known = self.maximum.get(pollutant, {})
+        anywhere = max(known.values(), default=np.inf)
+        trained = np.array([known.get(station, anywhere) for station in stations], np.float32)
+        return np.fmax(trained, np.fmax.reduce(history, axis=1))
+
+
+def postprocess(
+    predicted: Distribution,
+    shapes: Sequence[LevelFunction],
+    adjustment: Adjustment,
+    *,
+    blocks: Sequence[LeadBlock],
+    offset_ugm3: float,
+    maximum_ugm3: Floats,
+    resolution_ugm3: Floats,
+    config: PostprocessConfig,
+) -> Floats:
+    """The forecast of one pollutant: (case, lead, q05 … q95 and mean) [µg/m³].
+
+    Args:
+        predicted: (lead, case) of the log level.
+        shapes: of the standardised error, one per block.
+        adjustment: (case, block).
+        blocks: lead blocks.
+        offset_ugm3: of the log scale.
+        maximum_ugm3: (case,) highest concentration so far.
+        resolution_ugm3: (case,) reporting resolution, 0 where fine.
+        config: hyper-parameters.
+    """
+    parts = []
+    for b, ((first, last), shape) in enumerate(zip(blocks, shapes, strict=True)):
+        leads = slice(first - 1, last)
+        location, spread = predicted.location[leads], predicted.spread[leads]
+        standardised = recalibrate(shape(location), adjustment.shift[:, b], adjustment.stretch[:, b])
+        levels = location[..., None] + spread[..., None] * standardised
+        values = np.maximum(np.exp(levels) - np.float32(offset_ugm3), 0)
+        values = damp_extrapolation(values, maximum_ugm3, config.extrapolation_exponent)
+        parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
+    forecast = np.concatenate(parts).swapaxes(0, 1)
+    round_median(forecast[..., : len(QUANTILE_LEVELS)], resolution_ugm3)
+    return forecast
+
+
+def recalibrate(shape: Floats, shift: Floats, stretch: Floats) -> Floats:
+    """Standardised quantiles (lead, case, quantile), shifted and stretched by case."""
+    return np.asarray(shift[:, None] + stretch[:, None] * shape)
+
+
+def damp_extrapolation(values: Floats, maximum: Floats, exponent: float) -> Floats:
+    """Concentrations with only a part, on the log scale, of what exceeds the maximum; their order stays.
+
+    Args:
+        values: (…, case, any) [µg/m³].
+        maximum: (case,) [µg/m³].
+        exponent: 0: nothing beyond the maximum; 1: all of it.
+    """
+    limit = maximum[:, None]
+    excess = np.maximum(values / limit, 1)
+    return np.asarray(np.minimum(values, limit) * excess ** np.float32(exponent))
+
+
+def round_median(quantiles: Floats, resolution: Floats) -> None:
+    """Round the median to the reporting resolution, in place; no quantile crosses it.
+
+    Args:
+        quantiles: (case, lead, q05 … q95) [µg/m³].
+        resolution: (case,) [µg/m³], 0 where it is fine.
+    """
+    coarse = resolution > 0
+    some = quantiles[coarse]
+    median = np.rint(some[..., _MEDIAN] / resolution[coarse, None]) * resolution[coarse, None]
+    some[..., :_MEDIAN] = np.minimum(some[..., :_MEDIAN], median[..., None])
+    some[..., _MEDIAN] = median
+    some[..., _MEDIAN + 1 :] = np.maximum(some[..., _MEDIAN + 1 :], median[..., None])
+    quantiles[coarse] = some
+
+
+def station_facts(panel: Panel, until: int, config: PostprocessConfig) -> StationFacts:
+    """Reporting resolution and maximum of every station, from the truth known at panel hour `until`."""
+
+    def maximum(values: Floats) -> float:
+        return max(float(values.max()), 0.0) if len(values) >= config.min_maximum_hours else 0.0
+
+    resolution = panel.by_station(until, lambda values: reporting_resolution(values, config))
+    return StationFacts(resolution, panel.by_station(until, maximum))
+
+
+def reporting_resolution(values: Floats, config: PostprocessConfig) -> float:
+    """The step of which nearly all values are multiples, if it is coarse compared with their median; else 0."""
+    if len(values) < config.resolution_min_values:
+        return 0.0
+    distinct, count = np.unique(values.round(3), return_counts=True)
+    common = distinct[count >= config.resolution_min_share * len(values)]
+    if len(common) < 2:  # noqa: PLR2004
+        return 0.0
+    step = float(np.diff(common).min())
+    is_multiple = np.abs(values / step - np.rint(values / step)) < config.resolution_tolerance
+    is_step = is_multiple.mean() >= config.resolution_multiples
+    return step if is_step and step >= config.resolution_min_relative * np.median(values) else 0.0

@@ -1,0 +1,8 @@
+"""Hyper-parameters for tests of behaviour, not of skill: one network per fold, trained briefly."""
+
+from hazecast.models import ModelConfig
+
+_BRIEF = dict.fromkeys(("epochs", "epochs_without_weather", "epochs_with_observed_weather"), 1)
+_RATES = dict.fromkeys(("learning_rate", "learning_rate_without_weather"), 9e-3)
+SMALL = ModelConfig().changed({"gru": {"networks_per_fold": 1, "min_steps": 40, **_BRIEF, **_RATES}}, source="tests")
+LIGHT = ModelConfig.light()
