@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from hazecast.air.limits import LIMIT_KEYS, limit_values
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS
 from hazecast.air.tables import Forecasts, Observations, Quality, Scores, Stations
 from hazecast.store import Store
 
@@ -60,9 +61,17 @@ def observations(station_id: str, pollutant: str, *, until: datetime = NOW, n_ho
     return pl.DataFrame(rows, schema=Observations.create_empty().schema, orient="row")
 
 
-def forecast(station_id: str, pollutant: str, *, issued_at: datetime = ISSUED, status: str = "ok") -> pl.DataFrame:
+def forecast(
+    station_id: str,
+    pollutant: str,
+    *,
+    issued_at: datetime = ISSUED,
+    status: str = "ok",
+    horizon_hours: int = DEFAULT_HORIZON_HOURS,
+) -> pl.DataFrame:
+    leads = range(1, horizon_hours + 1)
     return pl.DataFrame(
-        [_forecast_hour(station_id, pollutant, issued_at, lead) | {"status": status} for lead in range(1, 73)],
+        [_forecast_hour(station_id, pollutant, issued_at, lead) | {"status": status} for lead in leads],
         schema=Forecasts.create_empty().schema,
     )
 

@@ -54,6 +54,12 @@ def test_every_endpoint_has_a_method(address):
         assert (aqi.value, aqi.band) == (102, "Unhealthy for Sensitive Groups")
 
 
+def test_no_endpoint_lacks_a_method(client):
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    names = {path.replace("/{station_id}", "").rsplit("/", 1)[1].replace("-", "_") for path in paths}
+    assert {name for name in names if not callable(getattr(Client, name, None))} == set()
+
+
 def test_issues_are_followed_page_by_page(address):
     with Client(address) as api:
         issues = [ISSUED, ISSUED - timedelta(days=1)]

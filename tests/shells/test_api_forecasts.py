@@ -10,7 +10,8 @@ from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
 
 from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
-from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts
+from hazecast.air.spec import MAX_HORIZON_HOURS
+from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts, Stations
 from hazecast.api.resources.summaries import trend
 from hazecast.store import Store
 
@@ -126,6 +127,18 @@ def test_an_archived_issue_of_all_stations(client):
     found = get_json(client, FORECASTS, issued_at=iso(yesterday))["forecasts"]
     assert {one["issued_at"] for one in found} == {iso(yesterday)}
     assert len(found) == 3
+
+
+def test_the_horizon_is_that_of_the_stored_forecast(make_client, tmp_path):
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations())
+    store.append(Forecasts, small_store.forecast(DONGSI, "pm25", horizon_hours=MAX_HORIZON_HOURS))
+    client = make_client(store)
+    hours = get_json(client, f"/api/v1/stations/{DONGSI}/forecast", index="us-epa")["hours"]
+    assert [hour["lead_hours"] for hour in hours] == list(range(1, MAX_HORIZON_HOURS + 1))
+    assert hours[-1]["index"]["band"]
+    ahead = MAX_HORIZON_HOURS - (NOW - ISSUED) // HOUR
+    assert sum(day["n_hours"] for day in get_json(client, f"/api/v1/stations/{DONGSI}/summary")["days"]) == ahead
 
 
 def test_issues_of_a_series_are_listed_newest_first(make_client, tmp_path, clock):

@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 from small_store import DONGSI, HARBOUR, HOUR, ISSUED
 
 from hazecast.air.tables import Forecasts
+from hazecast.api import schemas
 from hazecast.api.app import Options, create_app
 from hazecast.api.auth import TokenBucket
-from hazecast.api.cache import CachePolicy
+from hazecast.api.cache import VOLATILE_FIELDS, CachePolicy
 from hazecast.errors import ContractError, NotKnown, SettingsError
 from hazecast.keys import add_key, read_keys, revoke_key
 
@@ -40,6 +41,10 @@ def test_an_etag_ignores_the_clock(client, clock):
     assert later.headers["etag"] == first.headers["etag"]
     assert "cache-control" in later.headers and "content-type" not in later.headers
     assert client.get(FORECAST).json()["now"] != first.json()["now"]
+
+
+def test_fields_that_follow_the_clock_exist():
+    assert set(VOLATILE_FIELDS) <= set(schemas.Forecast.model_fields)
 
 
 def test_another_forecast_has_another_etag(make_client, tmp_path, monkeypatch):

@@ -25,9 +25,10 @@ MIN_COMPRESSED_BYTES = 1000
 GZIP_LEVEL = 5
 COMPRESSIBLE = (b"json", b"csv", b"text", b"geo")
 NEGOTIATION_HEADERS = (b"accept", b"accept-encoding", b"if-none-match")
-# Fields that follow the clock; they do not change the ETag.
-VOLATILE_FIELDS = re.compile(rb'"(now|data_age_hours|forecast_age_hours)":[^,}]*')
+# Fields of JSON responses that follow the clock; they do not change the ETag.
+VOLATILE_FIELDS = ("now", "data_age_hours", "forecast_age_hours")
 MIN_AGE_SECONDS, MAX_AGE_SECONDS = 60, 600
+_VOLATILE = re.compile(rf'"({"|".join(VOLATILE_FIELDS)})":[^,}}]*'.encode())
 _STEP = timedelta(minutes=15)  # offsets of time zones are multiples of it
 _STEPS_PER_WEEK = 7 * 24 * 4
 
@@ -79,7 +80,7 @@ class CachedResponse:
     @cached_property
     def etag(self) -> bytes:
         """A weak ETag of the content without its volatile fields."""
-        content = VOLATILE_FIELDS.sub(b"", self.body)
+        content = _VOLATILE.sub(b"", self.body)
         return f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'.encode()
 
     @cached_property
