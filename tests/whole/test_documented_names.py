@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from typer.main import get_command
@@ -20,6 +20,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", CHANGELOG, *sorted((ROOT / "docs").rglob("*.md"))]
 
 LANGUAGES = sorted((ROOT / "src" / "hazecast" / "dashboard" / "languages").glob("*.toml"))
+EXAMPLES = sorted((ROOT / "docs" / "examples").iterdir())
 MODULES = sorted(path for folder in ("src", "flows") for path in (ROOT / folder).rglob("*.py"))
 
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -44,6 +45,10 @@ class Text(NamedTuple):
 def _read_document(path: Path) -> Text:
     text = path.read_text()
     return Text(path, text, _spans(text))
+
+
+def _read_example(path: Path) -> Text:
+    return Text(path, path.read_text(), [])
 
 
 def _read_language(path: Path) -> Text:
@@ -82,15 +87,16 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _spans(text: str) -> list[str]:
-    """Back-ticked code, and each line of a code block without its comment."""
+    """Back-ticked code, and each command line of a code block without its comment."""
     parts = re.findall(r"```[a-z]*\n(.*?)```|(?<!`)`([^`]+)`(?!`)", text, re.DOTALL)
-    lines = [line.partition(" #")[0] for block, _ in parts for line in block.splitlines()]
+    lines = [line.partition(" #")[0] for block, _ in parts for line in block.replace("\\\n", " ").splitlines()]
     return [" ".join(span.split()) for span in [*lines, *(inline for _, inline in parts)] if span.strip()]
 
 
 READERS = {
     **dict.fromkeys(DOCUMENTS, _read_document),
     **dict.fromkeys(LANGUAGES, _read_language),
+    **dict.fromkeys(EXAMPLES, _read_example),
     **dict.fromkeys(MODULES, _read_module),
 }
 
@@ -165,6 +171,16 @@ def test_commands_and_options_exist(texts: list[Text]):
     assert _by_file(unknown, texts) == {}
 
 
+def test_options_without_a_command_exist(texts: list[Text], constants: set[str]):
+    known = {name for command in _all_commands(COMMANDS) for name in _options(command)} | constants
+    known |= set(re.findall(r"^ +(--[a-z-]+)", (ROOT / "deploy.sh").read_text(), re.MULTILINE))
+
+    def unknown(source: Text) -> set[str]:
+        return {span.split()[0].partition("=")[0] for span in source.spans if re.match(r"--[a-z]", span)} - known
+
+    assert _by_file(unknown, texts) == {}
+
+
 def test_make_targets_exist(texts: list[Text]):
     def unknown(source: Text) -> set[str]:
         named = {target for span in source.spans for target in re.findall(r"(?:^|\s)make ([a-z-]+)", span)}
@@ -223,10 +239,20 @@ def _is_command(words: list[str]) -> bool:
         if command.get_command(None, word) is None:
             return False
         command = command.get_command(None, word)
-    below = [command, *getattr(command, "commands", {}).values()]
-    options = {name for one in below for param in one.params for name in [*param.opts, *param.secondary_opts]}
+    options = {name for one in _all_commands(command) for name in _options(one)}
     named = {option for word in words for option in re.findall(r"^\[?(--[a-z][a-z-]*)", word)}
     return named <= options | {"--help"}
+
+
+def _all_commands(command: Any) -> Iterator[Any]:
+    """A command and, if it is a group, those below it."""
+    yield command
+    for name in command.list_commands(None) if hasattr(command, "commands") else []:
+        yield from _all_commands(command.get_command(None, name))
+
+
+def _options(command: Any) -> set[str]:
+    return {name for param in command.params for name in [*param.opts, *param.secondary_opts]}
 
 
 def _is_endpoint(address: str, endpoints: dict[str, set[str]]) -> bool:
