@@ -1,7 +1,6 @@
 """The Prefect flows on a test server: the guide's tasks, errors that stop them, tolerated errors, artifacts."""
 
 import importlib
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 import polars as pl
 import pytest
 
+from flow_harness import loaded_flows
 from hazecast.air.tables import Forecasts, Observations, Runs
 from hazecast.air.verdicts import Retrains
 from hazecast.errors import AlreadyRunning, QualityError, RegistryError, SourceUnavailable
@@ -22,23 +22,14 @@ from hazecast.store import Store
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=15)
-FLOWS = Path(__file__).resolve().parents[2] / "flows"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")
 def flows() -> Iterator[ModuleType]:
-    """`main_flows` as a worker would load it, with a Prefect server in memory of the tests alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FLOWS))
-        importlib.import_module("bootstrap")
-        from prefect.testing.utilities import prefect_test_harness
-
-        with prefect_test_harness(server_startup_timeout=180):
-            yield importlib.import_module("main_flows")
-        for module in ("bootstrap", "stdio", "artifacts", "main_flows", "maintenance"):
-            sys.modules.pop(module, None)
+    with loaded_flows() as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
