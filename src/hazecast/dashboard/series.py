@@ -134,12 +134,9 @@ def forecast_frame(forecast: schemas.Forecast | None) -> pl.DataFrame:
     keys = [limit.key for limit in forecast.limits] if forecast else []
     columns = ("mean", *QUANTILES, *(f"p_exceed_{key}" for key in keys))
     schema = {"hour_start": UTC_TIME, "lead_hours": pl.Int32(), **dict.fromkeys(columns, pl.Float64())}
-    rows = [
-        {
-            **hour.model_dump(),
-            "hour_start": hour.valid_at,
-            **{f"p_exceed_{key}": value for key, value in hour.model_dump()["p_exceed"].items()},
-        }
-        for hour in (forecast.hours if forecast else [])
-    ]
+    rows = []
+    for hour in forecast.hours if forecast else []:
+        values = hour.model_dump()
+        probabilities = {f"p_exceed_{key}": value for key, value in values["p_exceed"].items()}
+        rows.append({**values, **probabilities, "hour_start": hour.valid_at})
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)

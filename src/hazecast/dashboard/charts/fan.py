@@ -27,18 +27,17 @@ HEIGHT_PX = 420
 MAX_LIMIT_RATIO = 1.6
 HEADROOM = 1.08
 MARKS = {"suspicious": "circle", "invalid": "cross"}
-_CENTRE = len(QUANTILES) // 2
-# (percent, lower quantile, upper quantile), from the widest to the narrowest: the narrow ones are drawn on top.
-INTERVALS = tuple(
-    (round(100 * (upper_level - lower_level)), lower, upper)
-    for lower, upper, lower_level, upper_level in zip(
-        QUANTILES[:_CENTRE],
-        QUANTILES[:_CENTRE:-1],
-        QUANTILE_LEVELS[:_CENTRE],
-        QUANTILE_LEVELS[:_CENTRE:-1],
-        strict=True,
-    )
-)
+
+
+def _central_intervals() -> list[tuple[int, str, str]]:
+    """(percent, lower quantile, upper quantile) of the quantiles in symmetric pairs, the widest first."""
+    levels = dict(zip(QUANTILES, QUANTILE_LEVELS, strict=True))
+    pairs = list(zip(QUANTILES, reversed(QUANTILES), strict=True))[: len(QUANTILES) // 2]
+    return [(round(100 * (levels[upper] - levels[lower])), lower, upper) for lower, upper in pairs]
+
+
+# Drawn in this order: narrow intervals on top of wide ones.
+INTERVALS = _central_intervals()
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ PERIODS_DAYS = (7, 30, 90, 365)
 DEFAULT_PERIOD = "30"
 STATION, ALL_STATIONS = "here", "everywhere"
 COVERAGE = "coverage_"
-# Columns of a verification group that are not measures, or are drawn in the reliability chart.
+# Fields of a verification group that are not measures; the shares below each quantile are in the reliability chart.
 NOT_TABULATED = ("issued_on", "station_id", "pollutant", "model_version", "n_forecast")
+SHARE_BELOW = "share_below_"
 BY_STATION = ("station_id", "n", "mae", "rmae", "coverage_80")
 SHOWN_BEFORE = timedelta(hours=24)
 PAGE_SIZE = 1000
@@ -72,7 +73,7 @@ def _show_leads(context: PageContext, groups: Iterable[schemas.VerificationGroup
     st.altair_chart(chart, width="stretch", alt=context.t("verification.leads_description"))
     st.caption(context.t("verification.leads_note"))
     with st.expander(context.t("table.title")):
-        measures = [name for name in rows[0] if name not in NOT_TABULATED and not name.startswith("share_below_")]
+        measures = [name for name in rows[0] if name not in NOT_TABULATED and not name.startswith(SHARE_BELOW)]
         show_table(context, table_of(rows, measures), name=f"leads_{context.pollutant}")
 
 
