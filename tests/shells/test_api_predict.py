@@ -10,7 +10,7 @@ import small_store
 from fastapi.testclient import TestClient
 from small_store import DONGSI, HARBOUR, ISSUED, NOW
 
-from hazecast.air.spec import QUANTILES, ForecastSpec
+from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api.app import Options, create_app
 from hazecast.api.resources import predict
@@ -140,7 +140,7 @@ def test_a_trained_model_predicts_for_another_site(filled_store, clock, trained)
     found = client.post(PREDICT, json=request_body(observations=observations)).json()
     (series,) = found["forecasts"]
     assert (found["model_version"], series["status"]) == ("5", "ok")
-    assert [hour["lead_hours"] for hour in series["hours"]] == list(range(1, ForecastSpec().horizon_hours + 1))
+    assert [hour["lead_hours"] for hour in series["hours"]] == list(range(1, model.spec.horizon_hours + 1))
     assert all(hour["q05"] < hour["q50"] < hour["q95"] for hour in series["hours"])
 
 

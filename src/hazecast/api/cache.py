@@ -19,6 +19,7 @@ from hazecast.schedule import FULL, PREDICTION
 
 OK, NOT_MODIFIED = 200, 304
 UNCACHED_PATHS = ("/api/v1/health", "/api/v1/ready", "/api/v1/status", "/api/v1/models", "/metrics")
+# About 2,000 forecasts with an index, of 34 kB each.
 MAX_CACHED_BYTES = 64_000_000
 # Below one TCP segment compression saves no packet.
 MIN_COMPRESSED_BYTES = 1000

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from hazecast.api.app import DEFAULT_INDEX, Options, create_app
 from hazecast.wiring import Wiring
 
+# Below the 120 s that ECS waits between SIGTERM and SIGKILL (stopTimeout).
 GRACE_SECONDS = 20
 # Longer than the idle timeout of the load balancer (60 s), so that the API never closes a connection in use.
 KEEP_ALIVE_SECONDS = 75

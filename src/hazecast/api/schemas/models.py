@@ -9,6 +9,7 @@ from hazecast.api.schemas.air import MAX_CONCENTRATION
 from hazecast.api.schemas.base import ApiModel, RequestModel, UtcTime
 from hazecast.api.schemas.forecasts import ForecastHour
 
+# Six pollutants for almost 20 weeks of hours; the model reads four weeks.
 MAX_OBSERVATIONS = 20_000
 
 
