@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import mlflow
 import polars as pl
 import pytest
 from matplotlib.figure import Figure
@@ -204,3 +205,30 @@ def test_a_rollback_takes_the_last_champion_off(actions: str, turn: list[str]):
     words = {"p": "promote", "r": "rollback"}
     changes = [Change(NOW, words[word[0]], word[1:], None, "test", "") for word in actions.split()]
     assert champions_in_turn(changes) == turn
+
+
+# Loads a model in a process that cannot import our package from anywhere but the model itself.
+_SERVE = """
+import sys
+sys.path = [path for path in sys.path if not path.endswith("/src")]
+import mlflow, pandas, polars
+model = mlflow.pyfunc.load_model(sys.argv[1])
+import hazecast
+assert hazecast.__file__.startswith(str(sys.argv[2])), hazecast.__file__
+hours = pandas.date_range("2026-03-01", periods=48, freq="h")
+rows = pandas.DataFrame({"station_id": "a", "pollutant": "pm25", "observed_at": hours, "concentration_ugm3": 9.0})
+print(len(model.predict(rows)))
+"""
+
+
+def test_a_registered_model_serves_itself_and_requires_published_packages_only(
+    registry: Registry, versions: list[str], tmp_path: Path
+):
+    folder = mlflow.artifacts.download_artifacts(f"models:/{registry.model_name}/{versions[0]}", dst_path=str(tmp_path))
+    required = (Path(folder) / "requirements.txt").read_text().split()
+    assert all("==" in line and not line.startswith("hazecast") for line in required)
+    assert (Path(folder) / "code" / "hazecast" / "models" / "base.py").is_file()
+    served = subprocess.run(
+        [sys.executable, "-c", _SERVE, folder, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert served.stdout.split()[-1:] == ["72"], served.stderr

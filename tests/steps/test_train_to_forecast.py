@@ -10,8 +10,10 @@ from mlflow.tracking import MlflowClient
 
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import DRIVERS, LEAD_BLOCKS, Drivers, Forecasts, Observations, Scores
-from hazecast.errors import NoChampion, TooLittleHistory
+from hazecast.errors import NoChampion, SettingsError, TooLittleHistory
+from hazecast.models import ModelConfig
 from hazecast.models.climatology import Climatology
+from hazecast.places.folder import SHIPPED
 from hazecast.registry import Registry
 from hazecast.sources.files import FilesSource
 from hazecast.steps.check import check
@@ -19,6 +21,7 @@ from hazecast.steps.collect import collect
 from hazecast.steps.explain import explain
 from hazecast.steps.forecast import BASELINE_VERSION, forecast, predict
 from hazecast.steps.inputs import read_inputs
+from hazecast.steps.model_config import read_model_config
 from hazecast.steps.train import Candidate, train
 from hazecast.steps.validate import ValidationResult, validate
 from hazecast.store import Store
@@ -28,6 +31,10 @@ from .conftest import END, write_dataset
 
 # One hour into the next: forecasts are issued for the hour that contains the clock.
 NOW = END + timedelta(minutes=10)
+
+
+def _number(text: str) -> object:
+    return text == "True" if text in ("True", "False") else float(text)
 
 
 def fill(store: Store, folder: Path) -> Store:
@@ -91,6 +98,8 @@ def test_the_run_keeps_what_is_needed_to_reproduce_it(
     run = client.get_run(version.run_id)
     assert run.data.params["observations_version"] == str(candidate.inputs.observations_version)
     assert run.data.params["git_revision"] == "test"
+    assert (run.data.params["kind"], run.data.params["horizon_hours"]) == ("stack", "72")
+    assert SMALL.parameters.items() == {name: _number(run.data.params[name]) for name in SMALL.parameters}.items()
     assert run.data.params["trained_until"] == candidate.judged_since.isoformat()
     assert {f"mae.pm25.{a}-{b}" for a, b in LEAD_BLOCKS} <= run.data.metrics.keys()
     plots = [artifact.path for artifact in client.list_artifacts(version.run_id, "plots")]
@@ -221,3 +230,14 @@ def test_a_year_with_one_observation_is_stored_forecast_and_not_trained_on(store
     rows = forecast(store, Climatology(NOW), model_version=BASELINE_VERSION, now=NOW)
     assert rows.height == 72
     assert set(rows["status"]) == {"baseline"}
+
+
+def test_model_parameters_come_from_the_preset_the_file_and_the_option_in_this_order(tmp_path: Path):
+    (tmp_path / "model.yaml").write_text("trees: {rounds: 80, leaves: 31}\nsampling: {folds: 4}\n")
+    found = read_model_config([tmp_path, SHIPPED], light=True, assignments=["trees.rounds=90"])
+    assert (found.trees.rounds, found.trees.leaves, found.sampling.folds) == (90, 31, 4)
+    assert found.sampling.cases == ModelConfig.light().sampling.cases
+    assert read_model_config([SHIPPED], light=False, assignments=[]) == ModelConfig()
+    (tmp_path / "model.yaml").write_text("tree: {rounds: 80}\n")
+    with pytest.raises(SettingsError, match=r"model.yaml: unknown model parameter tree.rounds; known: .*trees.rounds"):
+        read_model_config([tmp_path], light=False, assignments=[])

@@ -7,6 +7,7 @@ so that `hazecast --help` starts at once.
 Exit codes: 0 success, 1 the command failed, 2 the command line is wrong.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,10 @@ Now = Annotated[str | None, typer.Option(help="Act as if it were this UTC time: 
 Place = Annotated[
     str | None, typer.Option(help="A place of `hazecast places`.", show_default="HAZECAST_PLACE", metavar="NAME")
 ]
+ModelParameters = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Model parameter of this training: trees.rounds=80. Repeatable.", metavar="NAME=VALUE"),
+]
 
 
 class Commands(TyperGroup):
@@ -47,9 +52,15 @@ class Commands(TyperGroup):
 
 
 def wire(
-    source: str | None = None, data: Path | None = None, now: str | None = None, place: str | None = None
+    source: str | None = None,
+    data: Path | None = None,
+    now: str | None = None,
+    place: str | None = None,
+    model_parameters: Sequence[str] | None = None,
 ) -> "Wiring":
     """The parts for these options; the environment supplies what is None. Creates the home folder.
+
+    Model parameters ("trees.rounds=80") are added to those of the environment.
 
     Raises:
         SettingsError: a setting is wrong, or the home folder cannot be created.
@@ -60,6 +71,9 @@ def wire(
 
     source = source or ("files" if data else None)
     settings = load_settings(source=source, data=data, now=now, place=place)
+    if model_parameters:
+        joined = ",".join([settings.model_parameters, *model_parameters])
+        settings = settings.model_copy(update={"model_parameters": joined})
     configure_logs(settings.log_format)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast import __version__
-from hazecast.cli.base import FAILURE, Data, Now, Place, Source, console, err_console, wire
+from hazecast.cli.base import FAILURE, Data, ModelParameters, Now, Place, Source, console, err_console, wire
 from hazecast.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -74,11 +74,18 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
         console.print("\nstopped; `hazecast up` continues from what is stored")
 
 
-def run(flow: Flow, source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
+def run(
+    flow: Flow,
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+    set_parameters: ModelParameters = None,
+) -> None:
     """Run a sequence: training, prediction, monitoring or full (all three)."""
     from hazecast.pipeline import SEQUENCES
 
-    _run(SEQUENCES[flow.value], _pipeline(wire(source, data, now, place)))
+    _run(SEQUENCES[flow.value], _pipeline(wire(source, data, now, place, set_parameters)))
 
 
 def collect(
@@ -94,9 +101,15 @@ def collect(
     pipeline.check(pipeline.collect(since=_day(since) if since else None))
 
 
-def train(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
+def train(
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+    set_parameters: ModelParameters = None,
+) -> None:
     """Fit a model, compare it with the baselines and the champion, and promote it if it is significantly better."""
-    pipeline = _pipeline(wire(source, data, now, place))
+    pipeline = _pipeline(wire(source, data, now, place, set_parameters))
     pipeline.validate(pipeline.train())
 
 

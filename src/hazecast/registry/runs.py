@@ -1,7 +1,9 @@
-"""What an MLflow run of ours holds: parameters, metrics, plots, tables, documents, and the model without any pickle."""
+"""The contents of an MLflow run: parameters, metrics, plots, tables, documents, and the model without any pickle."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,17 +19,34 @@ from hazecast.models import Model
 
 FORECASTER = "forecaster"
 _MODEL_CODE = Path(__file__).parent / "served_model.py"
+_PACKAGE = Path(__file__).parents[1]
+# The part of our package that a served model imports is logged with it: pip cannot install what is not published.
+_SERVED_MODULES = ("__init__.py", "errors.py", "air", "features", "models", "scoring")
+# The public packages that this part imports, and those that MLflow needs to serve it.
+_SERVED_WITH = (
+    "dataframely",
+    "lightgbm",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pydantic",
+    "scipy",
+    "threadpoolctl",
+    "tzdata",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is worth knowing of one run.
+    """The facts of one run.
 
     Args:
         parameters: settings and versions, as plain values.
         metrics: numbers by name (`mae.pm25.1-6`).
         figures: plots by file name.
-        tables: frames by file name, kept as CSV.
+        tables: frames by file name, logged as CSV.
         documents: Markdown by file name.
     """
 
@@ -40,11 +59,11 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Record):
-    """A run that made a model.
+    """A run that fitted a model.
 
     Args:
         forecaster: the fitted model.
-        notes: short facts to keep on the registered version itself.
+        notes: short facts for tags of the registered version.
     """
 
     forecaster: Model
@@ -52,7 +71,7 @@ class Training(Record):
 
 
 def log_record(record: Record, *, model_id: str | None = None) -> None:
-    """Put `record` into the active run; its metrics are those of the logged model too, where there is one."""
+    """Log `record` to the active run, and its metrics to the logged model too, if there is one."""
     mlflow.log_params(dict(record.parameters))
     mlflow.log_metrics(dict(record.metrics), model_id=model_id)
     for name, figure in record.figures.items():
@@ -64,7 +83,7 @@ def log_record(record: Record, *, model_id: str | None = None) -> None:
 
 
 def log_model(forecaster: Model) -> ModelInfo:
-    """Put the model into the active run: LightGBM text, NumPy arrays and JSON beside the code that serves them."""
+    """Log the model to the active run, with the code that serves it and its pinned requirements."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / FORECASTER
         forecaster.save(folder)
@@ -73,12 +92,30 @@ def log_model(forecaster: Model) -> ModelInfo:
             python_model=str(_MODEL_CODE),
             artifacts={FORECASTER: str(folder)},
             signature=_signature(),
-            pip_requirements=["hazecast"],
+            pip_requirements=requirements(),
+            code_paths=[str(_copy_code(Path(scratch)))],
         )
 
 
+def requirements() -> list[str]:
+    """The public packages of a served model, pinned to the versions installed here."""
+    return [f"{name}=={version(name)}" for name in _SERVED_WITH]
+
+
+def _copy_code(scratch: Path) -> Path:
+    package = scratch / "code" / "hazecast"
+    package.mkdir(parents=True)
+    for name in _SERVED_MODULES:
+        source = _PACKAGE / name
+        if source.is_dir():
+            shutil.copytree(source, package / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, package / name)
+    return package
+
+
 def _signature() -> ModelSignature:
-    """Recent observations of any station in, its forecast out."""
+    """Input: recent observations of any station; output: its forecast."""
     key = [ColSpec(DataType.string, "station_id"), ColSpec(DataType.string, "pollutant")]
     observed = [ColSpec(DataType.datetime, "observed_at"), ColSpec(DataType.double, "concentration_ugm3")]
     times = [ColSpec(DataType.datetime, "issued_at"), ColSpec(DataType.datetime, "valid_at")]

@@ -28,7 +28,7 @@ def read_model_config(folders: Iterable[Path], *, light: bool, assignments: Iter
     path = next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
     if path is not None:
         config = config.changed(_read(path), source=str(path))
-    return config.changed(parse_assignments(assignments), source="--set")
+    return config.changed(parse_assignments(assignments), source="HAZECAST_MODEL_PARAMETERS or --set")
 
 
 def _read(path: Path) -> dict[str, Any]:
