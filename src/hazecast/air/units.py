@@ -31,6 +31,37 @@ class Unit(StrEnum):
         return {Unit.UGM3: "µg/m³", Unit.MGM3: "mg/m³"}.get(self, self.value)
 
 
+# µ is a micro sign in some files and a Greek mu in others; nmol/mol and µmol/mol are ppb and ppm.
+_SPELLINGS = {
+    "ug/m3": Unit.UGM3,
+    "ugm3": Unit.UGM3,
+    "ugm-3": Unit.UGM3,
+    "ug.m-3": Unit.UGM3,
+    "micrograms/cubicmeter(lc)": Unit.UGM3,
+    "micrograms/cubicmeter(25c)": Unit.UGM3,
+    "micrograms/cubicmeter": Unit.UGM3,
+    "mg/m3": Unit.MGM3,
+    "mgm3": Unit.MGM3,
+    "mgm-3": Unit.MGM3,
+    "mg.m-3": Unit.MGM3,
+    "ppb": Unit.PPB,
+    "ppbv": Unit.PPB,
+    "partsperbillion": Unit.PPB,
+    "nmol/mol": Unit.PPB,
+    "ppm": Unit.PPM,
+    "ppmv": Unit.PPM,
+    "partspermillion": Unit.PPM,
+    "umol/mol": Unit.PPM,
+}
+
+
+def parse_unit(text: str) -> Unit | None:
+    """The unit written as `text` ("µg/m³", "ug m-3", "ppb"); None where it is not one of ours."""
+    plain = text.strip().lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("³", "3").replace("^", "")
+    plain = plain.replace("**", "").replace("⁻", "-").replace(" ", "").replace("_", "")
+    return _SPELLINGS.get(plain)
+
+
 def ugm3_per(unit: Unit, pollutant: Pollutant, *, reference_c: float) -> float:
     """How many µg/m³ one `unit` of `pollutant` is at `reference_c` [°C] and 101.325 kPa.
 

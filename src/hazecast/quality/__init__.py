@@ -2,5 +2,6 @@
 
 from hazecast.quality.check import Flagged, flag, report, verdict
 from hazecast.quality.rules import CONTEXT_HOURS, RULES
+from hazecast.quality.weather import CheckedWeather, check_weather
 
-__all__ = ["CONTEXT_HOURS", "RULES", "Flagged", "flag", "report", "verdict"]
+__all__ = ["CONTEXT_HOURS", "RULES", "CheckedWeather", "Flagged", "check_weather", "flag", "report", "verdict"]

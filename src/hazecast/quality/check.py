@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import polars as pl
 
 from hazecast.air.clock import hours_between
-from hazecast.air.tables import FetchedObservations, Observations, Quality, Stations, conform
-from hazecast.quality.rules import KEY, SERIES, judge
+from hazecast.air.magnitude import other_units
+from hazecast.air.tables import Observations, Quality, Stations, conform
+from hazecast.quality.rules import KEY, SENTINELS, SERIES, judge
 
 _UNUSABLE_SHARE = 0.5
+_IS_MISSING = pl.col("flag_reasons").str.contains("sentinel", literal=True)
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,21 @@ class Flagged:
         rows: Observations; every fetched key once, the newest where it came several times.
         revised: Observations; stored rows that gain a further reason from the new ones, to be stored again.
         series: one row per (station_id, pollutant) seen now or recently, with `n_duplicate` repeats collapsed.
+        units: series flagged `unit`: station_id, pollutant, median [as if µg/m³] and `unit`, the likely ones.
     """
 
     rows: pl.DataFrame
     revised: pl.DataFrame
     series: pl.DataFrame
+    units: pl.DataFrame
+
+    @property
+    def unit_summary(self) -> str:
+        """The series that look like another unit, as a line for people; empty where there is none."""
+        return ", ".join(
+            f"{row['pollutant']} at {row['station_id']} looks like {row['unit']} (median {row['median']:.3g})"
+            for row in self.units.head(3).iter_rows(named=True)
+        )
 
 
 def flag(
@@ -33,44 +45,48 @@ def flag(
     """Judge a batch in the light of what is stored around it.
 
     Args:
-        fetched: FetchedObservations, repeats and sentinels included.
+        fetched: FetchedObservations, repeats and sentinels included; optionally with `flag_reasons`: "reported" where
+            the source itself marks the value as invalid.
         recent: Observations around it, reaching `CONTEXT_HOURS` back; None or empty where nothing is stored.
         now: becomes `ingested_at`.
         stations: Stations; neighbours confirm high values; None: no confirmation.
 
-    Raises:
-        ContractError: either frame breaks its contract.
+    The frames are not validated here: a source validates what it fetches, the store what it stores.
 
     Source: rules after NOAA/PSD qc_site_pm25, pyaerocom and OpenAQ practice.
     """
-    batch = _collapse(conform(FetchedObservations, fetched))
-    context = Observations.create_empty() if recent is None else conform(Observations, recent)
+    batch = _collapse(fetched)
+    units = other_units(batch.filter(~pl.col("concentration_ugm3").is_in(SENTINELS)))
+    batch = _with_unit_reason(batch, units)
+    context = Observations.create_empty() if recent is None else recent
     context = context.join(batch, on=KEY, how="anti").with_columns(n_duplicate=pl.lit(0, pl.Int64), had="flag_reasons")
     ingested_at = pl.lit(now.astimezone(UTC))
     judged = judge(
         pl.concat([batch.with_columns(ingested_at=ingested_at), context], how="diagonal"),
         Stations.create_empty() if stations is None else stations,
     )
+    columns = Observations.column_names()
     revised = judged.filter(pl.col("had") != pl.col("flag_reasons")).with_columns(ingested_at=ingested_at)
     return Flagged(
-        rows=conform(Observations, judged.filter(pl.col("had").is_null())),
-        revised=conform(Observations, revised),
+        rows=judged.filter(pl.col("had").is_null()).select(columns),
+        revised=revised.select(columns),
         series=judged.group_by(SERIES).agg(pl.col("n_duplicate").sum()).sort(SERIES),
+        units=units,
     )
 
 
 def report(flagged: Flagged, *, since: datetime, until: datetime, now: datetime) -> pl.DataFrame:
     """What the check found in [since, until): Quality, one row per station and pollutant seen now or recently.
 
-    A series that has fallen silent stays in the report, with completeness 0. Invalid hours count as present: that
-    something arrived and that it is worth nothing are two findings.
+    A series that has fallen silent stays in the report, with completeness 0. Missing-value codes count as missing;
+    other invalid hours count as present.
     """
     rows = flagged.rows.filter(pl.col("observed_at").is_between(since, until, closed="left"))
     n_expected = round(hours_between(since, until))
     counts = rows.group_by(SERIES).agg(
-        n_observed=pl.len().cast(pl.Int64),
+        n_observed=(~_IS_MISSING).sum().cast(pl.Int64),
         n_suspicious=(pl.col("flag") == "suspicious").sum().cast(pl.Int64),
-        n_invalid=(pl.col("flag") == "invalid").sum().cast(pl.Int64),
+        n_invalid=((pl.col("flag") == "invalid") & ~_IS_MISSING).sum().cast(pl.Int64),
     )
     found = flagged.series.join(counts, on=SERIES, how="left").join(_reasons(rows), on=SERIES, how="left")
     found = found.with_columns(pl.col("^n_.*$").fill_null(0), pl.col("reasons").fill_null(""))
@@ -94,7 +110,8 @@ def verdict(report: pl.DataFrame) -> str | None:
     """
     n_observed, n_invalid = int(report["n_observed"].sum()), int(report["n_invalid"].sum())
     if n_observed == 0:
-        return "nothing was observed; check whether the source still delivers"
+        codes = "every value is a missing-value code; " if report["reasons"].str.contains("sentinel").any() else ""
+        return f"nothing was observed; {codes}check whether the source still delivers"
     if n_invalid / n_observed <= _UNUSABLE_SHARE:
         return None
     worst = report.sort("n_invalid", descending=True).row(0, named=True)
@@ -122,8 +139,25 @@ def _collapse(fetched: pl.DataFrame) -> pl.DataFrame:
         .group_by("number")
         .agg(n_duplicate=pl.len().cast(pl.Int64) - 1, n_values=pl.col("concentration_ugm3").n_unique())
     )
+    reported = pl.col("flag_reasons") if "flag_reasons" in fetched.columns else pl.lit("")
     newest = numbered.filter(pl.col("number").ne_missing(pl.col("number").shift(-1)))
     return newest.join(repeats, on="number", how="left", maintain_order="left").with_columns(
         n_duplicate=pl.col("n_duplicate").fill_null(0),
-        flag_reasons=pl.when(pl.col("n_values") > 1).then(pl.lit("conflict")).otherwise(pl.lit("")),
+        flag_reasons=pl.concat_str(
+            pl.when(reported != "").then(reported),
+            pl.when(pl.col("n_values") > 1).then(pl.lit("conflict")),
+            separator=",",
+            ignore_nulls=True,
+        ),
     )
+
+
+def _with_unit_reason(batch: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """The reason `unit` for every value of a series with the magnitude of another unit."""
+    units = other_units(batch.filter(~pl.col("concentration_ugm3").is_in(SENTINELS))).with_columns(
+        other=pl.lit(value=True)
+    )
+    marked = batch.join(units.select(*SERIES, "other"), on=SERIES, how="left")
+    earlier, other = pl.when(pl.col("flag_reasons") != "").then("flag_reasons"), pl.when("other").then(pl.lit("unit"))
+    reasons = pl.concat_str(earlier, other, separator=",", ignore_nulls=True)
+    return marked.with_columns(flag_reasons=reasons).drop("other")

@@ -14,9 +14,11 @@ SERIES = ("station_id", "pollutant")
 # How far back the slowest rule looks [h].
 CONTEXT_HOURS = 48
 
-# Every rule and the flag it earns; `conflict` is found where repeats are collapsed.
+# Every rule and its flag; `conflict` and `unit` are found before, `reported` comes from the source.
 RULES: dict[str, str] = {
     "sentinel": "invalid",
+    "reported": "invalid",
+    "unit": "invalid",
     "negative": "invalid",
     "impossible": "invalid",
     "high": "suspicious",
@@ -27,14 +29,24 @@ RULES: dict[str, str] = {
 }
 
 _PM25, _PM10 = Pollutant.PM25.value, Pollutant.PM10.value
-# What loggers write for "nothing" (AirNow, OpenAQ); 985 is the full scale of a common particle monitor (BAM).
-SENTINELS = (-9999.0, -999.0, -99.0, 9999.0)
+# Missing-value codes of loggers and networks (AirNow, OpenAQ, AURN, UCI, NOAA ISD, NetCDF fill values); 985 is the full
+# scale of a common particle monitor (BAM).
+_CODES = "77 777 7777 88 888 8888 99 99.9 99.99 999 999.9 999.99 999.999 9999 9999.9 9999.99 99999 99999.9 999999 200"
+SENTINELS = (
+    *(-float(code) for code in _CODES.split()),
+    *(9999.0, 9999.9, 9999.99, 99999.0, 99999.9, 999999.0, 9999999.0),
+    *(-32768.0, -2147483648.0, 1e20, -1e20, 9.969209968386869e36),
+)
+# -1 is a code where it repeats and the series has no other negative value; noise is not that regular.
+_MINUS_ONE, _REPEATED = -1.0, 3
 _PM_FULL_SCALE = 985.0
 # NOAA qc_site_pm25: so many hours stand out when each is so far [µg/m³] above the hours on both sides.
 _SPIKES = ((1, 50.0), (2, 100.0), (3, 100.0))
 # So many equal hours are odd, or, at numbers of a single digit (SO2 = 2, CO = 300: an instrument's floor or coarse
 # step), as many as the context shows. Chosen on real records, see docs/data.md.
 _FLATLINE_HOURS, _FINE_STEPS = 6, 10
+# An hour is confirmed as high by the hour before with at least this share of it; a neighbour, of the bound or value.
+_CONFIRMING_SHARE = 0.5
 # Hourly PM2.5 may exceed PM10 by the noise of two instruments, not by more.
 _PM_RATIO, _PM_OFFSET_UGM3 = 1.1, 5.0
 
@@ -48,13 +60,17 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
     """
     timeline = _timeline(rows)
     bound = _plausible("suspicious_above_ugm3")
-    is_alone = ~confirmed(timeline.with_columns(bound=bound).select(*KEY, "trusted", "bound"), stations)
+    spikes = timeline.select(_is_spike()).to_series()
+    timeline = timeline.with_columns(is_high=pl.col("trusted") > bound, is_spike=spikes)
+    needed = pl.when("is_spike").then(pl.col("trusted")).when("is_high").then(bound) * _CONFIRMING_SHARE
+    is_alone = ~confirmed(timeline.with_columns(needed=needed).select(*KEY, "trusted", "needed"), stations)
+    goes_on = (_at(-1) >= _CONFIRMING_SHARE * pl.col("trusted")).fill_null(value=False)
     broken: dict[str, pl.Expr | pl.Series] = {
-        "sentinel": _is_sentinel(),
+        "sentinel": _is_missing_code(),
         "negative": _is_negative(),
         "impossible": _is_impossible(),
-        "high": (pl.col("trusted") > bound) & is_alone,
-        "spike": _is_spike(),
+        "high": pl.col("is_high").fill_null(value=False) & ~goes_on & is_alone,
+        "spike": pl.col("is_spike") & is_alone,
         "flatline": _is_flatline(),
         "pm25_above_pm10": _pm25_exceeds_pm10(timeline),
     }
@@ -80,7 +96,8 @@ def _timeline(rows: pl.DataFrame) -> pl.DataFrame:
     ordered = rows.sort(KEY)
     begins = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in SERIES)
     hour = pl.col("observed_at").dt.epoch("s") // 3600
-    measured = ~(_is_sentinel() | _is_negative() | _is_impossible())
+    rejected = pl.col("flag_reasons").str.contains("reported|unit")
+    measured = ~(_is_missing_code() | _is_negative() | _is_impossible() | rejected)
     return ordered.with_columns(
         place=begins.cum_sum().cast(pl.Int64) * 100_000_000 + hour,
         trusted=pl.when(measured).then("concentration_ugm3"),
@@ -106,6 +123,14 @@ def _is_sentinel() -> pl.Expr:
     return value.is_in(SENTINELS) | (_is_particles() & (value == _PM_FULL_SCALE))
 
 
+def _is_missing_code() -> pl.Expr:
+    """A sentinel, or a repeated -1 in a series without other negative values."""
+    value = pl.col("concentration_ugm3")
+    is_code = value == _MINUS_ONE
+    is_only_negative = ((value < 0) & ~is_code & ~_is_sentinel()).sum().over(SERIES) == 0
+    return _is_sentinel() | (is_code & is_only_negative & (is_code.sum().over(SERIES) >= _REPEATED))
+
+
 def _is_negative() -> pl.Expr:
     return ~_is_sentinel() & (pl.col("concentration_ugm3") < _plausible("noise_floor_ugm3"))
 
@@ -127,7 +152,12 @@ def _is_spike() -> pl.Expr:
 def _stands_out(n_hours: int, above_ugm3: float) -> pl.Expr:
     """Whether this hour begins `n_hours` that are each `above_ugm3` higher than the hours before and after them."""
     sides = (_at(-1), _at(n_hours))
-    above = [_at(hour) - side > above_ugm3 for hour in range(n_hours) for side in sides]
+    # In smoke and dust the air itself moves by as much: there a spike exceeds its sides by half of them.
+    above = [
+        _at(hour) - side > pl.max_horizontal(pl.lit(above_ugm3), _CONFIRMING_SHARE * side)
+        for hour in range(n_hours)
+        for side in sides
+    ]
     return pl.all_horizontal(above).fill_null(value=False)
 
 

@@ -5,20 +5,17 @@ from datetime import timedelta
 import polars as pl
 
 from hazecast.air.clock import HOUR
-from hazecast.air.pollutants import POLLUTANTS, Pollutant
-from hazecast.air.units import EU_REFERENCE_C, Unit, ugm3_per
+from hazecast.air.pollutants import Pollutant
+from hazecast.air.units import EU_REFERENCE_C, Unit, parse_unit, ugm3_per
 from hazecast.quality.rules import SENTINELS
 
 # Three quarters of the hour, as monitoring networks require.
 COVERED = timedelta(minutes=45)
 
-# µ is a micro sign in some networks and a Greek mu in others.
-_UNITS = {"µg/m³": Unit.UGM3, "μg/m³": Unit.UGM3, "mg/m³": Unit.MGM3, "ppb": Unit.PPB, "ppm": Unit.PPM}
-
 
 def unit_of(pollutant: str, written: str) -> Unit | None:
     """The unit OpenAQ writes as `written`; None when `pollutant` cannot be given in it."""
-    unit = _UNITS.get(written)
+    unit = parse_unit(written)
     mixing_ratio = unit in (Unit.PPB, Unit.PPM)
     return None if mixing_ratio and Pollutant(pollutant).molar_mass_gmol is None else unit
 
@@ -42,7 +39,7 @@ def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
     measured = measured.unique(["sensor_id", "starts_at"], keep="last", maintain_order=True)
     is_sentinel = pl.col("value").is_in(list(SENTINELS))
     hours = (
-        measured.with_columns(ugm3=pl.when(~is_sentinel).then(pl.col("value") * _factor()))
+        measured.with_columns(ugm3=pl.when(~is_sentinel).then(pl.col("value") * _factor(measured)))
         .group_by("station_id", "pollutant", "sensor_id", observed_at=pl.col("starts_at").dt.truncate("1h"))
         .agg(
             concentration_ugm3=pl.coalesce(pl.col("ugm3").mean(), pl.col("value").last()),
@@ -56,12 +53,11 @@ def hourly_means(raw: pl.DataFrame) -> pl.DataFrame:
     return complete.unique(key, keep="last").sort(key).select(*key, "concentration_ugm3", "ends_at")
 
 
-def _factor() -> pl.Expr:
+def _factor(rows: pl.DataFrame) -> pl.Expr:
     """µg/m³ in one of the row's units."""
     factors = {
         f"{pollutant} {written}": ugm3_per(unit, Pollutant(pollutant), reference_c=EU_REFERENCE_C)
-        for pollutant in POLLUTANTS
-        for written in _UNITS
+        for pollutant, written in rows.select("pollutant", "units").unique().rows()
         if (unit := unit_of(pollutant, written)) is not None
     }
     return pl.concat_str("pollutant", "units", separator=" ").replace_strict(factors, return_dtype=pl.Float64)
