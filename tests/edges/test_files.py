@@ -1,10 +1,14 @@
 """A dataset folder as a source: what it accepts, and what it refuses with file, column, row and remedy."""
 
+import gzip
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hazecast.errors import SourceRefused
 from hazecast.sources.files import FilesSource
@@ -42,7 +46,7 @@ def test_only_station_id_is_needed_and_an_attribution_is_kept(folder: Path):
 
 
 def test_observations_are_long_without_nulls_in_utc_and_known_when_the_hour_has_ended(folder: Path):
-    assert FilesSource(folder).fetch_observations(**ALWAYS).rows() == [
+    assert FilesSource(folder).fetch_observations(**ALWAYS).drop("flag_reasons").rows() == [
         ("a/1", "pm25", utc("2020-01-01T00:00"), 3.5, "files", utc("2020-01-01T01:00")),
         ("b", "no2", utc("2020-01-01T01:00"), 12.0, "files", utc("2020-01-01T02:00")),
     ]
@@ -130,16 +134,35 @@ MALFORMED = {
     "zone name": (HEAD + "b,2020-01-01T00:00 CET,1\n", "is not a time; write it as"),
     "day that never was": (HEAD + "b,2020-02-30T00:00Z,1\n", "column observed_at, row 2: '2020-02-30T00:00Z' is not a"),
     "half hour": (HEAD + "b,2020-01-01T00:30Z,1\n", "row 2: .2020-01-01T00:30Z. is not the start.*whole UTC hours"),
-    "half-hour offset": (HEAD + "b,2020-01-01T00:00+05:30,1\n", "row 2.*whole UTC hours"),
     "no time": (HEAD + "b,,1\n", "column observed_at, row 2: a blank where a time is needed"),
     "no station": (HEAD + ",2020-01-01T00:00Z,1\n", "column station_id, row 2: a blank where a value is needed"),
     "unknown station": (HEAD + "b,2020-01-01T00:00Z,1\nc,2020-01-01T00:00Z,1\n", "row 3: 'c' is not in stations.csv"),
     "row below a blank line": (HEAD + "\nb,2020-01-01T00:00Z,x\n", "row 3: 'x'"),
-    "no pollutant": ("station_id,observed_at,PM2.5\nb,2020-01-01T00:00Z,1\n", "no pollutant column; name one of pm25"),
-    "no value": (HEAD + "b,2020-01-01T00:00Z,\n", "has no value in pm25"),
+    "no pollutant": (
+        "station_id,observed_at,soot\nb,2020-01-01T00:00Z,1\n",
+        "column 'soot' is not understood.*--ignore-columns",
+    ),
+    "no value": (HEAD + "b,2020-01-01T00:00Z,\n", "has no value in its pollutant columns"),
     "header only": (HEAD, "observations.csv: has no rows"),
     "empty": ("", "observations.csv: not readable"),
-    "semicolons": ("station_id;observed_at;pm25\nb;2020-01-01T00:00Z;1\n", "separate columns with commas"),
+    "two columns for one pollutant": (
+        "station_id,observed_at,PM2.5,pm25\nb,2020-01-01T00:00Z,1,2\n",
+        "columns 'PM2.5' and 'pm25' are both pm25; keep one",
+    ),
+    "a column twice": (HEAD.strip() + ",pm25\nb,2020-01-01T00:00Z,1,2\n", "'pm25' and 'pm25' are both pm25"),
+    "a mixing ratio of particles": (
+        "station_id,observed_at,pm25_ppb\nb,2020-01-01T00:00Z,1\n",
+        "'ppb' is not a unit of pm25",
+    ),
+    "an unknown unit": (HEAD.strip() + ",unit\nb,2020-01-01T00:00Z,1,furlongs\n", "column unit, row 2: 'furlongs'"),
+    "an unknown quality code": (
+        HEAD.strip() + ",qc\nb,2020-01-01T00:00Z,1,7\n",
+        "column qc, row 2: '7' is not understood",
+    ),
+    "quarter hours": (
+        HEAD + "".join(f"b,2020-01-01T00:{minute}Z,1\n" for minute in ("00", "15", "30", "45")),
+        "row 3: .2020-01-01T00:15Z. is not the start.*--aggregate",
+    ),
     "too many cells": (HEAD + "b,2020-01-01T00:00Z,1,5\n", "not readable as comma-separated"),
     "time column absent": ("station_id,pm25\nb,1\n", "column observed_at is missing"),
 }
@@ -158,7 +181,7 @@ MALFORMED_STATIONS = {
     "latitude": ("station_id,latitude\na/1,90\nb,-90.5\n", "column latitude, row 3: '-90.5' is outside ±90"),
     "longitude": ("station_id,longitude\nb,181\n", "outside ±180"),
     "twice": ("station_id\nb\nb\n", "row 3: 'b' is there twice"),
-    "no id column": ("id\nb\n", "column station_id is missing .found: id."),
+    "no id column": ("town\nb\n", "column 'town' is not understood"),
 }
 
 
@@ -216,8 +239,11 @@ def test_text_that_is_not_utf8_is_refused(folder: Path):
     ("columns", "message"),
     [
         ({"observed_at": [datetime(2020, 1, 1)], "pm25": [1.0]}, "column observed_at.*store times with their zone"),
-        ({"observed_at": [utc("2020-01-01T00:00")], "pm25": [True]}, "column pm25: holds Boolean; store it as numbers"),
-        ({"observed_at": [1577836800], "pm25": [1.0]}, "column observed_at: holds Int64"),
+        (
+            {"observed_at": [utc("2020-01-01T00:00")], "pm25": [True]},
+            "column pm25: values are Boolean; store it as numbers",
+        ),
+        ({"observed_at": [1577836800], "pm25": [1.0]}, "column observed_at: values are Int64"),
     ],
     ids=["naive time", "truth for number", "seconds"],
 )
@@ -250,3 +276,266 @@ def test_real_datasets_load_whole(dataset: str, n_stations: int, pollutants: set
     assert observed.height == sum(wide[pollutant].count() for pollutant in pollutants)
     assert observed.select((pl.col("available_at") - pl.col("observed_at")).unique()).item() == timedelta(hours=1)
     assert source.fetch_weather(**ALWAYS).is_empty() == (dataset == "us_wildfire")
+
+
+def observed(folder: Path, text: str | bytes, **options: bool) -> pl.DataFrame:
+    path = folder / "observations.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return FilesSource(folder, **options).fetch_observations(**ALWAYS).sort("station_id", "pollutant", "observed_at")
+
+
+def day(header: str, value: str, *, hours: int = 24, station: str = "b") -> str:
+    rows = "".join(f"{station},2020-01-01T{hour:02}:00Z,{value}\n" for hour in range(hours))
+    return f"station_id,observed_at,{header}\n{rows}"
+
+
+@pytest.mark.parametrize("header", ["PM2.5", "pm2_5", " Pm25 ", "PM 2.5", "PM<sub>2.5</sub>", "pm2p5"])
+def test_pollutants_are_matched_by_their_common_names(folder: Path, header: str):
+    rows = observed(folder, f"Station_ID , Observed_At,{header}\nb,2020-01-01T00:00Z,7\n")
+    assert rows.select("pollutant", "concentration_ugm3").rows() == [("pm25", 7.0)]
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "pollutant", "ugm3"),
+    [
+        ("co_mgm3", "0.3", "co", 300.0),
+        ("CO [mg/m³]", "0.3", "co", 300.0),
+        ("co_ppm", "0.3", "co", 349.3),
+        ("o3 (ppb)", "30", "o3", 59.86),
+        ("Ozone_ppb", "30", "o3", 59.86),
+        ("NO2 (µg/m³)", "30", "no2", 30.0),
+        ("pm25_mg_m3", "0.03", "pm25", 30.0),
+        ("o3,unit", "0.030,ppm", "o3", 59.86),
+        ("co,Units", "0.3,mg/m3", "co", 300.0),
+    ],
+)
+def test_units_are_read_from_the_header_or_a_column(folder: Path, header: str, value: str, pollutant: str, ugm3: float):
+    rows = observed(folder, day(header, value))
+    assert set(rows["pollutant"]) == {pollutant}
+    assert rows["concentration_ugm3"].to_list() == pytest.approx([ugm3] * 24, rel=1e-3)
+
+
+def test_units_and_columns_of_dataset_yaml_are_used_and_sentinels_are_not_converted(folder: Path):
+    (folder / "dataset.yaml").write_text("units: {co: mg/m3}\ncolumns: {Kohle: co}\nignore_columns: [Notiz]\n")
+    rows = observed(folder, day("Kohle,Notiz", "0.3,x") + "b,2020-01-02T00:00Z,-999,x\n")
+    assert rows["concentration_ugm3"].to_list() == [300.0] * 24 + [-999.0]
+    (folder / "dataset.yaml").write_text("unit: mg/m3\n")
+    with pytest.raises(SourceRefused, match=r"dataset.yaml: unit: .*its keys are columns, units"):
+        FilesSource(folder).fetch_observations(**ALWAYS)
+
+
+@pytest.mark.parametrize(
+    ("pollutant", "value", "unit"),
+    [
+        ("co", "0.3", "mg/m³ or ppm"),
+        ("o3", "0.03", "mg/m³ or ppm"),
+        ("pm25", "0.02", "mg/m³"),
+        ("no2", "0.04", "mg/m³ or ppm"),
+    ],
+)
+def test_a_series_of_the_magnitude_of_another_unit_is_refused_with_that_unit(
+    folder: Path, pollutant: str, value: str, unit: str
+):
+    with pytest.raises(
+        SourceRefused, match=f"column {pollutant}, station b: median {value}.*looks like {unit}: name the"
+    ):
+        observed(folder, day(pollutant, value))
+
+
+def test_a_column_that_is_not_understood_is_named_and_left_out_only_on_request(folder: Path):
+    text = "station_id,observed_at,pm25,nox\nb,2020-01-01T00:00Z,7,9\n"
+    with pytest.raises(SourceRefused, match="column 'nox' is not understood"):
+        observed(folder, text)
+    assert observed(folder, text, ignore_columns=True)["concentration_ugm3"].to_list() == [7.0]
+    assert FilesSource(folder).fetch_span() == (utc("2020-01-01T00:00"), utc("2020-01-01T01:00"))
+
+
+def test_coordinates_and_zone_are_matched_by_their_common_names(folder: Path):
+    (folder / "stations.csv").write_text("Station_ID,Name,LAT,Lon,tz\nb,B,51.5,-0.12,Europe/London\n")
+    row = FilesSource(folder).fetch_stations().row(0, named=True)
+    assert (row["latitude"], row["longitude"], row["timezone"]) == (51.5, -0.12, "Europe/London")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("validity", "-1"), ("pm25_flag", "invalid"), ("Valid", "false"), ("qc", "bad")]
+)
+def test_what_the_network_marks_invalid_is_reported_so(folder: Path, column: str, value: str):
+    good = "1" if column == "validity" else {"pm25_flag": "ok", "Valid": "true", "qc": "good"}[column]
+    text = f"station_id,observed_at,pm25,{column}\nb,2020-01-01T00:00Z,7,{good}\nb,2020-01-01T01:00Z,420,{value}\n"
+    assert observed(folder, text)["flag_reasons"].to_list() == ["", "reported"]
+
+
+def test_the_meaning_of_quality_codes_may_be_given(folder: Path):
+    (folder / "dataset.yaml").write_text("invalid: {qc: [3, 4]}\n")
+    text = "station_id,observed_at,pm25,qc\nb,2020-01-01T00:00Z,7,1\nb,2020-01-01T01:00Z,420,4\n"
+    assert observed(folder, text)["flag_reasons"].to_list() == ["", "reported"]
+
+
+@pytest.mark.parametrize(
+    ("written", "time"),
+    [
+        ("2024-01-01 01:00:00 +01:00", "2024-01-01T00:00"),
+        ("2024-01-01 01:00:00+00", "2024-01-01T01:00"),
+        ("2024-01-01 02:00:00 UTC", "2024-01-01T02:00"),
+        ("2024-01-01T24:00Z", "2024-01-02T00:00"),
+        ("2024/01/01 03:00Z", "2024-01-01T03:00"),
+        ("20240101T0400Z", "2024-01-01T04:00"),
+        ("2024-01-01T05:00:00.000+0000", "2024-01-01T05:00"),
+        ("2024-01-01T06Z", "2024-01-01T06:00"),
+        ("2024-01-01T00:00+05:30", "2023-12-31T18:00"),
+        ("2024-01-01T00:00+05:45", "2023-12-31T18:00"),
+    ],
+)
+def test_unambiguous_times_are_read(folder: Path, written: str, time: str):
+    assert observed(folder, f"station_id,observed_at,pm25\nb,{written},7\n")["observed_at"].to_list() == [utc(time)]
+
+
+def test_utc_hours_of_a_half_hour_zone_belong_to_the_hour_they_start_in(folder: Path):
+    (folder / "stations.csv").write_text("station_id,timezone\nb,Asia/Kolkata\n")
+    rows = observed(folder, "station_id,observed_at,pm25\nb,2023-12-31T18:30Z,7\nb,2023-12-31T19:30Z,8\n")
+    assert rows["observed_at"].to_list() == [utc("2023-12-31T18:00"), utc("2023-12-31T19:00")]
+
+
+def test_values_within_an_hour_are_averaged_on_request(folder: Path):
+    quarters = "".join(
+        f"b,2020-01-01T{hour:02}:{minute},{hour}\n" for hour in range(3) for minute in ("00Z", "15Z", "30Z", "45Z")
+    )
+    text = "station_id,observed_at,pm25\n" + quarters + "b,2020-01-01T03:00Z,9\n"
+    rows = observed(folder, text, aggregate=True)
+    assert rows.select("observed_at", "concentration_ugm3").rows() == [
+        (utc(f"2020-01-01T0{hour}:00"), float(hour)) for hour in range(3)
+    ]
+
+
+@pytest.mark.parametrize("step", [3, 8, 24])
+def test_means_over_longer_periods_are_refused(folder: Path, step: int):
+    times = [utc("2020-01-01T00:00") + timedelta(hours=step * number) for number in range(20)]
+    rows = "".join(f"b,{time:%Y-%m-%dT%H:%MZ},{number + 5}\n" for number, time in enumerate(times))
+    with pytest.raises(SourceRefused, match=rf"values are {step} h apart from 2020-01-01T00:00Z on"):
+        observed(folder, "station_id,observed_at,pm25\n" + rows)
+
+
+def test_daily_means_within_an_hourly_record_are_refused(folder: Path):
+    hourly = [utc("2020-01-01T00:00") + timedelta(hours=number) for number in range(200)]
+    daily = [utc("2020-02-01T00:00") + timedelta(days=number) for number in range(10)]
+    rows = "".join(f"b,{time:%Y-%m-%dT%H:%MZ},{5 + time.hour}\n" for time in hourly + daily)
+    with pytest.raises(SourceRefused, match="24 h apart from 2020-02-01"):
+        observed(folder, "station_id,observed_at,pm25\n" + rows)
+
+
+@pytest.mark.parametrize("stray", ["2042-01-01T05:00Z", "1970-01-01T00:00Z", "2031-06-01T00:00Z"])
+def test_a_stray_time_moves_neither_clock_nor_span_and_is_named(
+    folder: Path, stray: str, caplog: pytest.LogCaptureFixture
+):
+    rows = observed(folder, day("pm25", "7", hours=24) * 1 + f"b,{stray},9\n")
+    assert rows["observed_at"].max() == utc("2020-01-01T23:00")
+    assert FilesSource(folder).fetch_span() == (utc("2020-01-01T00:00"), utc("2020-01-02T00:00"))
+    assert stray in caplog.text
+    assert "1 of 25 values left out" in caplog.text
+
+
+def test_older_years_are_no_stray_times(folder: Path):
+    years = day("pm25", "7") + day("pm25", "8").replace("2020-", "2017-").partition("\n")[2]
+    assert observed(folder, years).height == 48
+
+
+PLAIN = "station_id,observed_at,pm25\nb,2020-01-01T00:00Z,10.5\nb,2020-01-01T01:00Z,11\n"
+GERMAN = PLAIN.replace(",", ";").replace(".", ",")
+CONTAINERS = {
+    "semicolon and decimal comma": ("observations.csv", GERMAN.encode("utf-8-sig")),
+    "hint of Excel": ("observations.csv", b"sep=;\r\n" + GERMAN.replace("\n", "\r\n").encode()),
+    "tab": ("observations.tsv", PLAIN.replace(",", "\t").encode()),
+    "tab in .csv": ("observations.csv", PLAIN.replace(",", "\t").encode()),
+    "UTF-16": ("observations.csv", PLAIN.encode("utf-16")),
+    "gzip": ("observations.csv.gz", gzip.compress(PLAIN.encode())),
+    "upper case": ("OBSERVATIONS.CSV", PLAIN.encode()),
+    "comments": ("observations.txt", b"# a network\n" + PLAIN.encode()),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), CONTAINERS.values(), ids=CONTAINERS)
+def test_containers_give_the_same_rows(folder: Path, name: str, content: bytes):
+    (folder / "observations.csv").unlink()
+    (folder / name).write_bytes(content)
+    assert FilesSource(folder).fetch_observations(**ALWAYS)["concentration_ugm3"].to_list() == [10.5, 11.0]
+
+
+def test_a_file_a_year_and_a_zip_of_files_are_one_table(folder: Path, caplog: pytest.LogCaptureFixture):
+    (folder / "observations.csv").unlink()
+    later = PLAIN.replace("2020", "2021")
+    (folder / "observations_2020.csv").write_text(PLAIN)
+    (folder / "observations-2021.csv.gz").write_bytes(gzip.compress(later.encode()))
+    (folder / "observations_old.csv").write_text(PLAIN)
+    split = FilesSource(folder).fetch_observations(**ALWAYS)
+    assert split.height == 4
+    assert "observations_old.csv: not read" in caplog.text
+    for path in folder.glob("observations*"):
+        path.unlink()
+    with zipfile.ZipFile(folder / "observations.zip", "w") as archive:
+        archive.writestr("2020.csv", PLAIN)
+        archive.writestr("2021.csv", later)
+    key = ["station_id", "observed_at"]
+    assert FilesSource(folder).fetch_observations(**ALWAYS).sort(key).equals(split.sort(key))
+
+
+WEATHER = "station_id,valid_at,{}\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "variable", "ours"),
+    [
+        ("temperature_k", "281.15", "temperature_c", 8.0),
+        ("Temp (°F)", "50", "temperature_c", 10.0),
+        ("air_temperature", "8", "temperature_c", 8.0),
+        ("pressure_pa", "101200", "pressure_hpa", 1012.0),
+        ("wind_speed_kmh", "36", "wind_speed_ms", 10.0),
+        ("RH", "80", "relative_humidity_pct", 80.0),
+    ],
+)
+def test_weather_is_matched_by_name_and_unit(folder: Path, header: str, value: str, variable: str, ours: float):
+    rows = "".join(f"b,2020-01-01T{hour:02}:00Z,{value}\n" for hour in range(24))
+    (folder / "weather.csv").write_text(WEATHER.format(header) + rows)
+    assert FilesSource(folder).fetch_weather(**ALWAYS)[variable].to_list() == pytest.approx([ours] * 24)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "unit"),
+    [
+        ("temperature_c", "281.3", "Kelvin"),
+        ("pressure_hpa", "101200", "Pascal"),
+        ("relative_humidity_pct", "0.8", "a fraction of 1"),
+    ],
+)
+def test_weather_of_the_magnitude_of_another_unit_is_refused(folder: Path, variable: str, value: str, unit: str):
+    rows = "".join(f"b,2020-01-01T{hour:02}:00Z,{value}\n" for hour in range(24))
+    (folder / "weather.csv").write_text(WEATHER.format(variable) + rows)
+    with pytest.raises(SourceRefused, match=rf"weather.csv, column {variable}: median {value}.*looks like {unit}"):
+        FilesSource(folder).fetch_weather(**ALWAYS)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    columns=st.permutations(["station_id", "observed_at", "pm25", "no2"]),
+    rows=st.permutations(range(6)),
+    upper=st.booleans(),
+    blanks=st.sampled_from(["", " ", "  "]),
+    compressed=st.booleans(),
+    cut=st.integers(0, 6),
+)
+def test_header_case_blanks_order_splits_and_compression_change_nothing(
+    folder: Path, columns: list[str], rows: list[int], upper: bool, blanks: str, compressed: bool, cut: int
+):
+    for path in folder.glob("observations*"):
+        path.unlink()
+    table = [
+        {"station_id": "b", "observed_at": f"2020-01-01T0{n}:00Z", "pm25": str(n + 5), "no2": str(20 - n)}
+        for n in range(6)
+    ]
+    header = ",".join(blanks + (name.upper() if upper else name) + blanks for name in columns)
+    for number, part in enumerate((rows[:cut], rows[cut:])):
+        if part:
+            text = "\n".join([header, *(",".join(table[row][name] for name in columns) for row in part)]) + "\n"
+            name = f"observations_{number}.csv" + (".gz" if compressed else "")
+            (folder / name).write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
+    found = FilesSource(folder).fetch_observations(**ALWAYS).sort("pollutant", "observed_at")
+    assert found["concentration_ugm3"].to_list() == [float(20 - n) for n in range(6)] + [float(n + 5) for n in range(6)]

@@ -73,7 +73,7 @@ def test_a_worthless_batch_is_reported_and_changes_nothing(tmp_path: Path, sourc
     stored = store.read(Observations).sort("station_id", "pollutant", "observed_at")
     folder = write_dataset(tmp_path / "broken")
     wide = pl.read_parquet(folder / "observations.parquet")
-    wide.with_columns(pm25=pl.lit(-999.0), no2=pl.lit(-999.0)).write_parquet(folder / "observations.parquet")
+    wide.with_columns(pm25=pl.lit(-50.0), no2=pl.lit(-50.0)).write_parquet(folder / "observations.parquet")
     with pytest.raises(QualityError, match="invalid"):
         take_in(FilesSource(folder), store, END + timedelta(hours=1))
     assert store.read(Observations).sort("station_id", "pollutant", "observed_at").equals(stored)

@@ -10,7 +10,7 @@ import polars as pl
 from hazecast.air.pollutants import Pollutant
 
 # Fewer values do not show the magnitude of a series.
-FEWEST_VALUES = 24
+FEWEST_VALUES = 12
 # The 95th percentile of positive hourly means [µg/m³] below which no outdoor series lies. CO: the Northern and Southern
 # background are 120 and 50 µg/m³ (WMO GAW). Gases and particles: a tenth of the background at remote GAW sites.
 _TOO_SMALL_UGM3 = {
@@ -74,7 +74,8 @@ def likely_weather_unit(variable: str, values: pl.Series) -> str | None:
     """The unit that explains the magnitude of a weather series; None where its own does, or too few values."""
     present = values.drop_nulls()
     present = present.filter(present != 0)
-    if present.len() < FEWEST_VALUES:
+    fewest = FEWEST_VALUES if variable == "relative_humidity_pct" else 3
+    if present.len() < fewest:
         return None
     median, largest = present.median(), present.max()
     if not isinstance(median, float) or not isinstance(largest, float):

@@ -55,6 +55,33 @@ _SPELLINGS = {
 }
 
 
+# Weather in other units: our value = factor * theirs + offset.
+_TEMPERATURE = {
+    **dict.fromkeys(("c", "°c", "degc", "celsius"), (1.0, 0.0)),
+    **dict.fromkeys(("k", "kelvin"), (1.0, -ZERO_C_K)),
+    **dict.fromkeys(("f", "°f", "degf", "fahrenheit"), (5 / 9, -160 / 9)),
+}
+WEATHER_UNITS: dict[str, dict[str, tuple[float, float]]] = {
+    "temperature_c": _TEMPERATURE,
+    "dew_point_c": _TEMPERATURE,
+    "pressure_hpa": {
+        **dict.fromkeys(("hpa", "mb", "mbar"), (1.0, 0.0)),
+        "pa": (0.01, 0.0),
+        "kpa": (10.0, 0.0),
+        "mmhg": (1.33322, 0.0),
+    },
+    "precipitation_mm": {"mm": (1.0, 0.0), "mm/h": (1.0, 0.0), "in": (25.4, 0.0), "m": (1000.0, 0.0)},
+    "wind_direction_deg": dict.fromkeys(("deg", "°", "degrees"), (1.0, 0.0)),
+    "wind_speed_ms": {
+        **dict.fromkeys(("ms", "m/s", "mps", "ms-1"), (1.0, 0.0)),
+        **dict.fromkeys(("kmh", "km/h", "kph"), (1 / 3.6, 0.0)),
+        **dict.fromkeys(("kn", "kt", "knots"), (0.514444, 0.0)),
+        "mph": (0.44704, 0.0),
+    },
+    "relative_humidity_pct": {**dict.fromkeys(("pct", "%", "percent"), (1.0, 0.0)), "fraction": (100.0, 0.0)},
+}
+
+
 def parse_unit(text: str) -> Unit | None:
     """The unit written as `text` ("µg/m³", "ug m-3", "ppb"); None where it is not one of ours."""
     plain = text.strip().lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("³", "3").replace("^", "")

@@ -62,15 +62,16 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
     bound = _plausible("suspicious_above_ugm3")
     spikes = timeline.select(_is_spike()).to_series()
     timeline = timeline.with_columns(is_high=pl.col("trusted") > bound, is_spike=spikes)
-    needed = pl.when("is_spike").then(pl.col("trusted")).when("is_high").then(bound) * _CONFIRMING_SHARE
-    is_alone = ~confirmed(timeline.with_columns(needed=needed).select(*KEY, "trusted", "needed"), stations)
+    is_alone = _is_alone(timeline.with_columns(needed=pl.when("is_high").then(bound) * _CONFIRMING_SHARE), stations)
+    spikes = timeline.with_columns(trusted=pl.when("is_spike").then("trusted"))
+    jumps_alone = _is_alone(spikes.with_columns(needed=pl.col("trusted") * _CONFIRMING_SHARE), stations)
     goes_on = (_at(-1) >= _CONFIRMING_SHARE * pl.col("trusted")).fill_null(value=False)
     broken: dict[str, pl.Expr | pl.Series] = {
         "sentinel": _is_missing_code(),
         "negative": _is_negative(),
         "impossible": _is_impossible(),
         "high": pl.col("is_high").fill_null(value=False) & ~goes_on & is_alone,
-        "spike": pl.col("is_spike") & is_alone,
+        "spike": pl.col("is_spike") & jumps_alone,
         "flatline": _is_flatline(),
         "pm25_above_pm10": _pm25_exceeds_pm10(timeline),
     }
@@ -86,6 +87,11 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("ok")),
         flag_reasons=pl.concat_str(reasons, separator=",", ignore_nulls=True),
     )
+
+
+def _is_alone(readings: pl.DataFrame, stations: pl.DataFrame) -> pl.Series:
+    """Whether no neighbour confirms the row; a spike is confirmed by a spike, a high value by a high one."""
+    return ~confirmed(readings.select(*KEY, "trusted", "needed"), stations)
 
 
 def _timeline(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""A dataset folder as a source: stations.csv, observations and optional weather as Parquet or CSV."""
+"""A dataset folder as a source: stations, observations and optional weather as Parquet, CSV, gzip or zip."""
 
 from hazecast.sources.files.source import FilesSource
 

@@ -1,30 +1,65 @@
-"""Read one file of a dataset column by column, refusing what cannot be read with its row and the remedy.
+"""One table of a dataset, read column by column; what cannot be read is refused with its row and the remedy.
 
 Rows are counted as a spreadsheet shows them: the header is row 1.
 """
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from hazecast.errors import SourceRefused
+from hazecast.sources.files.columns import Column, is_metadata, understand, weak_field
+from hazecast.sources.files.options import DatasetOptions
+from hazecast.sources.files.times import has_no_zone, parse_times
 
-_ROW = "__row"
-_BLANKS = ("", "na", "nan", "null")
-_ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
-_ISO_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
-_BARE_DAY = r"^\d{4}-\d{2}-\d{2}$"
+ROW = "__row"
+_BLANKS = ("", "na", "n/a", "nan", "-nan", "null", "none", "nodata", "no data", "-", "--", "---", "missing")
 _NOT_A_TIME = "is not a time; write it as 2016-06-01T00:00Z"
+_UTC = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of one file, in file order; every reader below returns columns aligned with `frame`."""
+    """The rows of one table, in file order; every reader below returns columns aligned with `frame`.
+
+    Args:
+        file: its name, for messages.
+        frame: the cells, one column per field once arranged.
+        decimal_comma: whether numbers may be written "10,5".
+        columns: what each field of the frame is in the file.
+    """
 
     file: str
     frame: pl.DataFrame = field(repr=False)
+    decimal_comma: bool = False
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    def arrange(self, fields: tuple[str, ...], options: DatasetOptions) -> "Sheet":
+        """The sheet with its columns named by `fields`; metadata and ignored columns are gone.
+
+        Raises:
+            SourceRefused: two columns for one field, or a column that is not understood.
+        """
+        raw = {name: name.partition(":")[2].lstrip("\ufeff").strip() for name in self.frame.columns if name != ROW}
+        meant = {name: _meaning(header, fields, options) for name, header in raw.items()}
+        chosen: dict[str, tuple[str, Column]] = {}
+        for name, column in meant.items():
+            key = f"quality:{name}" if column.field == "quality" else column.field
+            if key and key in chosen:
+                other = chosen[key][1].header
+                raise SourceRefused(f"{self.file}: columns {other!r} and {column.header!r} are both {key}; keep one")
+            if key:
+                chosen[key] = (name, column)
+        for name, column in meant.items():
+            weak = "" if column.field else weak_field(column.header, fields)
+            if weak and weak not in chosen:
+                chosen[weak] = (name, replace(column, field=weak))
+        used = {name for name, _ in chosen.values()}
+        self._refuse_unknown([header for name, header in raw.items() if name not in used], fields, options)
+        frame = self.frame.select(ROW, *(pl.col(name).alias(key) for key, (name, _) in chosen.items()))
+        return replace(self, frame=frame, columns={key: column for key, (_, column) in chosen.items()})
 
     def refuse(self, column: str, wrong: pl.Series, problem: str) -> None:
         """Raise for the first row where `wrong` is true; nothing otherwise.
@@ -34,22 +69,25 @@ class Sheet:
         """
         found = wrong.fill_null(value=False).arg_max() if wrong.any() else None
         if found is not None:
-            row, value = self.frame[_ROW][found], self.frame[column][found]
+            row, value = self.frame[ROW][found], self.frame[column][found]
             shown = "a blank" if value is None else repr(value) if isinstance(value, str) else str(value)
-            raise SourceRefused(f"{self.file}, column {column}, row {row}: {shown} {problem}")
+            raise SourceRefused(f"{self.file}, column {self.title(column)}, row {row}: {shown} {problem}")
 
-    def require(self, columns: Sequence[str]) -> None:
-        """Raise unless every one of `columns` is present.
+    def title(self, field: str) -> str:
+        """The header of a field as the file has it."""
+        return self.columns[field].header if field in self.columns else field
+
+    def require(self, fields: Sequence[str]) -> None:
+        """Raise unless every one of `fields` is present.
 
         Raises:
             SourceRefused: listing the missing ones and what was found.
         """
-        missing = [column for column in columns if column not in self.frame.columns]
+        missing = [name for name in fields if name not in self.frame.columns]
         if missing:
-            found = [column for column in self.frame.columns if column != _ROW]
-            hint = "; separate columns with commas" if any(";" in column for column in found) else ""
+            found = [column.header for column in self.columns.values()]
             raise SourceRefused(
-                f"{self.file}: column {', '.join(missing)} is missing (found: {', '.join(found)}); add it{hint}"
+                f"{self.file}: column {', '.join(missing)} is missing (found: {', '.join(found)}); add it"
             )
 
     def words(self, column: str, *, default: pl.Series | str | None = None) -> pl.Series:
@@ -60,7 +98,7 @@ class Sheet:
         """
         words = pl.Series(column, [None] * self.frame.height, dtype=pl.String)
         if column in self.frame.columns:
-            words = self.frame[column].cast(pl.String).str.strip_chars().replace("", None)
+            words = _as_text(self.frame[column])
         if default is None:
             self.refuse(column, words.is_null(), "where a value is needed; fill it in")
             return words
@@ -78,8 +116,12 @@ class Sheet:
         raw = self.frame[column]
         if raw.dtype == pl.String:
             raw = _unblank(raw)
+            if self.decimal_comma:
+                raw = raw.str.replace(r"^([+-]?\d*),(\d+)$", "$1.$2")
         elif not (raw.dtype.is_numeric() or raw.dtype == pl.Null):
-            raise SourceRefused(f"{self.file}, column {column}: holds {raw.dtype}; store it as numbers")
+            raise SourceRefused(
+                f"{self.file}, column {self.title(column)}: values are {raw.dtype}; store it as numbers"
+            )
         numbers = raw.cast(pl.Float64, strict=False)
         unreadable = (raw.is_not_null() & numbers.is_null()) | numbers.is_infinite()
         self.refuse(column, unreadable, "is not a number; write digits with a decimal point, or nothing where missing")
@@ -89,74 +131,104 @@ class Sheet:
         """A time column as UTC [µs]; offsets are converted.
 
         Raises:
-            SourceRefused: a time without zone, not ISO 8601, or blank where it may not be.
+            SourceRefused: a time without zone, not a time, or blank where it may not be.
         """
-        raw = self.frame[column]
-        if raw.dtype == pl.String:
-            raw = _unblank(raw)
-            times = self._parse_times(raw)
-        elif isinstance(raw.dtype, pl.Datetime) and raw.dtype.time_zone:
-            times = raw.cast(pl.Datetime("us", raw.dtype.time_zone)).dt.convert_time_zone("UTC")
-        elif raw.dtype == pl.Null:
-            times = raw.cast(pl.Datetime("us", "UTC"))
-        else:
-            raise SourceRefused(f"{self.file}, column {column}: holds {raw.dtype}; store times with their zone, as UTC")
-        if not may_be_blank:
-            self.refuse(column, times.is_null(), "where a time is needed; fill it in or remove the row")
-        return times
+        return self._times(column, may_be_blank=may_be_blank)["utc"].alias(column)
 
-    def hours(self, column: str) -> pl.Series:
-        """A time column whose times are starts of UTC hours.
+    def hours(self, column: str, zones: pl.Series, *, aggregate: bool) -> pl.Series:
+        """A time column as starts of UTC hours.
+
+        An hour of a zone such as +05:30 belongs to the UTC hour it starts in, as in the OpenAQ source.
+
+        Args:
+            column: its field.
+            zones: IANA zone of each row's station, for files in UTC.
+            aggregate: whether times inside an hour are allowed, to be averaged.
 
         Raises:
             SourceRefused: as `times`, or a time inside an hour.
         """
-        times = self.times(column)
-        inside = times != times.dt.truncate("1h")
-        self.refuse(column, inside, "is not the start of a UTC hour; average to whole UTC hours, named by their start")
+        times = self._times(column, may_be_blank=False).with_columns(zone=zones)
+        hour = times["utc"].dt.truncate("1h")
+        inside = times["utc"] != hour
+        if not aggregate and inside.any():
+            starts_local_hour = (times["minute"] == 0) & _has_no_seconds(times["utc"]) | _starts_hour_of_zone(times)
+            self.refuse(
+                column,
+                inside & ~starts_local_hour,
+                "is not the start of a UTC hour; average to whole UTC hours, named by their start, or pass --aggregate",
+            )
+        return hour.alias(column)
+
+    def _times(self, column: str, *, may_be_blank: bool) -> pl.DataFrame:
+        """`utc`, and the `minute` as written, in the file's own zone."""
+        raw = self.frame[column]
+        if raw.dtype == pl.String:
+            raw = _unblank(raw)
+            times = self._parse_times(column, raw)
+        elif isinstance(raw.dtype, pl.Datetime) and raw.dtype.time_zone:
+            local = raw.cast(pl.Datetime("us", raw.dtype.time_zone))
+            times = pl.DataFrame({"utc": local.dt.convert_time_zone("UTC"), "minute": local.dt.minute()})
+        elif raw.dtype == pl.Null:
+            times = pl.DataFrame({"utc": raw.cast(_UTC), "minute": raw.cast(pl.Int8)})
+        else:
+            raise SourceRefused(
+                f"{self.file}, column {self.title(column)}: values are {raw.dtype}; store times with their zone, as UTC"
+            )
+        if not may_be_blank:
+            self.refuse(column, times["utc"].is_null(), "where a time is needed; fill it in or remove the row")
         return times
 
-    def _parse_times(self, raw: pl.Series) -> pl.Series:
-        column = raw.name
-        bare = raw.str.contains(_ISO_TIME + "$") | raw.str.contains(_BARE_DAY)
-        self.refuse(column, bare, "has no time zone; add Z for UTC or an offset such as +08:00")
-        self.refuse(column, ~raw.str.contains(_ISO_TIME + _ISO_ZONE), _NOT_A_TIME)
-        uniform = raw.str.replace(" ", "T").str.replace("Z$", "+00:00").str.replace(r"(T\d{2}:\d{2})([+-])", "$1:00$2")
-        times = uniform.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", strict=False)
-        self.refuse(column, raw.is_not_null() & times.is_null(), _NOT_A_TIME)
-        return times.dt.convert_time_zone("UTC")
+    def _parse_times(self, column: str, raw: pl.Series) -> pl.DataFrame:
+        without = has_no_zone(raw)
+        if self.columns[column].says_utc:
+            raw = pl.select(pl.when(without).then(raw + "Z").otherwise(raw)).to_series()
+        else:
+            self.refuse(column, without, "has no time zone; add Z for UTC or an offset such as +08:00")
+        times = parse_times(raw)
+        self.refuse(column, raw.is_not_null() & times["utc"].is_null(), _NOT_A_TIME)
+        return times.select("utc", "minute")
+
+    def _refuse_unknown(self, headers: list[str], fields: tuple[str, ...], options: DatasetOptions) -> None:
+        unknown = [name for name in headers if not is_metadata(name) and not options.ignores(name)]
+        if unknown:
+            near = {name: difflib.get_close_matches(name.lower(), fields, n=1) for name in unknown}
+            hints = [f"{name!r} looks like {close[0]}" for name, close in near.items() if close]
+            listed = ", ".join(map(repr, unknown))
+            hint = f" ({'; '.join(hints)})" if hints else ""
+            raise SourceRefused(
+                f"{self.file}: column {listed} is not understood{hint}; rename it, map it in dataset.yaml (columns) or "
+                "pass --ignore-columns"
+            )
 
 
-def find_file(folder: Path, stem: str) -> Path | None:
-    """The Parquet or CSV file called `stem` in `folder`, None where there is neither.
-
-    Raises:
-        SourceRefused: there is no such folder, or it holds both, so nobody can tell which counts.
-    """
-    if not folder.is_dir():
-        raise SourceRefused(f"{folder}: no such folder; give the folder that holds stations.csv")
-    found = [path for ending in ("parquet", "csv") if (path := folder / f"{stem}.{ending}").is_file()]
-    if len(found) > 1:
-        raise SourceRefused(f"{folder.name} has both {found[0].name} and {found[1].name}; keep one")
-    return found[0] if found else None
+def _meaning(header: str, fields: tuple[str, ...], options: DatasetOptions) -> Column:
+    if header in options.columns:
+        return Column(header, options.columns[header])
+    return understand(header, fields)
 
 
-def read_sheet(path: Path) -> Sheet:
-    """Read a Parquet or CSV file; CSV columns stay text until asked for as something else.
+def _has_no_seconds(times: pl.Series) -> pl.Series:
+    return times == times.dt.truncate("1m")
 
-    Raises:
-        SourceRefused: not readable as what its name says, or without a row.
-    """
-    try:
-        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as err:
-        kind = "Parquet" if path.suffix == ".parquet" else "comma-separated UTF-8 text"
-        reason = str(err).splitlines()[0]
-        raise SourceRefused(f"{path.name}: not readable as {kind} ({reason}); save it again as {kind}") from err
-    frame = frame.with_row_index(_ROW, offset=2).filter(~pl.all_horizontal(pl.exclude(_ROW).is_null()))
-    if frame.is_empty():
-        raise SourceRefused(f"{path.name}: has no rows; remove the file or fill it")
-    return Sheet(path.name, frame)
+
+def _starts_hour_of_zone(times: pl.DataFrame) -> pl.Series:
+    """Whether each time starts an hour of its station's zone."""
+    found = pl.Series([False] * times.height)
+    for (zone,), rows in times.with_row_index("at").group_by("zone"):
+        local = rows["utc"].dt.convert_time_zone(str(zone or "UTC"))
+        starts = rows.filter((local.dt.minute() == 0) & (local.dt.second() == 0))["at"]
+        found[starts.to_list()] = True
+    return found
+
+
+def _as_text(raw: pl.Series) -> pl.Series:
+    """Text, stripped; station ids that became floats on the way (1001.0) are whole numbers again."""
+    if raw.dtype.is_float():
+        whole = raw.cast(pl.Int64, strict=False)
+        text = pl.when(whole.cast(pl.Float64) == raw).then(whole.cast(pl.String)).otherwise(raw.cast(pl.String))
+        raw = pl.select(text.alias(raw.name)).to_series()
+    return raw.cast(pl.String).str.strip_chars().replace("", None)
 
 
 def _unblank(raw: pl.Series) -> pl.Series:
