@@ -5,6 +5,7 @@ from math import asin, cos, radians, sin, sqrt
 import polars as pl
 
 EARTH_RADIUS_KM = 6371.0
+_NULL_ISLAND_DEGREES = 1e-4
 
 
 def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -43,3 +44,12 @@ def _distance_km_expr() -> pl.Expr:
     across = ((north_other - north) / 2).sin() ** 2
     along = north.cos() * north_other.cos() * ((east_other - east) / 2).sin() ** 2
     return 2 * EARTH_RADIUS_KM * (across + along).clip(0.0, 1.0).sqrt().arcsin()
+
+
+def without_null_island(stations: pl.DataFrame) -> pl.DataFrame:
+    """`stations` with null in place of the coordinates 0, 0: that is open sea, and what a missing position is written as."""
+    is_null_island = (pl.col("latitude").abs() < _NULL_ISLAND_DEGREES) & (
+        pl.col("longitude").abs() < _NULL_ISLAND_DEGREES
+    )
+    kept = pl.when(~is_null_island)
+    return stations.with_columns(latitude=kept.then("latitude"), longitude=kept.then("longitude"))

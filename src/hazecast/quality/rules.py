@@ -60,8 +60,7 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
     """
     timeline = _timeline(rows)
     bound = _plausible("suspicious_above_ugm3")
-    spikes = timeline.select(_is_spike()).to_series()
-    timeline = timeline.with_columns(is_high=pl.col("trusted") > bound, is_spike=spikes)
+    timeline = timeline.with_columns(is_high=pl.col("trusted") > bound, is_spike=_is_spike())
     is_alone = _is_alone(timeline.with_columns(needed=pl.when("is_high").then(bound) * _CONFIRMING_SHARE), stations)
     spikes = timeline.with_columns(trusted=pl.when("is_spike").then("trusted"))
     jumps_alone = _is_alone(spikes.with_columns(needed=pl.col("trusted") * _CONFIRMING_SHARE), stations)

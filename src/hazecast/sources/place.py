@@ -6,6 +6,7 @@ from functools import cached_property
 
 import polars as pl
 
+from hazecast.air.distance import without_null_island
 from hazecast.air.tables import Weather, conform
 from hazecast.sources import Source
 from hazecast.sources.open_meteo import OpenMeteoWeather
@@ -53,4 +54,6 @@ class PlaceSource:
     @cached_property
     def _stations(self) -> pl.DataFrame:
         parts = [pl.col("attribution"), *map(pl.lit, self._credits)]
-        return self._network.fetch_stations().with_columns(attribution=pl.concat_str(parts, separator=". "))
+        return without_null_island(self._network.fetch_stations()).with_columns(
+            attribution=pl.concat_str(parts, separator=". ")
+        )

@@ -1,13 +1,17 @@
 """Collect: fetch what is new from the source."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from hazecast.air.clock import floor_hour
-from hazecast.air.tables import FetchedObservations, Observations, Stations, Weather, conform, newest
+from hazecast.air.distance import without_null_island
+from hazecast.air.tables import Observations, Stations, Weather, newest
 from hazecast.errors import SourceError
+from hazecast.quality import check_weather
+from hazecast.quality.rules import KEY
 from hazecast.sources import Source
 from hazecast.steps import Progress, silent
 from hazecast.store import Store
@@ -16,6 +20,7 @@ from hazecast.store import Store
 REVISED_HOURS = 72
 # Weather that has not come for so long will not come.
 _LONGEST_CATCH_UP = timedelta(days=30)
+_IS_REPORTED = pl.col("flag_reasons").str.contains("reported", literal=True)
 # Not measured, so never in one table with measured data.
 _NOT_MEASURED = ({"simulated"}, {"cams_model"})
 
@@ -38,21 +43,29 @@ class Batch:
 def collect(source: Source, store: Store, *, now: datetime, history_days: int, progress: Progress = silent) -> Batch:
     """Fetch every complete hour since the newest stored one, and the last 72 h again for revisions.
 
-    Nothing is stored yet. A first collection takes all the source has, or `history_days` of an endless source [d].
-    Weather that does not come is complained of, and fetched by a later collection.
+    Nothing is stored yet. A first collection takes all the source has, or `history_days` of an endless source [d]. A
+    source with an end, such as a dataset folder, is read whole each time: the batch begins at the first hour that
+    differs from the stored one, and a complaint counts what changed. Weather that does not come from a service is
+    fetched by a later collection; weather files that cannot be read are an error.
 
     Raises:
         SourceError: the source did not deliver, or it is simulated and the place is real (or the other way round).
         ContractError: the source broke its contract.
     """
-    until = floor_hour(now)
+    until, span = floor_hour(now), source.fetch_span()
     since = first_hour(source, store, until=until, history_days=history_days)
+    if span is not None:
+        batch = fetch_observed(source, store, since=span[0], until=until, progress=progress)
+        progress("weather", 0.6)
+        batch = _since_first_change(with_weather(batch, source), store, since=max(since, span[0]))
+        progress(_in_words(batch), 1.0)
+        return batch
     batch = fetch_observed(source, store, since=since, until=until, progress=progress)
     progress("weather", 0.6)
     try:
         batch = with_weather(batch, source)
     except SourceError as err:
-        batch = _without_weather(batch, str(err))
+        batch = replace(batch, complaints=(*batch.complaints, f"no weather this time: {err}"))
     progress(_in_words(batch), 1.0)
     return batch
 
@@ -67,11 +80,14 @@ def fetch_observed(
         ContractError: the source broke its contract.
     """
     progress(f"fetching stations of {source.name}", 0.0)
-    stations = conform(Stations, source.fetch_stations())
+    stations = source.fetch_stations()
     _refuse_to_mix(store, stations)
+    placed = without_null_island(stations)
+    n_lost = placed["latitude"].null_count() - stations["latitude"].null_count()
+    complaints = (f"{n_lost} stations at 0, 0 count as without coordinates",) if n_lost else ()
     progress(f"observations {since:%Y-%m-%d} to {until:%Y-%m-%d %H:%M} UTC", 0.1)
-    observations = conform(FetchedObservations, source.fetch_observations(since=since, until=until))
-    return Batch(stations, observations, Weather.create_empty(), since, until)
+    observations = source.fetch_observations(since=since, until=until)
+    return Batch(placed, observations, Weather.create_empty(), since, until, complaints)
 
 
 def with_weather(batch: Batch, source: Source) -> Batch:
@@ -81,8 +97,7 @@ def with_weather(batch: Batch, source: Source) -> Batch:
         SourceError: the source did not deliver.
         ContractError: the source broke its contract.
     """
-    weather = conform(Weather, source.fetch_weather(since=batch.since, until=batch.until))
-    return Batch(batch.stations, batch.observations, weather, batch.since, batch.until)
+    return replace(batch, weather=source.fetch_weather(since=batch.since, until=batch.until))
 
 
 def first_hour(source: Source, store: Store, *, until: datetime, history_days: int) -> datetime:
@@ -103,9 +118,49 @@ def _newest_observed_weather(store: Store) -> datetime | None:
     return newest(store.read(Weather, pl.col("issued_at").is_null())["valid_at"])
 
 
-def _without_weather(batch: Batch, reason: str) -> Batch:
-    complaint = f"no weather this time: {reason}"
-    return Batch(batch.stations, batch.observations, batch.weather, batch.since, batch.until, (complaint,))
+def _since_first_change(batch: Batch, store: Store, *, since: datetime) -> Batch:
+    """The batch from the first hour on that differs from what is stored, at the latest from `since`."""
+    stored = store.read(Observations, pl.col("observed_at") < batch.until)
+    if stored.is_empty():
+        return batch
+    fetched = batch.observations.unique(KEY, keep="last", maintain_order=True)
+    known = stored.select(*KEY, was="concentration_ugm3", was_reported=_IS_REPORTED)
+    reported = _IS_REPORTED if "flag_reasons" in fetched.columns else pl.lit(value=False)
+    compared = fetched.with_columns(is_reported=reported).join(known, on=KEY, how="left")
+    value, was = pl.col("concentration_ugm3"), pl.col("was")
+    added, changed = (
+        compared.filter(condition)
+        for condition in (was.is_null(), (value != was) | (pl.col("is_reported") != pl.col("was_reported")))
+    )
+    n_gone = known.join(fetched, on=KEY, how="anti").height
+    weather = _changed_weather(batch.weather, store)
+    first = _first_hour_of([added, changed], since)
+    observations = batch.observations.filter(pl.col("observed_at") >= first)
+    n_revised, n_late = changed.height, added.filter(pl.col("observed_at") < since).height
+    counts = {
+        "stored values changed": n_revised,
+        "values added to stored hours": n_late,
+        "weather rows changed or added": weather.height,
+        "stored values are no longer in the source (kept)": n_gone,
+    }
+    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    complaints = (*batch.complaints, found) if found else batch.complaints
+    return replace(batch, observations=observations, weather=weather, since=first, complaints=complaints)
+
+
+def _first_hour_of(changes: Sequence[pl.DataFrame], since: datetime) -> datetime:
+    """The earliest hour among `changes`, at the latest `since`."""
+    firsts = [frame["observed_at"].min() for frame in changes]
+    return min([since, *(first for first in firsts if isinstance(first, datetime))])
+
+
+def _changed_weather(weather: pl.DataFrame, store: Store) -> pl.DataFrame:
+    """Rows that are not stored as they are; compared after the check, which sets implausible values to null."""
+    checked = check_weather(weather).rows
+    values = [column for column in Weather.column_names() if column != "available_at"]
+    changed = checked.join(store.read(Weather), on=values, how="anti", nulls_equal=True)
+    key = ["station_id", "valid_at", "issued_at"]
+    return weather.join(changed, on=key, how="semi", nulls_equal=True)
 
 
 def _in_words(batch: Batch) -> str:
