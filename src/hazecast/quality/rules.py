@@ -47,6 +47,8 @@ _SPIKES = ((1, 50.0), (2, 100.0), (3, 100.0))
 _FLATLINE_HOURS, _FINE_STEPS = 6, 10
 # An hour is confirmed as high by the hour before with at least this share of it; a neighbour, of the bound or value.
 _CONFIRMING_SHARE = 0.5
+# "Hazardous" in the US index begins at 225.5 µg/m³ of PM2.5: hours above are smoke or dust.
+_SMOKE_UGM3 = 225.0
 # Hourly PM2.5 may exceed PM10 by the noise of two instruments, not by more.
 _PM_RATIO, _PM_OFFSET_UGM3 = 1.1, 5.0
 
@@ -159,7 +161,8 @@ def _stands_out(n_hours: int, above_ugm3: float) -> pl.Expr:
     sides = (_at(-1), _at(n_hours))
     # In smoke and dust the air itself moves by as much: there a spike exceeds its sides by half of them.
     above = [
-        _at(hour) - side > pl.max_horizontal(pl.lit(above_ugm3), _CONFIRMING_SHARE * side)
+        _at(hour) - side
+        > pl.max_horizontal(pl.lit(above_ugm3), pl.when(side > _SMOKE_UGM3).then(_CONFIRMING_SHARE * side))
         for hour in range(n_hours)
         for side in sides
     ]
