@@ -47,9 +47,7 @@ def _distance_km_expr() -> pl.Expr:
 
 
 def without_null_island(stations: pl.DataFrame) -> pl.DataFrame:
-    """`stations` with null in place of the coordinates 0, 0: that is open sea, and what a missing position is written as."""
-    is_null_island = (pl.col("latitude").abs() < _NULL_ISLAND_DEGREES) & (
-        pl.col("longitude").abs() < _NULL_ISLAND_DEGREES
-    )
-    kept = pl.when(~is_null_island)
+    """`stations` with null in place of the coordinates 0, 0: open sea, and how a missing position is often written."""
+    at_zero = [pl.col(axis).abs() < _NULL_ISLAND_DEGREES for axis in ("latitude", "longitude")]
+    kept = pl.when(~pl.all_horizontal(at_zero))
     return stations.with_columns(latitude=kept.then("latitude"), longitude=kept.then("longitude"))
