@@ -184,7 +184,7 @@ def test_inconsistent_arguments_are_refused_with_a_reason(
     assert message in output
 
 
-@pytest.mark.parametrize("wrong", [("--every", "1x"), ("--hour", "24"), ("--horizon", "73"), ("--weather", "good")])
+@pytest.mark.parametrize("wrong", [("--every", "1x"), ("--hour", "24"), ("--horizon", "121"), ("--weather", "good")])
 def test_an_invalid_option_is_a_usage_error(town: Path, tmp_path: Path, wrong: tuple[str, ...]):
     assert command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)[0] == 2
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hazecast.evaluation.backtest import issue_times, periods
+from hazecast.air.spec import ForecastSpec
+from hazecast.evaluation.backtest import Backtest, issue_times, periods
 
 DAY = timedelta(days=1)
 
@@ -67,3 +68,9 @@ def test_every_training_ends_before_its_issues():
 def test_a_training_after_the_first_issue_is_refused():
     with pytest.raises(ValueError, match="after the first issue"):
         periods([utc("2024-01-10")], train_until=utc("2024-01-11"), retrain_every=None)
+
+
+@pytest.mark.parametrize(("hours", "horizon_hours"), [(1, 48), (48, 48), (72, 72), (73, 96), (120, 120)])
+def test_the_model_is_trained_for_the_shortest_horizon_that_covers_the_leads(hours: int, horizon_hours: int):
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    assert Backtest(moment, moment, moment, 6, horizon_hours=hours).spec == ForecastSpec(horizon_hours)

@@ -18,6 +18,8 @@ from hazecast.cli import app
 from hazecast.errors import TooLittleHistory
 from hazecast.evaluation.backtest import COLUMNS, Backtest, run
 from hazecast.evaluation.dataset import Dataset, read_dataset
+from hazecast.evaluation.page import page
+from hazecast.evaluation.report import Report
 from hazecast.evaluation.verification import verify
 from hazecast.features import FutureWeather, build_panel
 from hazecast.models.climatology import Climatology
@@ -36,12 +38,18 @@ def observed(values: np.ndarray, *, flag: str = "ok") -> pl.DataFrame:
 
 
 def forecast(issue: datetime, quantiles: np.ndarray) -> pl.DataFrame:
-    """72 hours issued at `issue`; (72, 7) quantiles."""
-    valid = pl.datetime_range(issue, issue + timedelta(hours=71), "1h", eager=True)
+    """Hours issued at `issue`; (hours, 7) quantiles."""
+    hours = len(quantiles)
+    valid = pl.datetime_range(issue, issue + timedelta(hours=hours - 1), "1h", eager=True)
     columns = {name: quantiles[:, k] for k, name in enumerate(QUANTILES)}
     return pl.DataFrame(
         {"station_id": "s", "pollutant": "pm25", "issued_at": issue, "valid_at": valid}
-        | {"lead_hours": np.arange(1, 73, dtype=np.int32), "mean": quantiles.mean(axis=1), **columns, "status": "ok"}
+        | {
+            "lead_hours": np.arange(1, hours + 1, dtype=np.int32),
+            "mean": quantiles.mean(axis=1),
+            **columns,
+            "status": "ok",
+        }
     ).with_columns(pl.col("issued_at", "valid_at").cast(pl.Datetime("us", "UTC")))
 
 
@@ -140,6 +148,24 @@ def test_nothing_to_verify_is_an_error(air):
         verified([forecast(at(24 * 40), quantiles_ugm3)], observed(air[:100]))
 
 
+def test_a_five_day_forecast_has_every_lead_block_and_figure(air):
+    quantiles_ugm3 = np.tile(np.array([1.0, 2, 5, 14, 28, 46, 60]), (120, 1))
+    found = verified([forecast(at(h), quantiles_ugm3) for h in issues()[:-2]], observed(air))
+    assert found.by_lead["lead_block"].to_list() == ["1-6", "7-24", "25-48", "49-72", "73-96", "97-120", "all"]
+    html = page(Report("town", "No weather ahead.", False, (), {}, found))
+    assert len(Page(html).of("img")) == 3
+    assert "97-120" in Page(html).text
+
+
+def test_a_pollutant_without_limits_has_no_exceedances(air, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hazecast.evaluation.verification.limits_of", lambda _: ())
+    found = verified([forecast(at(h), np.tile(air[h], (72, 7))) for h in issues()], observed(air))
+    assert found.by_limit.is_empty()
+    html = Page(page(Report("town", "No weather ahead.", False, (), {}, found)))
+    assert len(html.of("img")) == 2
+    assert "Exceedance probabilities" not in html.text
+
+
 class Page(HTMLParser):
     """Tags, attributes and text of a page."""
 
@@ -190,16 +216,16 @@ def test_the_page_is_self_contained_and_declares_perfect_prog(replayed: Path, tm
     code, output = command(replayed, "--html", tmp_path / "report.html")
     assert code == 0
     html = (tmp_path / "report.html").read_text()
-    page = Page(html)
-    assert not page.of("script") + page.of("link")
+    document = Page(html)
+    assert not document.of("script") + document.of("link")
     assert not re.search(r"(src|href)=\"(?!data:image/svg\+xml;base64,|#)", html)
     assert "http" not in re.sub(r"base64,[\w+/=]+", "", html)
-    for text in (output, page.text):
+    for text in (output, document.text):
         assert "PERFECT PROG" in text
         assert "City of X" in text
         assert "<b>&[red]" in text
-    assert not page.of("b")
-    pictures = page.of("img")
+    assert not document.of("b")
+    pictures = document.of("img")
     assert len(pictures) == 3
     assert all(len(picture["alt"] or "") > 80 for picture in pictures)
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from hazecast.air.spec import DEFAULT_HORIZON_HOURS
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS, MAX_HORIZON_HOURS
 from hazecast.cli.base import console
 from hazecast.errors import SettingsError
 
@@ -44,7 +44,7 @@ Out = Annotated[Path, typer.Option(help="Parquet file to write.", metavar="FILE"
 Every = Annotated[
     timedelta, typer.Option(parser=_span, help="Time between issues: 24h, 7d.", show_default="24h", metavar="SPAN")
 ]
-Horizon = Annotated[int, typer.Option(min=1, max=DEFAULT_HORIZON_HOURS, help="Longest lead, in hours.")]
+Horizon = Annotated[int, typer.Option(min=1, max=MAX_HORIZON_HOURS, help="Longest lead, in hours.")]
 Weather = Annotated[
     Literal["none", "forecast", "noisy", "observed"],
     typer.Option(

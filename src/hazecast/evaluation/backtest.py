@@ -16,8 +16,7 @@ import polars as pl
 
 import hazecast
 from hazecast.air.clock import HOUR, floor_hour
-from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import HORIZON_HOURS
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS, HORIZONS_HOURS, MAX_HORIZON_HOURS, QUANTILES, ForecastSpec
 from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
 from hazecast.evaluation.checkpoints import Checkpoints, read_metadata, relative
 from hazecast.evaluation.dataset import Dataset
@@ -119,7 +118,7 @@ class Backtest:
     until: datetime
     hour: int
     every: timedelta = timedelta(hours=24)
-    horizon_hours: int = HORIZON_HOURS
+    horizon_hours: int = DEFAULT_HORIZON_HOURS
     weather: FutureWeather = FutureWeather.NONE
     pollutants: tuple[str, ...] = ()
     retrain_every: timedelta | None = None
@@ -127,6 +126,11 @@ class Backtest:
     seed: int = 0
     kind: str = DEFAULT_KIND
     config: ModelConfig = field(default_factory=ModelConfig)
+
+    @property
+    def spec(self) -> ForecastSpec:
+        """The shortest supported horizon that covers `horizon_hours`; the model is trained for it."""
+        return ForecastSpec(min(hours for hours in HORIZONS_HOURS if hours >= self.horizon_hours))
 
 
 def run(
@@ -257,6 +261,7 @@ class _Run:
                 pollutants=self.backtest.pollutants,
                 until=until,
                 weather=self.backtest.weather,
+                spec=self.backtest.spec,
                 config=self.backtest.config,
                 seed=self.backtest.seed,
                 progress=report,
@@ -289,8 +294,8 @@ def _require_consistent(backtest: Backtest) -> None:
         raise SettingsError(
             f"--train-until {train_until} is after --from {since}: the model would be verified on its own training data"
         )
-    if not 1 <= backtest.horizon_hours <= HORIZON_HOURS:
-        raise SettingsError(f"--horizon {backtest.horizon_hours} is not between 1 and {HORIZON_HOURS} hours")
+    if not 1 <= backtest.horizon_hours <= MAX_HORIZON_HOURS:
+        raise SettingsError(f"--horizon {backtest.horizon_hours} is not between 1 and {MAX_HORIZON_HOURS} hours")
 
 
 def _require_history(backtest: Backtest, dataset: Dataset) -> None:
