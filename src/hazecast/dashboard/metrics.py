@@ -37,7 +37,7 @@ def metrics(series: Series) -> list[Metric]:
 
 
 def chart_notes(series: Series, limits_above: list[schemas.Limit]) -> list[str]:
-    """Notes below the fan chart: limits outside it and flagged observations."""
+    """Notes below the fan chart: limits outside it, flagged observations and the averaging of exceedances."""
     context = series.context
     notes = [
         context.t("forecast.above_chart", limit=context.language.translate(limit.label), value=_value(series, limit))
@@ -45,6 +45,8 @@ def chart_notes(series: Series, limits_above: list[schemas.Limit]) -> list[str]:
     ]
     if series.observed["flag"].ne("ok").any():
         notes.append(context.t("forecast.flagged"))
+    if any(limit.averaging_hours > 1 for limit in series.limits):
+        notes.append(context.t("forecast.hourly_exceedance"))
     return notes
 
 
