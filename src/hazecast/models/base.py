@@ -24,6 +24,7 @@ KINDS = {
     "trees": "hazecast.models.trees:Trees",
     "gru": "hazecast.models.gru:Gru",
     "climatology": "hazecast.models.climatology:Climatology",
+    "mlforecast": "hazecast.models.mlforecast:Mlforecast",
 }
 DEFAULT_KIND = "stack"
 # Increased when the files of a model folder change.

@@ -19,6 +19,8 @@ from hazecast.models.frames import all_cases, key_columns
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
+VALUES = (*QUANTILES, "mean")
+
 
 @dataclass(frozen=True)
 class Climatology:
@@ -66,17 +68,10 @@ class Climatology:
     def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
         """See `models.base.Model`; the status is "baseline"."""
         station, issued = all_cases(panel, issued_at)
-        horizon_hours = self.spec.horizon_hours
-        frames = []
-        for k, pollutant in enumerate(panel.pollutants):
-            observed = panel.known_from[k, station].min(axis=1) <= issued
-            if observed.any():
-                key = panel, pollutant, station[observed], issued[observed]
-                values = climatological_quantiles(*key, horizon_hours=horizon_hours, config=self.config.climatology)
-                flat = values.reshape(-1, values.shape[2]).astype(np.float64)
-                columns = {name: pl.Series(flat[:, j]) for j, name in enumerate((*QUANTILES, "mean"))}
-                keys = key_columns(*key, horizon_hours=horizon_hours)
-                frames.append(pl.DataFrame(keys | columns).with_columns(status=pl.lit("baseline")))
+        unknown = np.full((len(station), self.spec.horizon_hours, len(VALUES)), np.nan, np.float32)
+        frames = [
+            forecast_frame(panel, p, station, issued, unknown, config=self.config.climatology) for p in panel.pollutants
+        ]
         return pl.concat(frames)
 
     def save(self, folder: Path) -> None:
@@ -89,6 +84,45 @@ class Climatology:
         facts = read_facts(folder)
         until, spec = datetime.fromisoformat(facts["trained_until"]), ForecastSpec(facts["horizon_hours"])
         return cls(until, spec, tuple(facts["pollutants"]), ModelConfig.model_validate(facts["config"]))
+
+
+def forecast_frame(
+    panel: Panel,
+    pollutant: str,
+    station: Ints,
+    issued: Ints,
+    values: Floats,
+    *,
+    config: ClimatologyConfig,
+    degraded: npt.NDArray[np.bool_] | None = None,
+) -> pl.DataFrame:
+    """The rows that `Model.predict` returns for one pollutant; cases never observed before issue are left out.
+
+    Args:
+        panel: read as of issue.
+        pollutant: one of the panel.
+        station: (case,) panel indices.
+        issued: (case,) panel hours.
+        values: (case, lead, VALUES) [µg/m³]; a case with NaN becomes the climatology, status "baseline".
+        config: of the climatology.
+        degraded: (case, lead) where the status is "degraded"; None: nowhere.
+    """
+    k, horizon_hours = panel.pollutants.index(pollutant), values.shape[1]
+    observed: npt.NDArray[np.bool_] = np.asarray(panel.known_from[k, station].min(axis=1) <= issued)
+    station, issued, values = station[observed], issued[observed], values[observed]
+    missing = np.isnan(values).any(axis=(1, 2))
+    if missing.any():
+        values[missing] = climatological_quantiles(
+            panel, pollutant, station[missing], issued[missing], horizon_hours=horizon_hours, config=config
+        )
+    status = np.full(values.shape[:2], "ok", "U8")
+    if degraded is not None:
+        status[degraded[observed]] = "degraded"
+    status[missing] = "baseline"
+    columns = key_columns(panel, pollutant, station, issued, horizon_hours=horizon_hours)
+    flat = values.reshape(-1, len(VALUES)).astype(np.float64)
+    columns |= {name: pl.Series(flat[:, j]) for j, name in enumerate(VALUES)}
+    return pl.DataFrame(columns | {"status": pl.Series(status.ravel(), dtype=pl.String)})
 
 
 def climatological_quantiles(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hazecast.air.spec import QUANTILES, ForecastSpec, block_name
+from hazecast.air.spec import ForecastSpec, block_name
 from hazecast.features import (
     AsOfView,
     FutureWeather,
@@ -37,10 +37,10 @@ from hazecast.models.boosting import (
     mean_prediction,
     save_boosters,
 )
-from hazecast.models.climatology import climatological_quantiles
+from hazecast.models.climatology import VALUES, forecast_frame
 from hazecast.models.config import ModelConfig, Value
 from hazecast.models.drivers import DRIVERS, driver_rows
-from hazecast.models.frames import all_cases, key_columns
+from hazecast.models.frames import all_cases
 from hazecast.models.postprocess import StationFacts, postprocess, station_facts
 from hazecast.models.recalibration import (
     Adjustment,
@@ -60,7 +60,6 @@ Ints = npt.NDArray[np.int64]
 
 _BATCH_CASES = 1_000  # bounds memory
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts get different weather errors
-_VALUES = (*QUANTILES, "mean")
 
 
 @dataclass(frozen=True)
@@ -405,10 +404,10 @@ class ResidualForecaster(ABC):
         """One frame per pollutant; `issue` is each case's row of the adjustments."""
         predicted = self._distributions(view, np.arange(1, self.spec.horizon_hours + 1))
         ids = [view.panel.stations[station] for station in view.station]
+        degraded = self._weather_is_missing(view)
         frames = []
         for k, pollutant in enumerate(view.panel.pollutants):
-            observed = view.panel.known_from[k, view.station].min(axis=1) <= view.issued
-            values = np.full((len(view), self.spec.horizon_hours, len(_VALUES)), np.nan, np.float32)
+            values = np.full((len(view), self.spec.horizon_hours, len(VALUES)), np.nan, np.float32)
             if pollutant in predicted:
                 values = postprocess(
                     predicted[pollutant],
@@ -420,28 +419,9 @@ class ResidualForecaster(ABC):
                     resolution_ugm3=self.stations.resolution_of(pollutant, ids),
                     config=self.config.postprocess,
                 )
-            if observed.any():
-                frames.append(self._frame(view, pollutant, values[observed], observed))
+            key = view.panel, pollutant, view.station, view.issued
+            frames.append(forecast_frame(*key, values, config=self.config.climatology, degraded=degraded))
         return frames
-
-    def _frame(self, view: AsOfView, pollutant: str, values: Floats, chosen: npt.NDArray[np.bool_]) -> pl.DataFrame:
-        station, issued = view.station[chosen], view.issued[chosen]
-        missing = np.isnan(values).any(axis=(1, 2))
-        if missing.any():
-            values[missing] = climatological_quantiles(
-                view.panel,
-                pollutant,
-                station[missing],
-                issued[missing],
-                horizon_hours=self.spec.horizon_hours,
-                config=self.config.climatology,
-            )
-        status = np.where(self._weather_is_missing(view)[chosen], "degraded", "ok")
-        status[missing] = "baseline"
-        columns = key_columns(view.panel, pollutant, station, issued, horizon_hours=self.spec.horizon_hours)
-        flat = values.reshape(-1, len(_VALUES)).astype(np.float64)
-        columns |= {name: pl.Series(flat[:, k]) for k, name in enumerate(_VALUES)}
-        return pl.DataFrame(columns | {"status": pl.Series(status.ravel(), dtype=pl.String)})
 
     def _weather_is_missing(self, view: AsOfView) -> npt.NDArray[np.bool_]:
         known = ~np.isnan(view.weather[:, -self.spec.horizon_hours :])

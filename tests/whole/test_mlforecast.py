@@ -1,0 +1,52 @@
+"""Another family of models through the same commands: trained, validated, registered, promoted by hand and served."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from mlflow.tracking import MlflowClient
+from typer.testing import CliRunner
+
+from hazecast.air.tables import Forecasts
+from hazecast.api.app import Options, create_app
+from hazecast.cli import app
+from hazecast.settings import load_settings
+from hazecast.wiring import Wiring
+
+pytest.importorskip("mlforecast", reason="needs the extra hazecast[mlforecast]")
+
+
+def command(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_mlforecast_is_trained_validated_registered_and_served_by_the_same_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    for name, value in {
+        "HOME": str(tmp_path), "SOURCE": "simulated", "NOW": "2026-03-01T06:00Z", "HISTORY_DAYS": "40",
+        "MODEL": "mlforecast",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"HAZECAST_{name}", value)
+    command("run", "training", "--set", "trees.rounds=20")
+    assert "relative MAE" in command("models")
+    parts = Wiring(load_settings())
+    run = MlflowClient(parts.settings.tracking_uri).get_run(parts.registry.versions()[0].run_id)
+    assert (run.data.params["kind"], run.data.params["trees.rounds"]) == ("mlforecast", "20")
+    if parts.registry.champion_version() is None:
+        command("promote", "1", "--reason", "the only candidate")
+    command("forecast")
+    rows = parts.store.read(Forecasts)
+    assert set(rows["model_version"]) == {"1"}
+    assert set(rows["status"]) == {"ok"}
+    assert (rows["q05"] <= rows["q95"]).all()
+    station = rows.filter(pl.col("pollutant") == "pm25")["station_id"][0]
+    with TestClient(create_app(parts.store, Options(now=parts.now))) as client:
+        answer = client.get(f"/api/v1/stations/{station}/forecast", params={"pollutant": "pm25"})
+    assert answer.status_code == 200, answer.text
+    assert '"model_version":"1"' in json.dumps(answer.json(), separators=(",", ":"))
