@@ -66,6 +66,7 @@ requirements: $(VENV)/.installed-dev  ## Upgrade requirements and pin them by ha
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra mlforecast --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/mlforecast.txt  # a lock of its own: mlforecast needs pandas 2
 	@for set in build api dashboard prefect mlflow lint; do \
 	  $(BIN)/uv pip compile -q infrastructure/containers/requirements/$$set.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o infrastructure/containers/requirements/$$set.txt || exit 1; done
 

@@ -1,11 +1,11 @@
 """Another family of models through the same commands: trained, validated, registered, promoted by hand and served."""
 
 import json
+import warnings
 from pathlib import Path
 
 import polars as pl
 import pytest
-from fastapi.testclient import TestClient
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
@@ -14,6 +14,11 @@ from hazecast.api.app import Options, create_app
 from hazecast.cli import app
 from hazecast.settings import load_settings
 from hazecast.wiring import Wiring
+
+with warnings.catch_warnings():
+    # Starlette's TestClient prefers httpx2 and warns; the project uses httpx.
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
 
 pytest.importorskip("mlforecast", reason="needs the extra hazecast[mlforecast]")
 
