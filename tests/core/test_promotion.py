@@ -72,6 +72,12 @@ def test_as_good_as_the_champion_is_not_enough_but_it_may_challenge(error: float
     assert "does not beat champion" in found.reason
 
 
+def test_as_good_as_a_champion_of_another_horizon_is_promoted():
+    champion = paired(5.0).filter(pl.col("lead_hours") <= 48)
+    assert decide(paired(5.001), {**BASELINES, "champion": champion}).promoted
+    assert not decide(paired(6.0), {**BASELINES, "champion": champion}).promoted
+
+
 def test_worse_than_persistence_may_not_even_challenge():
     found = decide(paired(9.5), BASELINES)
     assert not found.promoted

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import DRIVERS, LEAD_BLOCKS, Drivers, Forecasts, Observations, Scores
+from hazecast.air.spec import QUANTILES, ForecastSpec, block_name
+from hazecast.air.tables import DRIVERS, Drivers, Forecasts, Observations, Scores
 from hazecast.errors import NoChampion, SettingsError, TooLittleHistory
 from hazecast.models import ModelConfig
 from hazecast.models.climatology import Climatology
@@ -101,7 +101,7 @@ def test_the_run_keeps_what_is_needed_to_reproduce_it(
     assert (run.data.params["kind"], run.data.params["horizon_hours"]) == ("stack", "72")
     assert SMALL.parameters.items() == {name: _number(run.data.params[name]) for name in SMALL.parameters}.items()
     assert run.data.params["trained_until"] == candidate.judged_since.isoformat()
-    assert {f"mae.pm25.{a}-{b}" for a, b in LEAD_BLOCKS} <= run.data.metrics.keys()
+    assert {f"mae.pm25.{block_name(block)}" for block in ForecastSpec().lead_blocks} <= run.data.metrics.keys()
     plots = [artifact.path for artifact in client.list_artifacts(version.run_id, "plots")]
     assert "plots/mae_pm25.png" in plots
     assert version.tags["promoted_because"] == verdict.reason

@@ -16,11 +16,9 @@ from hazecast.air.columns import one_of as _one_of
 from hazecast.air.columns import utc as _utc
 from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS
-from hazecast.air.spec import MAX_HORIZON_HOURS, QUANTILES, ForecastSpec
+from hazecast.air.spec import MAX_HORIZON_HOURS, QUANTILES
 from hazecast.errors import ContractError
 
-HORIZON_HOURS = ForecastSpec().horizon_hours
-LEAD_BLOCKS = ForecastSpec().lead_blocks
 FLAGS: tuple[str, ...] = ("ok", "suspicious", "invalid")
 STATUSES: tuple[str, ...] = ("ok", "degraded", "stale", "baseline")
 DRIVERS: tuple[str, ...] = ("recent_levels", "neighbours", "weather_ahead")

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hazecast.air.clock import hours_between
-from hazecast.air.tables import LEAD_BLOCKS
+from hazecast.air.spec import LEAD_BLOCKS, block_name
 from hazecast.air.verdicts import ModelQuality, Verification
 from hazecast.alerts import Message
 from hazecast.errors import DeliveryError, SettingsError
@@ -38,7 +38,7 @@ def verification(parts: Wiring, console: Console) -> None:
 
 
 def _skill_table(scored: pl.DataFrame) -> Table:
-    blocks = [f"{first}-{last}" for first, last in LEAD_BLOCKS]
+    blocks = list(map(block_name, LEAD_BLOCKS))
     found = summarize(scored, ("model_version", "pollutant", "lead_block"))
     table = Table(title=f"forecasts issued in the last {_DAYS_SHOWN} days, as observed since", title_justify="left")
     columns = ("version", "pollutant", "lead [h]", "hours", "MAE", "bias", "rMAE", "vs persistence", "vs background")

@@ -1,6 +1,6 @@
 """The promotion rule: significantly better than every rival, and not worse in any other respect."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -63,7 +63,8 @@ def decide_promotion(
 
     It must have a smaller error than every rival by a one-sided Diebold-Mariano test at 5 %, the error being the mean
     over pollutants of the absolute error relative to the seasonal naive's, per issue; the climatology, which is
-    the fallback without a champion, must not be better by the same test. Against the champion the candidate must
+    the fallback without a champion, must not be better by the same test. The same applies to a champion of another
+    horizon, because the place needs a model of its own horizon. Against the champion the candidate must
     also not be worse in the Brier score of exceeding the WHO level (2 %), in the distance of the 80 % interval's
     coverage from 80 % (0.02) or in the relative error at the worst tenth of the stations (5 %).
 
@@ -79,17 +80,29 @@ def decide_promotion(
     if candidate.is_empty() or not rivals:
         raise TooLittleHistory("nothing in the validation window can be scored; collect a longer history")
     overlap = ceil(horizon_hours / step_hours)
-    rows = [_better(candidate, rival, name, overlap=overlap) for name, rival in rivals.items()]
+    may_be_equal = {name for name, rival in rivals.items() if _may_be_equal(candidate, rival, name)}
+    rows = [
+        _better(candidate, rival, overlap=overlap, name=name, or_equal=name in may_be_equal)
+        for name, rival in rivals.items()
+    ]
     if CHAMPION in rivals:
         rows += _no_worse(*_common_leads(candidate, rivals[CHAMPION]))
     tests = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
     against_baselines = tests.filter(pl.col("rival") != CHAMPION)
     return PromotionDecision(
-        bool(tests["passed"].all()), bool(against_baselines["passed"].all()), _in_words(tests), tests
+        bool(tests["passed"].all()), bool(against_baselines["passed"].all()), _in_words(tests, may_be_equal), tests
     )
 
 
-def _better(candidate: pl.DataFrame, rival: pl.DataFrame, name: str, *, overlap: int) -> tuple[object, ...]:
+def _may_be_equal(candidate: pl.DataFrame, rival: pl.DataFrame, name: str) -> bool:
+    """Whether it is enough that the rival is not significantly better."""
+    has_other_horizon = rival["lead_hours"].max() != candidate["lead_hours"].max()
+    return name == CLIMATOLOGY or (name == CHAMPION and has_other_horizon)
+
+
+def _better(
+    candidate: pl.DataFrame, rival: pl.DataFrame, *, name: str, overlap: int, or_equal: bool
+) -> tuple[object, ...]:
     candidate, rival = _common_leads(candidate, rival)
     both = _relative_loss(candidate).join(_relative_loss(rival), on="issued_at", suffix="_rival").sort("issued_at")
     mine, theirs = both["loss"].to_numpy(), both["loss_rival"].to_numpy()
@@ -97,7 +110,7 @@ def _better(candidate: pl.DataFrame, rival: pl.DataFrame, name: str, *, overlap:
         found = diebold_mariano(mine, theirs, horizon=overlap)
     except TooLittleHistory:
         return "relative MAE", name, _mean(mine), _mean(theirs), None, False
-    needed = 1 - SIGNIFICANT_BELOW if name == CLIMATOLOGY else SIGNIFICANT_BELOW
+    needed = 1 - SIGNIFICANT_BELOW if or_equal else SIGNIFICANT_BELOW
     return "relative MAE", name, _mean(mine), _mean(theirs), found.p_value, found.p_value < needed
 
 
@@ -157,13 +170,13 @@ def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _in_words(tests: pl.DataFrame) -> str:
+def _in_words(tests: pl.DataFrame, may_be_equal: Collection[str]) -> str:
     """ "relative MAE 0.71; beats persistence (1.02, p=0.001); does not beat champion (0.70, p=0.6)"."""
     compared = tests.filter(pl.col("test") == "relative MAE")
     parts = [f"relative MAE {compared['candidate'][0]:.3f}"]
     for row in compared.iter_rows(named=True):
         p_value = "too few issues" if row["p_value"] is None else f"p={row['p_value']:.2g}"
-        verb = _VERBS[row["rival"] == CLIMATOLOGY, row["passed"]]
+        verb = _VERBS[row["rival"] in may_be_equal, row["passed"]]
         parts.append(f"{verb} {row['rival']} ({row['theirs']:.3f}, {p_value})")
     worse = tests.filter(pl.col("test") != "relative MAE", ~pl.col("passed"))
     parts += [

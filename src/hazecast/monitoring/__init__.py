@@ -5,7 +5,7 @@ from hazecast.monitoring.findings import Finding, Subject, as_health, findings_i
 from hazecast.monitoring.incidents import Incident, advance, forget
 from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
-from hazecast.monitoring.pipeline import fallback_findings, forecast_findings, run_findings
+from hazecast.monitoring.pipeline import fallback_findings, forecast_findings, horizon_findings, run_findings
 from hazecast.monitoring.retrain import COOL_DOWN, RetrainDecision, decide
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
 from hazecast.monitoring.sensors import sensor_findings
@@ -34,6 +34,7 @@ __all__ = [
     "forecast_findings",
     "forget",
     "health_signals",
+    "horizon_findings",
     "incident_subject",
     "model_health",
     "neighbour_findings",

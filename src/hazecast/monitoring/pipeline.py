@@ -8,7 +8,7 @@ from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.tables import newest
 from hazecast.monitoring.findings import Finding, Subject
 
-_FORECAST, _CHAMPION = Subject(name="forecast"), Subject(name="champion")
+_FORECAST, _CHAMPION, _HORIZON = Subject(name="forecast"), Subject(name="champion"), Subject(name="horizon")
 _RUNS_WITHIN = timedelta(hours=48)
 _FAILED_OFTEN = 3
 _FALLBACK_SHARE = 0.2
@@ -67,6 +67,25 @@ def fallback_findings(latest: pl.DataFrame, scores: pl.DataFrame, *, champion: s
     verdict = "warning" if share > _FALLBACK_SHARE else "ok"
     reason = f"climatology makes up {share:.0%} of the newest forecast"
     return [own, Finding("fallback", _FORECAST, verdict, reason, value=share, expected=_FALLBACK_SHARE)]
+
+
+def horizon_findings(latest: pl.DataFrame, *, champion: str, horizon_hours: int) -> list[Finding]:
+    """Whether the champion forecasts as far as the place's horizon; a retraining changes that.
+
+    Args:
+        latest: `air.tables.Forecasts` of the newest issue.
+        champion: its version.
+        horizon_hours: longest lead that the place is configured for [h].
+
+    Returns:
+        One finding; none if another model issued the newest forecast.
+    """
+    longest = latest.filter(pl.col("model_version") == champion)["lead_hours"].max()
+    if not isinstance(longest, int):
+        return []
+    verdict = "ok" if longest == horizon_hours else "warning"
+    reason = f"version {champion} forecasts {longest} h ahead; the horizon of the place is {horizon_hours} h"
+    return [Finding("champion", _HORIZON, verdict, reason, value=longest, expected=horizon_hours)]
 
 
 def _baseline_share(forecasts: pl.DataFrame) -> float:

@@ -31,8 +31,9 @@ def decide(
 
     Causes are: the champion lost skill or coverage; a pollutant drifted and its forecasts cannot be judged (accurate
     forecasts of unusual air need no new model); the climatology forecasts series that the champion was trained for;
-    there is no champion. The cool-down gives the effect of one justified retraining time to show; scheduled trainings
-    do not count, because they are more frequent than any useful cool-down.
+    the champion has another horizon than the place; there is no champion. The cool-down gives the effect of one
+    justified retraining time to show; scheduled trainings do not count, because they are more frequent than any useful
+    cool-down.
 
     Args:
         findings: the checks "skill", "coverage", "drift" and "champion" are used.

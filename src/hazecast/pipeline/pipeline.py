@@ -142,6 +142,9 @@ class Pipeline:
         parts = self.parts
         with self._step("forecast") as (notes, report):
             forecaster, version = self._active_model()
+            if forecaster.spec != parts.spec:
+                own, wanted = forecaster.spec.horizon_hours, parts.spec.horizon_hours
+                log.warning("the model has another horizon than the place; train again", model=own, place=wanted)
             rows = forecast(parts.store, forecaster, model_version=version, now=self.now, progress=report)
             notes.summary = f"{rows.height:,} hours by model version {version}"
         try:

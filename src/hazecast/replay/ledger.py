@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from hazecast.air.tables import HORIZON_HOURS, Forecasts, Observations, key_of
+from hazecast.air.tables import Forecasts, Observations, key_of
 from hazecast.replay.drive import FORECASTING, Drive, ReplayWiring, fingerprint, timetable
 from hazecast.schedule import PREDICTION
 
@@ -55,7 +55,8 @@ def _forecasts(parts: ReplayWiring, driven: Drive) -> Iterator[Entry]:
     repeated = archive.height - archive.unique(key_of(Forecasts)).height
     yield Entry("no forecast is archived twice", repeated == 0, f"{repeated} repeats in {archive.height:,} rows")
     series = archive.group_by("station_id", "pollutant", "issued_at").len()
-    short = series.filter(pl.col("len") != HORIZON_HOURS).height
-    yield Entry(f"every forecast has its {HORIZON_HOURS} hours", short == 0, f"{short} of {series.height:,} do not")
+    horizon_hours = parts.spec.horizon_hours
+    short = series.filter(pl.col("len") != horizon_hours).height
+    yield Entry(f"every forecast has its {horizon_hours} hours", short == 0, f"{short} of {series.height:,} do not")
     altered = sum(fingerprint(parts, at) != before for at, before in driven.fingerprints.items())
     yield Entry("no issued forecast was altered later", altered == 0, f"{altered} of {len(driven.fingerprints)} differ")

@@ -99,9 +99,11 @@ def check_model(
         *monitoring.run_findings(runs, now=now),
     ]
     if champion is not None:
+        spec = spec or ForecastSpec()
         scores = store.read(Scores, pl.col("model") == f"version-{champion}")
         findings += monitoring.fallback_findings(latest, scores, champion=champion)
-        findings += _skill_and_coverage(store, champion, scores, now=now, spec=spec or ForecastSpec())
+        findings += monitoring.horizon_findings(latest, champion=champion, horizon_hours=spec.horizon_hours)
+        findings += _skill_and_coverage(store, champion, scores, now=now, spec=spec)
     health = monitoring.as_health(findings, checked_at=now)
     store.upsert(Health, health)
     return health
