@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hazecast.errors import ContractError
-from hazecast.monitoring import Finding, Subject, as_health, decide, drift, worst
+from hazecast.monitoring import Finding, Subject, as_health, decide, drift, horizon_findings, worst
 from hazecast.monitoring.drift import drift_findings, ks, psi, reference_windows, wasserstein
 from hazecast.monitoring.equal_weather import WEATHER
 from hazecast.sources.simulated import SimulatedSource
@@ -200,3 +200,11 @@ def test_a_subject_is_columns_and_a_text_for_people():
 def test_the_gravest_verdict_wins():
     assert worst(["ok", "critical", "unknown"]) == "critical"
     assert worst([]) == "ok"
+
+
+@pytest.mark.parametrize(("longest", "justified"), [(72, False), (48, True)])
+def test_a_champion_of_another_horizon_is_a_reason_to_retrain(longest: int, justified: bool):
+    latest = pl.DataFrame({"model_version": "3", "lead_hours": range(1, longest + 1)})
+    found = horizon_findings(latest, champion="3", horizon_hours=72)
+    assert decide(found, champion="3", last_justified_at=None, now=NOW).justified is justified
+    assert horizon_findings(latest, champion="4", horizon_hours=72) == []
