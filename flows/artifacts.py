@@ -8,13 +8,15 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from hazecast.air.spec import MAX_HORIZON_HOURS, ForecastSpec
 from hazecast.air.tables import Quality
 from hazecast.pipeline import Pipeline
 from hazecast.plots import mae_by_lead_block, png_address
 from hazecast.steps.monitor import MonitoringReport, summary_of
 from hazecast.steps.validate import ValidationResult
 
-_LEADS_SHOWN = (1, 6, 24, 48, 72)
+# Those within the horizon are shown.
+_LEADS_SHOWN = ForecastSpec(MAX_HORIZON_HOURS).shown_leads
 
 
 def show_quality(pipeline: Pipeline) -> None:

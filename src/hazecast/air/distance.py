@@ -5,6 +5,8 @@ from math import asin, cos, radians, sin, sqrt
 import polars as pl
 
 EARTH_RADIUS_KM = 6371.0
+# Of latitude.
+KM_PER_DEGREE = 111.2
 _NULL_ISLAND_DEGREES = 1e-4
 
 

@@ -31,7 +31,7 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Forecast the 72 hours after the newest observation, or after the parameter `issued_at`.
+        """Forecast to the model's horizon after the newest observation, or after the parameter `issued_at`.
 
         Args:
             context: unused.

@@ -1,4 +1,4 @@
-"""Forecast: issue the next 72 hours for every station and pollutant and add them to the archive."""
+"""Forecast: issue the next hours for every station and pollutant and append them to the archive."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from hazecast.steps.inputs import Inputs, read_inputs
 from hazecast.store import Store
 
 BASELINE_VERSION = "baseline"
-# The climatology that speaks for a silent station needs a year.
+# The climatology, the fallback for stations without recent data, needs a year.
 HISTORY_DAYS = 400
 DEGRADED_AFTER_HOURS = 6.0
 
@@ -25,7 +25,7 @@ def forecast(
 ) -> pl.DataFrame:
     """Issue a forecast for the hour that contains `now` and append it to the archive.
 
-    Issuing the same hour again changes nothing: what was issued stays.
+    The forecast reaches the horizon of the model. Issuing the same hour again changes nothing.
 
     Returns:
         The Forecasts rows issued.
@@ -41,16 +41,16 @@ def forecast(
 
 
 def newest_version(store: Store) -> str | None:
-    """The model version behind the newest forecast; None when there is none, or no model made it."""
+    """Model version of the newest forecast; None without one, or if it is the climatology's."""
     issued_at = store.newest(Forecasts, "issued_at")
-    made_by = store.read(Forecasts, pl.col("issued_at") == issued_at)["model_version"].unique().to_list()
-    return next((version for version in made_by if version != BASELINE_VERSION), None)
+    versions = store.read(Forecasts, pl.col("issued_at") == issued_at)["model_version"].unique().to_list()
+    return next((version for version in versions if version != BASELINE_VERSION), None)
 
 
 def predict(
     store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress = silent
 ) -> pl.DataFrame:
-    """What `forecast` would issue, archived nowhere."""
+    """The rows that `forecast` would issue, not archived."""
     issued_at = floor_hour(now)
     progress("reading", 0.0)
     inputs = read_inputs(store, since=issued_at - timedelta(days=HISTORY_DAYS))
@@ -76,9 +76,9 @@ def _as_issued(predicted: pl.DataFrame, inputs: Inputs, *, model_version: str) -
 
 
 def _newest(observations: pl.DataFrame) -> pl.DataFrame:
-    """When the newest trustworthy hour of each series ended."""
-    trusted = observations.filter(pl.col("flag") != "invalid")
-    return trusted.group_by("station_id", "pollutant").agg(newest_end=pl.col("observed_at").max() + HOUR)
+    """End of the newest hour of each series that is not flagged invalid."""
+    usable = observations.filter(pl.col("flag") != "invalid")
+    return usable.group_by("station_id", "pollutant").agg(newest_end=pl.col("observed_at").max() + HOUR)
 
 
 def _exceedances(predicted: pl.DataFrame) -> dict[str, pl.Series]:

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from hazecast.air.distance import KM_PER_DEGREE
 from hazecast.dashboard.bands import band_colours
 from hazecast.dashboard.charts.scales import palette, with_height
 from hazecast.dashboard.context import PageContext
@@ -15,7 +16,6 @@ MAX_LABELLED = 25
 MIN_WIDTH_PX = 350  # of a phone
 RADIUS_PX, LABEL_OFFSET_PX, CHARACTER_PX, LINE_PX = 12, 16, 6.5, 18
 ALIGNMENT = {1: "left", -1: "right"}  # of labels on the right (1) and on the left (-1) of their circle
-KM_PER_DEGREE = 111.2
 MIN_EXTENT_KM = 4.0
 MARGIN = 0.25
 SCALE_BAR_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

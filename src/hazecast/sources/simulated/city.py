@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hazecast.air.distance import KM_PER_DEGREE
 from hazecast.sources.simulated.noise import Floats, Hours
 
 TIMEZONE = "Europe/Lisbon"
-# Open sea off Galicia: nobody lives there, so nobody can mistake it for a place.
+# Open sea off Galicia, so that no place is mistaken for it.
 LATITUDE, LONGITUDE = 46.0, -8.0
-_KM_PER_DEGREE = 111.2
 _GOLDEN_ANGLE = radians(137.508)
 
 
@@ -42,12 +42,12 @@ class Site:
     @property
     def latitude(self) -> float:
         """WGS84 [degrees]."""
-        return round(LATITUDE + self.north_km / _KM_PER_DEGREE, 4)
+        return round(LATITUDE + self.north_km / KM_PER_DEGREE, 4)
 
     @property
     def longitude(self) -> float:
         """WGS84 [degrees]."""
-        return round(LONGITUDE + self.east_km / (_KM_PER_DEGREE * cos(radians(LATITUDE))), 4)
+        return round(LONGITUDE + self.east_km / (KM_PER_DEGREE * cos(radians(LATITUDE))), 4)
 
 
 @dataclass(frozen=True)
