@@ -1,4 +1,4 @@
-"""The skill of the forecasts on a real dataset, beside the naive forecasts and mlforecast with LightGBM, in one run.
+"""Skill of the forecasts on a real dataset, compared with naive forecasts and mlforecast with LightGBM, in one run.
 
 Trains on what was known before --from and issues daily at 06:00 until --to: without weather ahead, with noisy weather,
 and with the weather that came true (perfect prog: an upper bound). The peer learns from the same past, knows no weather
@@ -33,28 +33,28 @@ def main() -> None:
     parser.add_argument("--from", dest="since", default="2016-03-01", help="first day (default: %(default)s)")
     parser.add_argument("--to", dest="until", default="2017-03-01", help="day after the last (default: %(default)s)")
     parser.add_argument("--pollutants", default="", help="comma-separated (default: all)")
-    parser.add_argument("--keep", type=Path, help="folder for the forecasts (default: thrown away)")
-    asked = parser.parse_args()
-    if asked.data is None:
-        print("nothing to judge: give a dataset folder, python benchmarks/bench_skill.py DIR --from DAY --to DAY")
+    parser.add_argument("--keep", type=Path, help="folder for the forecasts (default: deleted)")
+    options = parser.parse_args()
+    if options.data is None:
+        print("no dataset folder given: python benchmarks/bench_skill.py DIR --from DAY --to DAY")
         return
-    dataset = read_dataset(asked.data)
-    since, until = (dataset.moment(text, option="a day") for text in (asked.since, asked.until))
-    pollutants = tuple(asked.pollutants.split(",")) if asked.pollutants else tuple(dataset.pollutants)
-    with nullcontext(asked.keep) if asked.keep else tempfile.TemporaryDirectory() as folder:
+    dataset = read_dataset(options.data)
+    since, until = (dataset.moment(text, option="a day") for text in (options.since, options.until))
+    pollutants = tuple(options.pollutants.split(",")) if options.pollutants else tuple(dataset.pollutants)
+    with nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory() as folder:
         Path(folder).mkdir(exist_ok=True)
-        judge(dataset, since, until, pollutants, Path(folder))
+        evaluate(dataset, since, until, pollutants, Path(folder))
 
 
-def judge(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[str, ...], folder: Path) -> None:
+def evaluate(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[str, ...], folder: Path) -> None:
     for weather in (FutureWeather.NONE, FutureWeather.NOISY, FutureWeather.OBSERVED):
-        asked = Backtest(since, since, until, HOUR, weather=weather, pollutants=pollutants)
-        run(asked, dataset, folder / f"{weather}.parquet", training=say, issuing=say)
-        told = pl.read_parquet(folder / f"{weather}.parquet")
+        backtest = Backtest(since, since, until, HOUR, weather=weather, pollutants=pollutants)
+        run(backtest, dataset, folder / f"{weather}.parquet", training=report, issuing=report)
+        forecasts = pl.read_parquet(folder / f"{weather}.parquet")
         print(f"\nHazecast, {weather}. {WEATHER_DESCRIPTIONS[weather]}")
-        table(score(told, dataset.observations, by=("pollutant",)))
+        table(score(forecasts, dataset.observations, by=("pollutant",)))
     issues = issue_times(since, until, every=Backtest.every, hour=HOUR, timezone=dataset.timezone)[::PEER_EVERY]
-    peer = peers_forecasts(dataset, since, issues, pollutants, folder)
+    peer = peer_forecasts(dataset, since, issues, pollutants, folder)
     ours = pl.read_parquet(folder / "none.parquet").join(peer.select(KEY), on=KEY, how="semi")
     print(f"\nmlforecast, one direct model per lead hour, {len(issues)} issues")
     table(score(peer, dataset.observations, by=("pollutant",)))
@@ -63,7 +63,7 @@ def judge(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[
 
 
 def table(scores: pl.DataFrame) -> None:
-    """rMAE by lead block, beside persistence; CRPS [µg/m³] and coverage of all leads, where there are quantiles."""
+    """rMAE by lead block and of persistence; CRPS [µg/m³] and coverage of all leads, where there are quantiles."""
     print(
         f"{'rMAE by lead [h]':18}"
         + "".join(f"{block:>8}" for block in BLOCKS.categories)
@@ -73,36 +73,36 @@ def table(scores: pl.DataFrame) -> None:
         whole = rows.filter(pl.col("lead_block") == "all").row(0, named=True)
         rmae = dict(rows.select("lead_block", "rmae").iter_rows())
         by_block = "".join(f"{rmae[block]:8.3f}" if block in rmae else f"{'-':>8}" for block in BLOCKS.categories)
-        told = f"{whole['crps']:8.2f}{whole['coverage_80']:13.3f}" if whole["crps"] is not None else ""
-        print(f"{pollutant:18}{by_block}{whole['rmae'] / whole['rmae_persistence']:13.3f}{told}")
+        quantiles = f"{whole['crps']:8.2f}{whole['coverage_80']:13.3f}" if whole["crps"] is not None else ""
+        print(f"{pollutant:18}{by_block}{whole['rmae'] / whole['rmae_persistence']:13.3f}{quantiles}")
 
 
-def peers_forecasts(
+def peer_forecasts(
     dataset: Dataset, trained_until: datetime, issues: list[datetime], pollutants: tuple[str, ...], folder: Path
 ) -> pl.DataFrame:
-    """What the peer says: key, lead_hours, mean and q50 [µg/m³], both its only answer."""
-    asked = dataset.fingerprint, f"{trained_until:%Y%m%d}", f"{issues[-1]:%Y%m%d}", *pollutants
-    kept = folder / f"mlforecast-{'-'.join(asked)}.parquet"
-    if not kept.exists():
+    """Forecasts of the peer: key, lead_hours, mean and q50 [µg/m³]; the point forecast is used for both."""
+    key = dataset.fingerprint, f"{trained_until:%Y%m%d}", f"{issues[-1]:%Y%m%d}", *pollutants
+    path = folder / f"mlforecast-{'-'.join(key)}.parquet"
+    if not path.exists():
         with tempfile.TemporaryDirectory() as scratch:
-            lay_out(dataset, issues, pollutants, Path(scratch))
+            write_inputs(dataset, issues, pollutants, Path(scratch))
             python = peer_environment(Path(scratch))
             until = trained_until.replace(tzinfo=None).isoformat()
-            subprocess.run([python, str(PEERS / "rolling.py"), scratch, until, str(kept)], check=True)
+            subprocess.run([python, str(PEERS / "rolling.py"), scratch, until, str(path)], check=True)
     hours = pl.col("issued_at", "valid_at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     lead = ((pl.col("valid_at") - pl.col("issued_at")).dt.total_hours() + 1).cast(pl.Int32)
-    return pl.read_parquet(kept).with_columns(hours).with_columns(lead_hours=lead, q50="mean")
+    return pl.read_parquet(path).with_columns(hours).with_columns(lead_hours=lead, q50="mean")
 
 
-def lay_out(dataset: Dataset, issues: list[datetime], pollutants: tuple[str, ...], folder: Path) -> None:
-    trusted = dataset.observations.filter(pl.col("flag") == "ok", pl.col("pollutant").is_in(pollutants))
-    as_peers_read(trusted).write_parquet(folder / "history.parquet")
+def write_inputs(dataset: Dataset, issues: list[datetime], pollutants: tuple[str, ...], folder: Path) -> None:
+    valid = dataset.observations.filter(pl.col("flag") == "ok", pl.col("pollutant").is_in(pollutants))
+    as_peers_read(valid).write_parquet(folder / "history.parquet")
     pl.DataFrame({"issued_at": issues}).with_columns(pl.col("issued_at").dt.replace_time_zone(None)).write_parquet(
         folder / "issues.parquet"
     )
 
 
-def say(line: str, share: float) -> None:
+def report(line: str, share: float) -> None:
     if sys.stderr.isatty():
         print(f"\r{share:4.0%} {line:60}", end="", file=sys.stderr)
 

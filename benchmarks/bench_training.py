@@ -1,9 +1,8 @@
 """Training and one forecast pass, against the same work done with mlforecast and LightGBM, in one run.
 
-Both learn from the same year of the same stations, without weather ahead, and forecast every hour of the next three
-days with intervals. How good both forecast is asked by bench_skill.py, of many issues instead of one. Give a
-dataset folder (docs/data.md); without one the simulated source speaks. The peer is installed into a temporary
-environment of its own, for it pins an older pandas.
+Both train on the same year of the same stations, without weather ahead, and forecast every hour of the next three days
+with intervals. bench_skill.py compares the skill of both over many issues. Pass a dataset folder (docs/data.md), or use
+the simulated source. The peer is installed into a temporary environment because it pins an older pandas.
 """
 
 import json
@@ -40,9 +39,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         n_stations = lay_out(source, folder)
-        mine = told([sys.executable, __file__, "--ours", str(folder)])
+        mine = measure([sys.executable, __file__, "--ours", str(folder)])
         python = peer_environment(folder)
-        peer = told([python, str(PEERS / "direct.py"), str(folder / "history.parquet")])
+        peer = measure([python, str(PEERS / "direct.py"), str(folder / "history.parquet")])
     print(f"{source.name}: {POLLUTANT}, {n_stations} stations, {DAYS} days, no weather ahead")
     print(f"{'':42} Hazecast  mlforecast  ratio")
     for name, words in MEASURES.items():
@@ -91,7 +90,7 @@ def peer_environment(folder: Path) -> str:
     return python
 
 
-def told(command: list[str]) -> dict[str, float]:
+def measure(command: list[str]) -> dict[str, float]:
     return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]))
 
 

@@ -1,4 +1,4 @@
-"""The peer's side of bench_skill.py: the model of direct.py, trained once per pollutant, asked at every issue."""
+"""The peer of bench_skill.py: the model of direct.py, trained once per pollutant and used for every issue."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from direct import HORIZON_HOURS, model
 
-LOOK_BACK_HOURS = 24 * 14
+LOOKBACK_HOURS = 24 * 14
 
 
 def main(folder: str, trained_until: str, out: str) -> None:
@@ -16,14 +16,14 @@ def main(folder: str, trained_until: str, out: str) -> None:
     for pollutant, rows in history.groupby("pollutant"):
         wide = rows.pivot(index="ds", columns="unique_id", values="y").resample("1h").mean().ffill()
         forecast = model()
-        taught = long(wide[wide.index < trained_until])
-        forecast.fit(taught, max_horizon=HORIZON_HOURS, static_features=[])
+        training = long(wide[wide.index < trained_until])
+        forecast.fit(training, max_horizon=HORIZON_HOURS, static_features=[])
         for issue in issues:
-            before = (wide.index < issue) & (wide.index >= issue - pd.Timedelta(hours=LOOK_BACK_HOURS))
-            told = forecast.predict(HORIZON_HOURS, new_df=long(wide[before]))
-            parts.append(told.assign(pollutant=pollutant, issued_at=issue))
-    words = {"unique_id": "station_id", "ds": "valid_at", "direct": "mean"}
-    pd.concat(parts).rename(columns=words)[["station_id", "pollutant", "issued_at", "valid_at", "mean"]].to_parquet(
+            before = (wide.index < issue) & (wide.index >= issue - pd.Timedelta(hours=LOOKBACK_HOURS))
+            predicted = forecast.predict(HORIZON_HOURS, new_df=long(wide[before]))
+            parts.append(predicted.assign(pollutant=pollutant, issued_at=issue))
+    names = {"unique_id": "station_id", "ds": "valid_at", "direct": "mean"}
+    pd.concat(parts).rename(columns=names)[["station_id", "pollutant", "issued_at", "valid_at", "mean"]].to_parquet(
         out, index=False
     )
 
