@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 from flow_harness import loaded_flows
 from hazecast.air import tables, verdicts
 from hazecast.cli import app
-from hazecast.replay import ReplayedWorld, drive
-from hazecast.replay.drive import ReplayWiring, timetable
+from hazecast.replay import ReplayedWorld, ReplayWiring, drive, timetable
 from hazecast.settings import Settings, load_settings
 from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import SimulatedSource
@@ -74,7 +73,7 @@ def replayed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
         settings = Settings(home=home, source="files", data=data, light_training=True)
         parts = ReplayWiring(settings, ReplayedWorld(FilesSource(data), (), start=SINCE))
         replay = drive(parts, since=SINCE, until=UNTIL)
-    assert replay.missed == []
+    assert replay.failed == []
     return parts.store
 
 

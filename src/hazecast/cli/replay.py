@@ -1,4 +1,4 @@
-"""`hazecast replay`: years of operation in minutes."""
+"""`hazecast replay`: months of operation in minutes."""
 
 import shutil
 from datetime import datetime
@@ -10,9 +10,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from hazecast.air.clock import parse_utc
 from hazecast.cli.base import console
 from hazecast.errors import SettingsError
-from hazecast.replay import Account, Drive, ReplayedWorld, Scenario, account_for, drive, page, read_scenario
-from hazecast.replay.drive import ReplayWiring
-from hazecast.replay.page import LIGHT, noticed_in_words
+from hazecast.replay import (
+    ReplayedWorld,
+    ReplayReport,
+    ReplayRun,
+    ReplayWiring,
+    Scenario,
+    drive,
+    page,
+    read_scenario,
+    report_on,
+)
+from hazecast.replay.page import LIGHT, describe
 from hazecast.settings import Settings
 from hazecast.sources import Source
 from hazecast.sources.simulated import SimulatedSource
@@ -25,33 +34,30 @@ def run_replay(live: Wiring, since: str, until: str, scenario: Path | None) -> N
     start, end = _moment(since), _moment(until)
     name = f"{scenario.stem if scenario else 'plain'}-{start:%Y%m%d}-{end:%Y%m%d}"
     parts = _parts(live, plan, start, name)
-    driven = _drive(parts, start, end)
-    found = account_for(parts, plan, driven)
+    report = report_on(parts, plan, _drive(parts, start, end))
     written = parts.settings.home / "report.html"
-    written.write_text(page(found, place=parts.settings.place_name, simulated=parts.world.simulated))
-    show_account(found)
-    console.print(f"\nthe whole account: {written}", soft_wrap=True)
+    written.write_text(page(report, place=parts.settings.place_name, simulated=parts.world.simulated))
+    show_report(report)
+    console.print(f"\nthe whole report: {written}", soft_wrap=True)
 
 
-def show_account(account: Account) -> None:
-    """The account on a terminal."""
-    if account.is_light:
+def show_report(report: ReplayReport) -> None:
+    """Print the report."""
+    if report.is_light:
         console.print(LIGHT, soft_wrap=True)
-    for story in account.stories:
-        console.print(f"\n[bold]{escape(story.trouble.label)}[/bold]  {story.since:%Y-%m-%d} to {story.until:%Y-%m-%d}")
-        console.print(f"  noticed    {escape(noticed_in_words(story.noticed))}", soft_wrap=True, highlight=False)
-        told = noticed_in_words(story.told, none="nobody")
-        console.print(f"  told       {escape(told)}", soft_wrap=True, highlight=False)
-        for line in story.done:
-            console.print(f"  done       {escape(line)}", soft_wrap=True, highlight=False)
-        console.print(f"  users saw  {escape(story.seen)}", soft_wrap=True, highlight=False)
+    for fault in report.faults:
+        console.print(f"\n[bold]{escape(fault.planned.label)}[/bold]  {fault.since:%Y-%m-%d} to {fault.until:%Y-%m-%d}")
+        lines = [("detected", describe(fault.detected)), ("alerted", describe(fault.alerted, none="no alert"))]
+        lines += [("response", line) for line in fault.response] + [("served", fault.served)]
+        for word, line in lines:
+            console.print(f"  {word:<10} {escape(line)}", soft_wrap=True, highlight=False)
     console.print()
-    for entry in account.ledger:
-        mark = "[green]✓[/green]" if entry.holds else "[bold red]✗[/bold red]"
-        console.print(f"{mark} {escape(entry.what)}: {entry.numbers}", soft_wrap=True, highlight=False)
+    for check in report.integrity:
+        mark = "[green]✓[/green]" if check.passed else "[bold red]✗[/bold red]"
+        console.print(f"{mark} {escape(check.name)}: {check.numbers}", soft_wrap=True, highlight=False)
 
 
-def _drive(parts: ReplayWiring, start: datetime, end: datetime) -> Drive:
+def _drive(parts: ReplayWiring, start: datetime, end: datetime) -> ReplayRun:
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("training on the history", total=1.0)
@@ -71,7 +77,7 @@ def _parts(live: Wiring, plan: Scenario, start: datetime, name: str) -> ReplayWi
     light = plan.light_training or live.settings.light_training
     judged = {"validation_days": plan.validation_days, "light_training": light}
     settings: Settings = live.settings.model_copy(update=apart | judged)
-    return ReplayWiring(settings, ReplayedWorld(_source(live, plan), plan.troubles, start=start))
+    return ReplayWiring(settings, ReplayedWorld(_source(live, plan), plan.faults, start=start))
 
 
 def _source(live: Wiring, plan: Scenario) -> Source:

@@ -1,21 +1,26 @@
-"""The time machine: the pipelines driven through historical or simulated time, with troubles on request."""
+"""Replay: the pipeline run through past or simulated time, with planned faults."""
 
-from hazecast.replay.account import Account, Story, account_for
-from hazecast.replay.drive import Drive, Missed, drive
+from hazecast.replay.driver import FailedRun, ReplayRun, ReplayWiring, drive, timetable
+from hazecast.replay.integrity import Check, check_integrity
 from hazecast.replay.page import page
-from hazecast.replay.scenario import Scenario, Trouble, read_scenario
+from hazecast.replay.report import FaultReport, ReplayReport, report_on
+from hazecast.replay.scenario import PlannedFault, Scenario, read_scenario
 from hazecast.replay.world import ReplayedWorld
 
 __all__ = [
-    "Account",
-    "Drive",
-    "Missed",
+    "Check",
+    "FailedRun",
+    "FaultReport",
+    "PlannedFault",
+    "ReplayReport",
+    "ReplayRun",
+    "ReplayWiring",
     "ReplayedWorld",
     "Scenario",
-    "Story",
-    "Trouble",
-    "account_for",
+    "check_integrity",
     "drive",
     "page",
     "read_scenario",
+    "report_on",
+    "timetable",
 ]

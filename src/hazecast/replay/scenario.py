@@ -1,11 +1,11 @@
-"""A scenario: which simulated city, and what goes wrong in it and when; written as YAML (docs/replay.md)."""
+"""A scenario: a simulated city and the faults planned for it, written as YAML (docs/replay.md)."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hazecast.air.pollutants import Pollutant
 from hazecast.errors import SettingsError
@@ -16,8 +16,8 @@ Kind = Literal["sensor_failing", "sensor_drifting", "source_outage", "regime_cha
 LABELS: dict[Kind, str] = {
     "sensor_failing": "a sensor fails",
     "sensor_drifting": "a sensor drifts",
-    "source_outage": "the source is out of reach",
-    "regime_change": "the air itself changes",
+    "source_outage": "the source is unreachable",
+    "regime_change": "concentrations change",
     "poisoned_batch": "a poisoned batch arrives",
 }
 
@@ -26,17 +26,17 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Trouble(_Part):
-    """Something that goes wrong.
+class PlannedFault(_Part):
+    """A fault and its time.
 
     Attributes:
-        kind: sensor_failing (delivers nothing), sensor_drifting (its zero creeps away by `per_day_ugm3`), source_outage
-            (nothing can be fetched, all of it can later), regime_change (true concentrations times `factor`),
-            poisoned_batch (all that is fetched meanwhile is times `factor`, also older hours).
-        from_day: days from the start of the replay to its beginning [d].
-        for_days: how long it lasts [d].
-        station: which station, for the two kinds of sensors.
-        pollutant: which sensor of it; for a regime change None means all.
+        kind: sensor_failing (delivers nothing), sensor_drifting (its zero drifts by `per_day_ugm3`), source_outage
+            (nothing can be fetched until its end), regime_change (true concentrations times `factor`),
+            poisoned_batch (all values fetched during the fault, older hours too, are multiplied by `factor`).
+        from_day: start, counted from the start of the replay [d].
+        for_days: duration [d].
+        station: for the two kinds of sensor faults.
+        pollutant: the sensor of that station; for a regime change None means all.
         per_day_ugm3: drift [µg/m³ per day].
         factor: of the concentrations.
     """
@@ -50,7 +50,7 @@ class Trouble(_Part):
     factor: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
-    def _is_complete(self) -> "Trouble":
+    def _is_complete(self) -> "PlannedFault":
         needed = {
             "sensor_failing": ("station", "pollutant"),
             "sensor_drifting": ("station", "pollutant", "per_day_ugm3"),
@@ -65,17 +65,17 @@ class Trouble(_Part):
 
     @property
     def label(self) -> str:
-        """What happens, for people."""
+        """The fault, for people."""
         where = f" ({self.station} {self.pollutant})" if self.station else ""
         return LABELS[self.kind] + where
 
     def span(self, start: datetime) -> tuple[datetime, datetime]:
-        """When it begins and ends in a replay from `start`."""
+        """Start and end in a replay from `start`."""
         since = start + timedelta(days=self.from_day)
         return since, since + timedelta(days=self.for_days)
 
     def fault(self, start: datetime) -> Fault | None:
-        """What it does to the instruments or the air; None where it only hits what is fetched meanwhile."""
+        """Its effect on instruments or air; None if it only affects fetching."""
         since, until = self.span(start)
         if self.kind == "sensor_failing":
             return Gap(station_id=self.station, pollutant=self.pollutant, since=since, until=until)
@@ -89,42 +89,42 @@ class Trouble(_Part):
 
 
 class City(_Part):
-    """The simulated city: how many stations, which pollutants."""
+    """The simulated city: number of stations, and pollutants."""
 
     stations: int = Field(default=6, ge=1)
     pollutants: tuple[Pollutant, ...] = tuple(Pollutant)
 
 
 class Scenario(_Part):
-    """What a replay goes through.
+    """The plan of a replay.
 
     Attributes:
-        name: what people read.
-        city: of the simulated source; a dataset folder has its own stations.
+        name: title of the report.
+        city: for the simulated source; a dataset folder has its own stations.
         history_days: collected before the replay starts, from the simulated source [d].
-        validation_days: on which candidates are judged [d].
-        light_training: models that are trained in a fraction of the time and forecast worse, for a quick replay.
-        troubles: what goes wrong.
+        validation_days: held out to validate candidates [d].
+        light_training: train in a fraction of the time, with worse forecasts, for a quick replay.
+        faults: what goes wrong; the key `troubles` of earlier releases is accepted.
     """
 
-    name: str = "nothing goes wrong"
+    name: str = "no faults"
     city: City = City()
     history_days: int = Field(default=180, ge=40)
     validation_days: int = Field(default=28, ge=5)
     light_training: bool = False
-    troubles: tuple[Trouble, ...] = ()
+    faults: tuple[PlannedFault, ...] = Field(default=(), validation_alias=AliasChoices("faults", "troubles"))
 
 
 def read_scenario(path: Path) -> Scenario:
     """The scenario in a YAML file.
 
     Raises:
-        SettingsError: it cannot be read or makes no sense; the message says where.
+        SettingsError: it cannot be read or is invalid; the message names the key.
     """
     try:
         return Scenario.model_validate(yaml.safe_load(path.read_text()))
     except (OSError, yaml.YAMLError) as err:
         raise SettingsError(f"the scenario {path} cannot be read: {err}") from err
     except ValidationError as err:
-        told = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in err.errors())
-        raise SettingsError(f"the scenario {path} makes no sense: {told}") from err
+        problems = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in err.errors())
+        raise SettingsError(f"the scenario {path} is invalid: {problems}") from err

@@ -1,4 +1,4 @@
-"""A source as it was, or would have been, at a moment of the past, with the troubles of a scenario."""
+"""A source as of a moment of the past, with the faults of a scenario."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import polars as pl
 
 from hazecast.air.tables import FetchedObservations
 from hazecast.errors import NotKnown, SourceUnavailable
-from hazecast.replay.scenario import Trouble
+from hazecast.replay.scenario import PlannedFault
 from hazecast.sources import Source
 from hazecast.sources.simulated import Fault
 
@@ -17,68 +17,68 @@ _SERIES = ("station_id", "pollutant")
 
 
 class ReplayedWorld:
-    """Any source, seen from a clock that the replay moves.
+    """A source as of `now`, which the replay advances.
 
     Args:
-        source: what really was, or is simulated.
-        troubles: what goes wrong.
-        start: of the replay; troubles count their days from there.
+        source: recorded or simulated data.
+        planned: the faults.
+        start: of the replay; the days of faults count from here.
 
     Raises:
-        NotKnown: a trouble is aimed at a station that the source does not have.
+        NotKnown: a fault names a station that the source does not have.
     """
 
-    def __init__(self, source: Source, troubles: Sequence[Trouble], *, start: datetime) -> None:
+    def __init__(self, source: Source, planned: Sequence[PlannedFault], *, start: datetime) -> None:
         self.now = start
-        self._source, self._troubles, self._start = source, tuple(troubles), start
-        self._faults = [fault for fault in (trouble.fault(start) for trouble in troubles) if fault]
+        self._source, self._planned, self._start = source, tuple(planned), start
+        self._faults = [fault for fault in (one.fault(start) for one in planned) if fault]
         self.name, self.simulated = source.name, source.simulated
         known = source.fetch_stations()["station_id"].to_list()
-        for trouble in troubles:
-            if trouble.station not in (None, *known):
-                raise NotKnown("station", str(trouble.station), known)
+        for one in planned:
+            if one.station not in (None, *known):
+                raise NotKnown("station", str(one.station), known)
 
     def fetch_span(self) -> tuple[datetime, datetime] | None:
-        """As the source has it."""
+        """See `Source`."""
         return self._source.fetch_span()
 
     def fetch_stations(self) -> pl.DataFrame:
-        """As the source has them."""
-        self._reach()
+        """See `Source`; not during an outage."""
+        self._require_reachable()
         return self._source.fetch_stations()
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """What would be fetched now: with what is wrong at the instruments, and on the way."""
-        self._reach()
-        rows = self.truly_offered(since=since, until=until)
-        for trouble in self._active("poisoned_batch"):
-            rows = rows.with_columns(pl.col("concentration_ugm3") * trouble.factor)
+        """Observations as fetched now: with the faults of instruments and of the transfer."""
+        self._require_reachable()
+        rows = self.ground_truth(since=since, until=until)
+        for planned in self._active("poisoned_batch"):
+            rows = rows.with_columns(pl.col("concentration_ugm3") * planned.factor)
         return rows
 
     def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """As the source has it."""
-        self._reach()
+        """See `Source`."""
+        self._require_reachable()
         return self._source.fetch_weather(since=since, until=until)
 
-    def truly_offered(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """What the instruments gave, faults included, whether or not it could be fetched unharmed at the time."""
+    def ground_truth(self, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """Observations with instrument faults only, whether or not they could be fetched at the time."""
         rows = self._source.fetch_observations(since=since, until=until)
         for fault in self._faults:
             rows = _struck(rows, fault)
         return rows
 
-    def _reach(self) -> None:
-        for trouble in self._active("source_outage"):
-            until = trouble.span(self._start)[1]
+    def _require_reachable(self) -> None:
+        for planned in self._active("source_outage"):
+            until = planned.span(self._start)[1]
             raise SourceUnavailable(f"{self.name} cannot be reached (replayed outage until {until:%Y-%m-%d %H:%M} UTC)")
 
-    def _active(self, kind: str) -> list[Trouble]:
-        spans = ((trouble, trouble.span(self._start)) for trouble in self._troubles if trouble.kind == kind)
-        return [trouble for trouble, (since, until) in spans if since <= self.now < until]
+    def _active(self, kind: str) -> list[PlannedFault]:
+        spans = ((one, one.span(self._start)) for one in self._planned if one.kind == kind)
+        return [one for one, (since, until) in spans if since <= self.now < until]
 
 
 def _struck(rows: pl.DataFrame, fault: Fault) -> pl.DataFrame:
-    """`rows` as the fault leaves them; what it swallows is absent."""
+    """`rows` with the fault applied; values it removes are absent."""
     parts = [
         _distorted(part, fault, key=_key(str(station), str(pollutant)))
         if fault.hits(str(station), str(pollutant))

@@ -1,4 +1,4 @@
-"""The drive through time: every run that the schedules would have started, in order, as fast as the machine can."""
+"""Runs every sequence that the schedules would have started, in order, each at its own moment of the past."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ FORECASTING = ("full", "prediction")
 
 @dataclass(frozen=True)
 class ReplayWiring(Wiring):
-    """Parts whose source is a replayed world."""
+    """Wiring with a replayed source."""
 
     world: ReplayedWorld
 
@@ -40,8 +40,8 @@ class ReplayWiring(Wiring):
 
 
 @dataclass(frozen=True)
-class Missed:
-    """A run that ended with an error: what it was, when, and why."""
+class FailedRun:
+    """A run that ended with an error: its sequence, moment and reason."""
 
     run: str
     at: datetime
@@ -49,49 +49,49 @@ class Missed:
 
 
 @dataclass
-class Drive:
-    """What was driven through.
+class ReplayRun:
+    """A finished replay.
 
     Attributes:
         since: start, the hour of the first training and forecast.
         until: end, exclusive.
-        missed: runs that ended with an error.
+        failed: runs that ended with an error.
         fingerprints: of each issued forecast, at the time it was issued.
     """
 
     since: datetime
     until: datetime
-    missed: list[Missed] = field(default_factory=list)
+    failed: list[FailedRun] = field(default_factory=list)
     fingerprints: dict[datetime, int] = field(default_factory=dict)
 
 
-def drive(parts: ReplayWiring, *, since: datetime, until: datetime, progress: Progress = silent) -> Drive:
-    """Run everything that falls due in [since, until), each run acting at its own moment.
+def drive(parts: ReplayWiring, *, since: datetime, until: datetime, progress: Progress = silent) -> ReplayRun:
+    """Run everything that is due in [since, until), each run at its own moment.
 
     Each run executes the sequence of `hazecast.pipeline` that the Prefect flow and `hazecast run` execute. It begins
     with the full sequence. A failed run is recorded and the next one follows, as on a worker.
 
     Raises:
-        HazecastError: the first training or forecast fails; then there is nothing to drive.
+        HazecastError: the first run fails.
     """
-    found = Drive(floor_hour(since), floor_hour(until))
-    _run("full", parts, found.since)
-    found.fingerprints[found.since] = fingerprint(parts, found.since)
-    for at, run in timetable(found.since + HOUR, found.until):
-        progress(f"{at:%Y-%m-%d %H:%M} {run}", (at - found.since) / (found.until - found.since))
+    replayed = ReplayRun(floor_hour(since), floor_hour(until))
+    _run("full", parts, replayed.since)
+    replayed.fingerprints[replayed.since] = fingerprint(parts, replayed.since)
+    for at, run in timetable(replayed.since + HOUR, replayed.until):
+        progress(f"{at:%Y-%m-%d %H:%M} {run}", (at - replayed.since) / (replayed.until - replayed.since))
         try:
             _run(run, parts, at)
         except HazecastError as err:
-            found.missed.append(Missed(run, at, str(err)))
+            replayed.failed.append(FailedRun(run, at, str(err)))
         else:
             if run in FORECASTING:
-                found.fingerprints[at] = fingerprint(parts, at)
-    progress(f"{found.until:%Y-%m-%d %H:%M} reached", 1.0)
-    return found
+                replayed.fingerprints[at] = fingerprint(parts, at)
+    progress(f"{replayed.until:%Y-%m-%d %H:%M} reached", 1.0)
+    return replayed
 
 
 def timetable(since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
-    """Every run due in [since, until), by UTC."""
+    """Every run due in [since, until), in UTC."""
     at = since
     while at < until:
         yield from ((at, run) for run, times in SCHEDULES.items() if times.is_due(at))
@@ -99,7 +99,7 @@ def timetable(since: datetime, until: datetime) -> Iterator[tuple[datetime, str]
 
 
 def fingerprint(parts: Wiring, issued_at: datetime) -> int:
-    """A number that changes when any value of the forecast issued then changes."""
+    """Hash of the forecast issued then: it changes when any value does."""
     rows = parts.store.read(Forecasts, pl.col("issued_at") == issued_at)
     return int(rows.sort("station_id", "pollutant", "valid_at").hash_rows(seed=0).sum()) if rows.height else 0
 
