@@ -11,7 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hazecast.air.clock import parse_utc
 from hazecast.air.spec import STALE_AFTER_HOURS, ForecastSpec
+from hazecast.datasets import dataset_place
 from hazecast.errors import SettingsError
+from hazecast.paths import SHIPPED
 
 SourceName = Literal["auto", "simulated", "files"]
 
@@ -28,6 +30,12 @@ class Settings(BaseSettings):
         "auto", description="Source of the data: simulated, files, or auto (the sources of the place, else simulated)."
     )
     data: Path | None = Field(None, description="Dataset folder for the source `files`.")
+    ignore_columns: bool = Field(
+        False, description="Leave out columns of a dataset folder that are not understood, instead of refusing them."
+    )
+    aggregate: bool = Field(
+        False, description="Average values within an hour of a dataset folder (15 min and the like) to the hour."
+    )
     place: str = Field(
         "",
         description="Name of the place. It selects the place file in the config folder, and the tables and models. "
@@ -185,7 +193,15 @@ class Settings(BaseSettings):
         """The place whose tables and models are used."""
         if self.place:
             return self.place
-        return self.data.resolve().name if self.source == "files" and self.data else "simulated"
+        if self.source == "files" and self.data:
+            return dataset_place(self.data, self.home, reserved=self.reserved_places, shared=self.use_s3)
+        return "simulated"
+
+    @property
+    def reserved_places(self) -> set[str]:
+        """Names that no dataset folder may have: those of place files, and the simulated place."""
+        files = [path for folder in (self.config, SHIPPED) for path in folder.glob("*.yaml")]
+        return {"simulated", *(path.stem for path in files)}
 
     @property
     def api_address(self) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote, unquote
 
 import dataframely as dy
 import polars as pl
@@ -69,7 +71,7 @@ class Store:
         delta = self._open(table)
         if delta is None:
             return None
-        scan = pl.scan_delta(delta, storage_options=self._options or None).select(pl.col(column).max())
+        scan = self._scan(delta).select(pl.col(column).max())
         found: datetime | None = self._guard(table, lambda: scan.collect().item())
         return found
 
@@ -157,11 +159,24 @@ class Store:
         absent = [pl.lit(None, schema[name]).alias(name) for name in sorted(missing)]
 
         def collect() -> pl.DataFrame:
-            scan = pl.scan_delta(delta, storage_options=self._options or None).with_columns(absent)
+            scan = self._scan(delta).with_columns(absent)
             return (scan if where is None else scan.filter(where)).collect()
 
         rows: pl.DataFrame = self._guard(table, collect)
         return rows.select(schema.names()).cast(schema)
+
+    def _scan(self, delta: DeltaTable) -> pl.LazyFrame:
+        """The table as a lazy frame.
+
+        Delta gives percent-encoded file names that Polars reads literally (pola-rs/polars#20944), so a local table
+        whose path has blanks, % or letters beyond ASCII is read by its decoded file names.
+        """
+        if "://" in self.root or quote(self.root) == self.root:
+            return pl.scan_delta(delta, storage_options=self._options or None)
+        files = [unquote(file) for file in delta.file_uris()]
+        if not files:
+            return pl.from_arrow(delta.to_pyarrow_table()).lazy()  # type: ignore[union-attr]  # a table is a frame
+        return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore")
 
     def _open(self, table: type[dy.Schema], version: int | None = None) -> DeltaTable | None:
         def load() -> DeltaTable | None:
@@ -199,7 +214,9 @@ class Store:
             ) from err
 
     def _uri(self, table: type[dy.Schema]) -> str:
-        return f"{self.root}/{self._name(table)}"
+        address = f"{self.root}/{self._name(table)}"
+        # A path with % is read as an encoded address unless it is one.
+        return Path(address).absolute().as_uri() if "://" not in address and "%" in address else address
 
     @staticmethod
     def _name(table: type[dy.Schema]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hazecast import __version__
 from hazecast.air.spec import ForecastSpec
+from hazecast.datasets import claim
 from hazecast.models import ModelConfig
 from hazecast.monitoring import Rules
 from hazecast.places import Place
@@ -42,7 +43,9 @@ class Wiring:
         """The configured source; `auto` is the source of the chosen place, or simulated if none is chosen."""
         if self.settings.source == "files":
             assert self.settings.data is not None
-            return FilesSource(self.settings.data)
+            settings, data = self.settings, self.settings.data
+            claim(settings.place_name, data, settings.home, reserved=settings.reserved_places)
+            return FilesSource(data, ignore_columns=settings.ignore_columns, aggregate=settings.aggregate)
         return (
             self.providers.source(self.place, self.spec)
             if self.place
@@ -174,6 +177,8 @@ def environment_of(parts: Wiring) -> dict[str, str]:
         environment["HAZECAST_HORIZON_HOURS"] = str(settings.horizon_hours)
     if settings.data is not None:
         environment["HAZECAST_DATA"] = str(settings.data.resolve())
+        environment["HAZECAST_IGNORE_COLUMNS"] = str(settings.ignore_columns).lower()
+        environment["HAZECAST_AGGREGATE"] = str(settings.aggregate).lower()
     if parts.replayed_now is not None:
         environment["HAZECAST_NOW"] = parts.replayed_now.isoformat()
     return environment

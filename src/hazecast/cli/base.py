@@ -57,6 +57,7 @@ def wire(
     now: str | None = None,
     place: str | None = None,
     model_parameters: Sequence[str] | None = None,
+    **settings_overrides: object,
 ) -> "Wiring":
     """The parts for these options; the environment supplies what is None. Creates the home folder.
 
@@ -70,7 +71,7 @@ def wire(
     from hazecast.wiring import Wiring
 
     source = source or ("files" if data else None)
-    settings = load_settings(source=source, data=data, now=now, place=place)
+    settings = load_settings(source=source, data=data, now=now, place=place, **settings_overrides)
     if model_parameters:
         joined = ",".join([settings.model_parameters, *model_parameters])
         settings = settings.model_copy(update={"model_parameters": joined})

@@ -20,6 +20,10 @@ Prefect = Annotated[bool, typer.Option(help="Also start a Prefect server, and a 
 Since = Annotated[
     str | None, typer.Option(help="Collect history from this UTC day on: 2024-01-01. Resumes.", metavar="DAY")
 ]
+IgnoreColumns = Annotated[
+    bool, typer.Option("--ignore-columns", help="Leave out columns of files that are not understood.")
+]
+Aggregate = Annotated[bool, typer.Option("--aggregate", help="Average values within an hour of files to the hour.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the messages and their recipients; send and store nothing.")
 ]
@@ -89,15 +93,22 @@ def run(
 
 
 def collect(
-    source: Source = None, data: Data = None, now: Now = None, place: Place = None, since: Since = None
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+    since: Since = None,
+    ignore_columns: IgnoreColumns = False,
+    aggregate: Aggregate = False,
 ) -> None:
     """Fetch new observations from the source, flag implausible ones, and store them.
 
     History is fetched four weeks at a time. Each part is checked and stored before the next is fetched, so an
     interrupted command resumes where it stopped. The last 72 hours are always fetched again, because networks revise
-    them.
+    them. A dataset folder is read whole each time, and what changed in it is stored.
     """
-    pipeline = _pipeline(wire(source, data, now, place))
+    parts = wire(source, data, now, place, ignore_columns=ignore_columns or None, aggregate=aggregate or None)
+    pipeline = _pipeline(parts)
     pipeline.check(pipeline.collect(since=_day(since) if since else None))
 
 

@@ -10,10 +10,6 @@ from pydantic import ValidationError
 from hazecast.errors import NotKnown, SettingsError
 from hazecast.places.place import Place
 
-_INSTALLED = Path(__file__).parents[1] / "config"
-# A wheel carries the folder inside the package, a checkout has it at its root.
-SHIPPED = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[3] / "config"
-
 
 def list_places(folders: Iterable[Path]) -> list[Place]:
     """Every place of `folders`, sorted by name; in an earlier folder it hides its namesake in a later one.
