@@ -83,8 +83,8 @@ def main() -> None:
         print("stations       rows  seconds  CPU s   GiB  per station, of that at 100")
         first = 0.0
         for n_stations in SIZES:
-            asked = [sys.executable, __file__, str(model), str(n_stations)]
-            found = json.loads(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
+            command = [sys.executable, __file__, str(model), str(n_stations)]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             first = first or found["cpu_seconds"] / n_stations
             share = found["cpu_seconds"] / n_stations / first
             print(

@@ -48,6 +48,7 @@ def test_images_are_unprivileged_and_have_health_checks(dockerfile: str):
 def test_layers_do_not_depend_on_the_revision(dockerfile: str):
     before, _, after = dockerfile.rpartition("FROM ")[2].partition("ARG REVISION")
     assert re.findall(r"^(RUN|ADD) ", before, re.MULTILINE) == []
+    assert "REVISION" not in before  # it is empty before its ARG
     assert set(re.findall(r"^COPY (\S+)", before, re.MULTILINE)) == {"--from=build"}
     assert re.findall(r"^(RUN|ADD|COPY) ", after, re.MULTILINE) == []
 
