@@ -227,12 +227,12 @@ def test_nothing_at_all_is_insufficient():
 
 def test_an_answer_is_plain_json():
     result = INDICES["cn-hj633-2026"].evaluate([Reading(PM25, "24h", 90)])
-    told = json.loads(json.dumps(result.as_dict()))
-    assert told["index"] == "cn-hj633-2026"
-    assert told["version"] == "HJ 633-2026"
-    assert told["advice"]["sensitive"]
-    assert told["colour_blind_safe"] != told["colour"]
-    assert told["sub_indices"] == [
+    plain = json.loads(json.dumps(result.as_dict()))
+    assert plain["index"] == "cn-hj633-2026"
+    assert plain["version"] == "HJ 633-2026"
+    assert plain["advice"]["sensitive"]
+    assert plain["colour_blind_safe"] != plain["colour"]
+    assert plain["sub_indices"] == [
         {
             "pollutant": "pm25",
             "averaging": "24h",

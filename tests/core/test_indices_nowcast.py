@@ -1,4 +1,4 @@
-"""NowCast: its rules for gaps, and the ozone regression beside an independent one."""
+"""NowCast: its rules for gaps, and the ozone regression compared with an independent one."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Our index values beside the published ones."""
+"""Our index values compared with the published ones."""
 
 from pathlib import Path
 

@@ -15,8 +15,8 @@ from hazecast.errors import ContractError
 HOURS = {1: Statistic.HOUR, 8: Statistic.MAX_8H, 24: Statistic.DAY}
 
 
-def only(**asked: object) -> Rule:
-    found = [rule for rule in RULES if all(getattr(rule, name) == value for name, value in asked.items())]
+def only(**criteria: object) -> Rule:
+    found = [rule for rule in RULES if all(getattr(rule, name) == value for name, value in criteria.items())]
     assert len(found) == 1
     return found[0]
 
@@ -37,7 +37,7 @@ def test_no_rule_is_written_twice():
 
 
 @pytest.mark.parametrize(
-    ("asked", "value", "allowed"),
+    ("criteria", "value", "allowed"),
     [
         ({"authority": Authority.EU_2024, "pollutant": Pollutant.NO2, "statistic": Statistic.HOUR}, 200, 3),
         ({"authority": Authority.EU_2008, "pollutant": Pollutant.NO2, "statistic": Statistic.HOUR}, 200, 18),
@@ -45,8 +45,8 @@ def test_no_rule_is_written_twice():
         ({"authority": Authority.EU_2008, "pollutant": Pollutant.PM10, "statistic": Statistic.DAY}, 50, 35),
     ],
 )
-def test_limit_values_with_their_permitted_exceedances(asked: dict[str, object], value: float, allowed: int):
-    rule = only(kind=Kind.LIMIT, **asked)
+def test_limit_values_with_their_permitted_exceedances(criteria: dict[str, object], value: float, allowed: int):
+    rule = only(kind=Kind.LIMIT, **criteria)
     assert (rule.value, rule.allowed) == (value, allowed)
 
 

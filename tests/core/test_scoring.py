@@ -61,9 +61,9 @@ def test_an_offset_is_a_bias():
     assert (found["coverage_50"] == 0).all()
 
 
-def test_doubted_observations_are_not_truth():
-    doubted = observations().with_columns(pl.lit("suspicious").alias("flag"))
-    assert score(_forecasts(), doubted).is_empty()
+def test_flagged_observations_are_not_truth():
+    flagged = observations().with_columns(pl.lit("suspicious").alias("flag"))
+    assert score(_forecasts(), flagged).is_empty()
 
 
 def test_point_forecasts_are_scored_without_quantiles():

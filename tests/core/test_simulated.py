@@ -1,4 +1,4 @@
-"""The simulated network is the same however it is asked, and its air behaves like air."""
+"""The simulated network gives the same rows in any window, with realistic concentrations."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cache

@@ -47,7 +47,7 @@ def readings(*faults: Fault) -> pl.DataFrame:
 
 
 def struck_by(fault: Fault) -> pl.DataFrame:
-    """The hours aimed at, with the healthy value beside the distorted one."""
+    """The affected hours, with the undistorted value next to the distorted one."""
     healthy = readings().filter(HIT).rename({"concentration_ugm3": "healthy"})
     return healthy.join(readings(fault).select(*KEY, "concentration_ugm3"), on=KEY, how="left").sort("observed_at")
 

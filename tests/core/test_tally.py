@@ -1,4 +1,4 @@
-"""Tallies add up to the same scores as the rows themselves, and speak of limits, background and uncertainty by hand."""
+"""Verification sums give the same scores as the rows; limits, background and uncertainty are checked by hand."""
 
 from datetime import timedelta
 

@@ -124,7 +124,19 @@ def test_every_lead_is_verified(place: Place):
 
 def test_no_step_failed(place: Place):
     runs = place.wiring.store.read(Runs)
-    assert {"collect", "train", "validate", "forecast", "verify", "monitor", "alert"} <= set(runs["step"])
+    steps = {
+        "collect",
+        "check",
+        "train",
+        "validate",
+        "forecast",
+        "verify",
+        "model_health",
+        "data_drift",
+        "retrain",
+        "alert",
+    }
+    assert steps <= set(runs["step"])
     assert set(runs["outcome"]) == {"ok"}
 
 

@@ -81,7 +81,7 @@ def _struck(rows: pl.DataFrame, fault: Fault) -> pl.DataFrame:
     """`rows` with the fault applied; values it removes are absent."""
     parts = [
         _distorted(part, fault, key=_key(str(station), str(pollutant)))
-        if fault.hits(str(station), str(pollutant))
+        if fault.affects(str(station), str(pollutant))
         else part
         for (station, pollutant), part in rows.group_by(_SERIES, maintain_order=True)
     ]
@@ -91,7 +91,7 @@ def _struck(rows: pl.DataFrame, fault: Fault) -> pl.DataFrame:
 def _distorted(rows: pl.DataFrame, fault: Fault, *, key: int) -> pl.DataFrame:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     hours = ((rows["observed_at"] - epoch).dt.total_hours()).to_numpy().astype(np.int64)
-    readings = fault.strike(rows["concentration_ugm3"].to_numpy(), hours, key=key)
+    readings = fault.apply(rows["concentration_ugm3"].to_numpy(), hours, key=key)
     return rows.with_columns(concentration_ugm3=pl.Series(readings).round(1)).filter(
         pl.col("concentration_ugm3").is_not_nan()
     )

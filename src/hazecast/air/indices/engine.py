@@ -47,7 +47,7 @@ class Index:
         reference_c: temperature [°C] at which mixing ratios and µg/m³ are converted.
         has_value: False where the index has only bands.
         least_pollutants: fewer make no index; `needs_particles`: one of them must be PM2.5 or PM10.
-        combine: sub-indices to the index value; the worst counts unless the index says otherwise.
+        combine: sub-indices to the index value; by default the highest.
         primary_above: no dominant pollutant is reported up to this value.
         notes: attached to every result.
     """

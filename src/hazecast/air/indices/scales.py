@@ -107,7 +107,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Steps:
-    """Bands without interpolation: the rank is the number of the first band whose upper bound is not exceeded.
+    """Bands without interpolation: the rank is the number of the first band with an upper bound not exceeded.
 
     `rounded`: concentrations are first rounded to integers, halves up. `bounded`: nothing above the last bound counts.
     """

@@ -1,4 +1,4 @@
-"""A simulated network around a city that does not exist: known truth and faults on request, for demos and tests."""
+"""A simulated network around a fictitious city, with known truth and optional faults, for demos and tests."""
 
 from hazecast.sources.simulated.faults import (
     Fault,

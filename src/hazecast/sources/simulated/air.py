@@ -1,6 +1,6 @@
-"""Concentrations over the simulated city, from what is burnt, how the air mixes and moves, rain, and sunlight.
+"""Concentrations over the simulated city, from emissions, mixing, transport, rain and photochemistry.
 
-Every value is a function of its own hour and the day before, never of a running state.
+Every value is a function of its own hour and the day before; there is no state.
 """
 
 from dataclasses import dataclass
@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hazecast.air.arrays import Floats
 from hazecast.sources.simulated.city import KINDS, Site, activity
-from hazecast.sources.simulated.noise import Floats, Hours, stream, wander
+from hazecast.sources.simulated.noise import Hours, stream, wander
 from hazecast.sources.simulated.weather import CityWeather, actual_weather, saturation_hpa, summerness
 
 SIMULATED = ("pm25", "pm10", "no2", "o3", "so2", "co")
 MEMORY_HOURS = 24
 _NO2_UGM3_PER_PPB, _O3_UGM3_PER_PPB = 1.9125, 1.9953  # 20 °C, 101.3 kPa
 _PRIMARY_NO2 = 0.15
-# J/k at full sun, and what incomplete mixing leaves standing at night.
+# J/k at full sun, and the unmixed remainder at night.
 _PHOTOLYSIS_PPB, _UNMIXED_PPB = 20.0, 1.0
 
-# Emission factors: what one unit of load adds (NOx in ppb, the others in µg/m³).
+# Emission factors: concentration per unit of load (NOx in ppb, the others in µg/m³).
 _FACTORS: dict[str, dict[str, float]] = {
     "nox": {"traffic": 26.0, "heating": 6.0, "industry": 9.0},
     "co": {"traffic": 125.0, "heating": 130.0, "industry": 40.0},
@@ -33,7 +34,7 @@ _FACTORS: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Everything the hours share: their weather and mixing, with the `MEMORY_HOURS` before the first of them."""
+    """Weather and mixing common to all stations, from `MEMORY_HOURS` before the first hour on."""
 
     hours: Hours
     weather: CityWeather
@@ -45,8 +46,8 @@ def concentrations(seed: int, places: tuple[Site, ...], hours: Hours) -> dict[st
     """True hourly means [µg/m³] per pollutant: one row per place, one column per hour.
 
     Args:
-        seed: which world.
-        places: the stations; a place also receives what drifts over from the others.
+        seed: of all random draws.
+        places: the stations; emissions at one are also transported to the others.
         hours: consecutive hours since 1970.
     """
     around = _surroundings(seed, np.arange(hours[0] - MEMORY_HOURS, hours[-1] + 1))
@@ -75,7 +76,7 @@ def _surroundings(seed: int, hours: Hours) -> Surroundings:
 
 
 def _loads(seed: int, places: tuple[Site, ...], around: Surroundings, source: str) -> Floats:
-    """What one kind of source adds at each place: from nearby, from the other places, and from the city's own air."""
+    """Load of one kind of source at each place: local, transported from the other places, and the urban background."""
     fresh = np.stack([_fresh(seed, place, around, source) for place in places])
     urbanity = np.array([KINDS[place.kind].urbanity for place in places])[:, None]
     return _now(fresh) + _drifted(fresh, places, around) + urbanity * _city_air(around, source)
@@ -89,7 +90,7 @@ def _fresh(seed: int, place: Site, around: Surroundings, source: str) -> Floats:
 
 
 def _drifted(fresh: Floats, places: tuple[Site, ...], around: Surroundings) -> Floats:
-    """What was emitted at the other places and has blown over since: later the further and the calmer."""
+    """Emissions transported from the other places; the delay grows with distance and with calmer wind."""
     east, north = _now(around.weather.wind_east_ms), _now(around.weather.wind_north_ms)
     speed_kmh = 3.6 * np.maximum(np.hypot(east, north), 0.8)
     now = np.arange(MEMORY_HOURS, fresh.shape[1])
@@ -105,7 +106,7 @@ def _drifted(fresh: Floats, places: tuple[Site, ...], around: Surroundings) -> F
 
 
 def _city_air(around: Surroundings, source: str) -> Floats:
-    """What the whole city emitted in the last day and the wind has not yet carried off."""
+    """Emissions of the whole city in the last day that the wind has not yet dispersed."""
     if source == "industry":
         return np.zeros(around.hours.size - MEMORY_HOURS)
     kept = np.exp(-(0.2 + around.weather.wind_speed_ms / 7.0))
@@ -118,14 +119,14 @@ def _city_air(around: Surroundings, source: str) -> Floats:
 
 
 def _washout(around: Surroundings) -> Floats:
-    """Share of particles that the rain of the last hours has left."""
+    """Share of particles that the rain of the last hours has not washed out."""
     wet = np.sum([0.8**age * _ago(around.weather.precipitation_mm, age) for age in range(12)], axis=0)
     left: Floats = 0.35 + 0.65 * np.exp(-0.35 * wet)
     return left
 
 
 def _regional_pm25(seed: int, around: Surroundings) -> Floats:
-    """Particles that come from afar [µg/m³]: more on continental (easterly) winds, and now and then an episode."""
+    """Regional background of particles [µg/m³]: more with continental (easterly) winds, with occasional episodes."""
     slow = wander(stream(seed, "region", "pm25"), _now(around.hours), {70: 1.0, 24: 0.5})
     continental = np.clip(-_now(around.weather.wind_east_ms) / 3.0, -1.0, 1.5)
     ordinary = 5.5 * np.exp(0.4 * slow + 0.3 * continental)
@@ -133,7 +134,7 @@ def _regional_pm25(seed: int, around: Surroundings) -> Floats:
 
 
 def _coarse(seed: int, around: Surroundings, stirred: Floats) -> Floats:
-    """Particles between PM2.5 and PM10 [µg/m³]: dust stirred on dry streets, by wind, and sea salt."""
+    """Particles between PM2.5 and PM10 [µg/m³]: dust resuspended on dry streets and by wind, and sea salt."""
     weather = around.weather
     moist = _now(saturation_hpa(weather.dew_point_c) / saturation_hpa(weather.temperature_c))
     gusty = wander(stream(seed, "region", "coarse"), _now(around.hours), {30: 1.0, 8: 0.5})
@@ -142,7 +143,7 @@ def _coarse(seed: int, around: Surroundings, stirred: Floats) -> Floats:
 
 
 def _regional_oxidant_ppb(seed: int, around: Surroundings) -> Floats:
-    """Ozone before the city's NO takes its part [ppb]: built by sun and warmth, lost near the ground at night."""
+    """Regional ozone before titration by NO [ppb]: formed by sun and warmth, deposited at night."""
     weather, hours = around.weather, _now(around.hours)
     brewing = weather.sun * np.maximum(0.0, weather.temperature_c - 5.0) / 15.0
     brewed = np.sum([0.85**age * _ago(brewing, age) for age in range(12)], axis=0)
@@ -154,7 +155,7 @@ def _regional_oxidant_ppb(seed: int, around: Surroundings) -> Floats:
 
 
 def _titrate(nox_ppb: Floats, ozone_ppb: Floats, sun: Floats) -> tuple[Floats, Floats]:
-    """NO2 and O3 [ppb] once NO + O3 ⇌ NO2 is at rest.
+    """NO2 and O3 [ppb] in the equilibrium NO + O3 ⇌ NO2.
 
     Source: photostationary state (Leighton 1961): NO · O3 = J/k · NO2, NOx and oxidant (O3 + NO2) being conserved.
     """
@@ -169,5 +170,5 @@ def _now(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _ago(values: NDArray[Any], age: int) -> NDArray[Any]:
-    """The values `age` hours before each of the hours asked for."""
+    """The values `age` hours before each of the requested hours."""
     return values[..., MEMORY_HOURS - age : values.shape[-1] - age]

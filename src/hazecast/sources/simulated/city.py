@@ -1,4 +1,4 @@
-"""The city that does not exist: where its stations stand, what is emitted around them, and its clock."""
+"""The simulated city: its stations, the emissions around them, and its clock."""
 
 from dataclasses import dataclass
 from math import cos, radians, sin
@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hazecast.air.arrays import Floats
 from hazecast.air.distance import KM_PER_DEGREE
-from hazecast.sources.simulated.noise import Floats, Hours
+from hazecast.sources.simulated.noise import Hours
 
 TIMEZONE = "Europe/Lisbon"
 # Open sea off Galicia, so that no place is mistaken for it.
@@ -21,7 +22,7 @@ class Site:
     """A station's surroundings.
 
     Args:
-        name: what people call it.
+        name: display name.
         kind: traffic, urban, suburban or rural.
         east_km: east of the centre [km].
         north_km: north of the centre [km].
@@ -52,7 +53,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of station sees: emission strengths nearby, share of the city's own air, and how open it stands."""
+    """A kind of station: emission strengths nearby, share of the urban background, and exposure to wind."""
 
     traffic: float
     heating: float
@@ -80,7 +81,7 @@ _SITES = (
 
 
 def sites(n_stations: int) -> tuple[Site, ...]:
-    """The first `n_stations` sites; after the eighth the pattern repeats further out, numbered."""
+    """The first `n_stations` sites; after the eighth the pattern repeats further out, with numbers."""
     return tuple(_site(number) for number in range(n_stations))
 
 
@@ -125,7 +126,7 @@ def local_clock(hours: Hours) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
 
 
 def activity(hours: Hours, temperature_c: Floats) -> dict[str, Floats]:
-    """What people burn in each hour, 1 = an average working day: traffic, heating (by need for warmth), industry."""
+    """Activity in each hour, 1 = an average working day: traffic, heating (by temperature), industry."""
     hour, weekday = local_clock(hours)
     working = weekday < _SATURDAY
     coldness = np.maximum(0.0, _HEATED_BELOW_C - temperature_c) / _HEATED_BELOW_C

@@ -1,6 +1,6 @@
-"""What goes wrong with instruments and their wires, on request: one small class per fault.
+"""Simulated faults of instruments and data transfer: one small class per fault.
 
-A fault distorts the readings it is aimed at in [since, until) and no others; None aims at every station or pollutant.
+A fault distorts the readings of its station and pollutant in [since, until); None means every station or pollutant.
 """
 
 from abc import ABC, abstractmethod
@@ -9,8 +9,9 @@ from datetime import datetime
 
 import numpy as np
 
+from hazecast.air.arrays import Floats
 from hazecast.air.pollutants import Pollutant
-from hazecast.sources.simulated.noise import Floats, Hours, uniform
+from hazecast.sources.simulated.noise import Hours, uniform
 
 _HOUR_S = 3600
 
@@ -40,15 +41,15 @@ class Fault(ABC):
     since: datetime
     until: datetime
 
-    def hits(self, station_id: str, pollutant: str) -> bool:
-        """Whether this series is aimed at."""
+    def affects(self, station_id: str, pollutant: str) -> bool:
+        """Whether this series is affected."""
         return self.station_id in (None, station_id) and self.pollutant in (None, pollutant)
 
-    def strike(self, readings: Floats, hours: Hours, *, key: int) -> Floats:
+    def apply(self, readings: Floats, hours: Hours, *, key: int) -> Floats:
         """`readings` [µg/m³] of one series at `hours`, distorted in [since, until); NaN where nothing arrives."""
         first, end = int(self.since.timestamp()) // _HOUR_S, int(self.until.timestamp()) // _HOUR_S
-        struck = (hours >= first) & (hours < end)
-        return np.where(struck, self._distort(Series(readings, hours - first, key)), readings)
+        affected = (hours >= first) & (hours < end)
+        return np.where(affected, self._distort(Series(readings, hours - first, key)), readings)
 
     @abstractmethod
     def _distort(self, series: Series) -> Floats:

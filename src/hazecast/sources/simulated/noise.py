@@ -1,16 +1,16 @@
-"""Randomness indexed by the hour: the same hour gives the same draw, whatever window it is asked for in.
+"""Randomness indexed by the hour: the same hour gives the same draw in any requested window.
 
-A generator with state would give other values for other windows; here every draw is a hash of (stream, index).
+A generator with state would give other values for other windows; every draw here is a hash of (stream, index).
 """
 
 from collections.abc import Mapping
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Hours = NDArray[np.int64]
+from hazecast.air.arrays import Floats, Ints
+
+Hours = Ints
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -18,7 +18,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def stream(seed: int, *names: object) -> int:
-    """A 64-bit number that stands for one independent stream of draws."""
+    """A 64-bit key of one independent stream of draws."""
     words = "/".join(map(str, (seed, *names)))
     return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "big")
 
@@ -43,7 +43,7 @@ def normal(key: int, index: Hours) -> Floats:
 
 
 def smooth(key: int, hours: Hours, *, every_hours: int, series: Hours | int = 0) -> Floats:
-    """Standard normal noise that wanders: draws at knots `every_hours` apart, joined by a cubic B-spline.
+    """Autocorrelated standard normal noise: draws at knots `every_hours` apart, joined by a cubic B-spline.
 
     Args:
         key: the stream.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from hazecast.air.arrays import Floats
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import DEFAULT_HORIZON_HOURS
@@ -14,7 +15,7 @@ from hazecast.errors import NotKnown
 from hazecast.sources.simulated.air import SIMULATED, concentrations
 from hazecast.sources.simulated.city import KINDS, TIMEZONE, Site, sites
 from hazecast.sources.simulated.faults import Fault
-from hazecast.sources.simulated.noise import Floats, Hours, normal, stream
+from hazecast.sources.simulated.noise import Hours, normal, stream
 from hazecast.sources.simulated.weather import CityWeather, actual_weather, forecast_weather, saturation_hpa
 
 ATTRIBUTION = "Simulated by Hazecast; not real measurements"
@@ -28,7 +29,7 @@ _INSTRUMENT_NOISE = {"pm25": 0.10, "coarse": 0.10, "no2": 0.05, "o3": 0.04, "so2
 
 
 class SimulatedSource:
-    """Air and weather over a city that does not exist, the same at every call for the same `seed`.
+    """Air and weather of a fictitious city; the same `seed` gives the same rows at every call.
 
     Overlapping windows give the same rows. Observations are available when their hour has ended. Weather forecasts are
     issued at 00 and 12 UTC, reach a day further than the horizon, and are available after four hours, as real ones are.
@@ -69,7 +70,7 @@ class SimulatedSource:
         return None
 
     def fetch_stations(self) -> pl.DataFrame:
-        """One row per station, at sea, where no city is."""
+        """One row per station, at sea, so that no real place is meant."""
         stations = pl.DataFrame(
             {
                 "station_id": [site.station_id for site in self._sites],
@@ -82,7 +83,7 @@ class SimulatedSource:
         return conform(Stations, stations.with_columns(pl.lit(word).alias(key) for key, word in described.items()))
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """What the instruments read [µg/m³, to 0.1] in the hours that start in [since, until), faults included."""
+        """Readings [µg/m³, to 0.1] of the hours that start in [since, until), faults included."""
         hours = _hours(since, until, every=1)
         if hours.size == 0:
             return FetchedObservations.create_empty()
@@ -124,11 +125,11 @@ class SimulatedSource:
         for row, site in enumerate(self._sites):
             true = {pollutant: values[row] for pollutant, values in truth.items()}
             for pollutant, reading in self._measured(site, true, hours).items():
-                readings[site.station_id, pollutant] = self._struck(site.station_id, pollutant, reading, hours)
+                readings[site.station_id, pollutant] = self._with_faults(site.station_id, pollutant, reading, hours)
         return readings
 
     def _measured(self, site: Site, true: dict[str, Floats], hours: Hours) -> dict[str, Floats]:
-        """PM10 is read as PM2.5 plus what is coarser, so that noise never turns them round."""
+        """PM10 is PM2.5 plus coarse particles, so that noise never makes it smaller than PM2.5."""
         parts = {**true, "coarse": true["pm10"] - true["pm25"]}
         read = {}
         for part, sigma in _INSTRUMENT_NOISE.items():
@@ -137,15 +138,15 @@ class SimulatedSource:
         read["pm10"] = read["pm25"] + read.pop("coarse")
         return {pollutant: np.round(values, 1) for pollutant, values in read.items()}
 
-    def _struck(self, station_id: str, pollutant: str, reading: Floats, hours: Hours) -> Floats:
+    def _with_faults(self, station_id: str, pollutant: str, reading: Floats, hours: Hours) -> Floats:
         for number, fault in enumerate(self._faults):
-            if fault.hits(station_id, pollutant):
+            if fault.affects(station_id, pollutant):
                 key = stream(self._seed, "fault", number, station_id, pollutant)
-                reading = fault.strike(reading, hours, key=key)
+                reading = fault.apply(reading, hours, key=key)
         return reading
 
     def _at_stations(self, hours: Hours, weather: CityWeather) -> pl.DataFrame:
-        """The city's weather as each station stands in it: the same, but for the wind and a degree or so."""
+        """The city's weather at each station: the same, except for the wind and about one degree."""
         return pl.concat(_at_site(site, hours, weather) for site in self._sites)
 
     def _with_instrument_noise(self, rows: pl.DataFrame, hours: Hours) -> pl.DataFrame:

@@ -1,13 +1,14 @@
-"""Weather over the simulated city: passing highs and lows, sun, rain, and forecasts of it that err more with lead."""
+"""Weather over the simulated city: highs and lows, sun, rain, and forecasts with errors that grow with lead."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from hazecast.air.arrays import Floats
 from hazecast.sources.simulated.city import LATITUDE, LONGITUDE
-from hazecast.sources.simulated.noise import Floats, Hours, smooth, stream, wander
+from hazecast.sources.simulated.noise import Hours, smooth, stream, wander
 
-# What steers the weather, each a standard normal with its own time scales (knot distance [h]: weight).
+# Drivers of the weather, each a standard normal with its own time scales (knot distance [h]: weight).
 _DRIVERS: dict[str, dict[int, float]] = {
     "pressure": {60: 1.0, 24: 0.5},
     "wind_east": {30: 1.0, 10: 0.5, 3: 0.25},
@@ -46,23 +47,23 @@ class CityWeather:
 
 
 def actual_weather(seed: int, hours: Hours) -> CityWeather:
-    """The weather that comes to pass."""
+    """The observed weather."""
     return _weather(hours, _drivers(seed, hours))
 
 
 def forecast_weather(seed: int, hours: Hours, issued: Hours) -> CityWeather:
-    """Weather of `hours` as forecast at the hours `issued`: errors wander within a run and grow with the lead.
+    """Weather of `hours` as forecast at the hours `issued`: errors are autocorrelated within a run and grow with lead.
 
-    The drivers err, not the outcome, so that forecasts stay physically consistent; after four days the error of a
-    driver is 0.7 of its own spread.
+    Errors are added to the drivers, not the outcome, so that forecasts stay physically consistent; after four days the
+    error of a driver is 0.7 of its own spread.
     """
     drivers = _drivers(seed, hours)
     size = 0.08 + 0.62 * ((hours - issued + 1) / 96.0) ** 0.8
-    erring = {
+    with_errors = {
         name: value + size * smooth(stream(seed, "forecast", name), hours, every_hours=9, series=issued)
         for name, value in drivers.items()
     }
-    return _weather(hours, erring)
+    return _weather(hours, with_errors)
 
 
 def saturation_hpa(temperature_c: Floats) -> Floats:
