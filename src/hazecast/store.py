@@ -6,12 +6,12 @@ is computed again from the new version. So concurrent writers lose no rows, and 
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -44,6 +44,11 @@ class Store:
     """
 
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        # delta-rs decodes such codes in paths twice.
+        if re.search(r"%[0-9A-Fa-f]{2}", root):
+            raise StoreError(
+                f"{root}: tables cannot lie in a path with a code such as %20; set HAZECAST_HOME elsewhere"
+            )
         self.root = root.rstrip("/")
         self._options = dict(storage_options or {})
 
@@ -214,9 +219,7 @@ class Store:
             ) from err
 
     def _uri(self, table: type[dy.Schema]) -> str:
-        address = f"{self.root}/{self._name(table)}"
-        # A path with % is read as an encoded address unless it is one.
-        return Path(address).absolute().as_uri() if "://" not in address and "%" in address else address
+        return f"{self.root}/{self._name(table)}"
 
     @staticmethod
     def _name(table: type[dy.Schema]) -> str:

@@ -230,7 +230,12 @@ def test_compose_accepts_both_files(tmp_path: Path):
 
 def test_every_setting_reaches_the_services():
     fixed_by_images = {"HAZECAST_HOST", "HAZECAST_REVISION", *(f"HAZECAST_{part}_PORT" for part in PORTS)}
-    on_the_host = {"HAZECAST_SOURCE", "HAZECAST_DATA"}  # a dataset folder has to be mounted too
+    on_the_host = {
+        "HAZECAST_SOURCE",
+        "HAZECAST_DATA",
+        "HAZECAST_IGNORE_COLUMNS",
+        "HAZECAST_AGGREGATE",
+    }  # a dataset folder has to be mounted too
     of_the_dashboard = {"HAZECAST_API_URL", "HAZECAST_MLFLOW_PAGE", "HAZECAST_PREFECT_PAGE"}
     variables = {variable_of(setting) for setting in Settings.model_fields} - fixed_by_images - on_the_host
     assert of_the_dashboard == set(SERVICES["dashboard"]["environment"])

@@ -95,3 +95,55 @@ def test_simulated_and_real_data_never_share_tables(source: FilesSource, store: 
     take_in(source, store, END)
     with pytest.raises(SourceError, match="never mix"):
         take_in(SimulatedSource(), store, END)
+
+
+def rewritten(folder: Path, change) -> None:
+    file = folder / "observations.parquet"
+    change(pl.read_parquet(file)).write_parquet(file)
+
+
+def test_changed_values_added_stations_and_older_hours_of_files_are_taken_in(tmp_path: Path, store: Store):
+    folder = write_dataset(tmp_path / "town", days=10)
+    now = START + timedelta(days=10)
+    whole = pl.read_parquet(folder / "observations.parquet")
+    first_station = whole["station_id"][0]
+    rewritten(
+        folder, lambda wide: wide.filter(pl.col("station_id") == first_station, pl.col("observed_at").dt.day() > 3)
+    )
+    source = FilesSource(folder)
+    take_in(source, store, now)
+    ratified = whole.with_columns(no2=pl.when(pl.col("observed_at").dt.day() == 5).then(41.5).otherwise("no2"))
+    rewritten(folder, lambda _: ratified)
+    batch = collect(source, store, now=now, history_days=10)
+    assert "48 stored values changed" not in batch.complaints[0]
+    assert "24 stored values changed" in batch.complaints[0]
+    check(batch, store, now=now)
+    stored = store.read(Observations)
+    assert stored.height == 2 * whole.height
+    assert set(
+        stored.filter(pl.col("pollutant") == "no2", pl.col("observed_at").dt.day() == 5)["concentration_ugm3"]
+    ) == {41.5}
+    version = store.version(Observations)
+    take_in(source, store, now)
+    assert store.version(Observations) == version
+
+
+def test_weather_files_that_cannot_be_read_fail_and_mended_ones_are_taken_in_whole(tmp_path: Path, store: Store):
+    folder = write_dataset(tmp_path / "town", days=10)
+    now = START + timedelta(days=10)
+    times = [START + timedelta(hours=hour) for hour in range(240)]
+    station = pl.read_csv(folder / "stations.csv")["station_id"][0]
+
+    def write(zone: str) -> None:
+        rows = "".join(f"{station},{time:%Y-%m-%d %H:%M}{zone},{time.hour}\n" for time in times)
+        (folder / "weather.csv").write_text("station_id,valid_at,temperature_c\n" + rows)
+
+    write("")
+    with pytest.raises(SourceRefused, match=r"weather.csv, column valid_at, row 2.*no time zone"):
+        take_in(FilesSource(folder), store, now)
+    assert store.version(Observations) is None
+    (folder / "weather.csv").unlink()
+    take_in(FilesSource(folder), store, now)
+    write("Z")
+    take_in(FilesSource(folder), store, now)
+    assert store.read(Weather).height == 240

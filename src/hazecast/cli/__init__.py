@@ -2,7 +2,7 @@
 
 import typer
 
-from hazecast.cli import backtest, base, commands, index, keys
+from hazecast.cli import backtest, base, commands, index, inspect, keys
 
 __all__ = ["app"]
 
@@ -28,6 +28,7 @@ def _hazecast() -> None:
 app.command()(commands.up)
 app.command()(commands.run)
 app.command()(commands.collect)
+app.command()(inspect.inspect)
 app.command()(commands.train)
 app.command()(commands.forecast)
 app.command()(commands.verify)

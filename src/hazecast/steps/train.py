@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from hazecast.air.clock import HOUR, floor_hour, hours_between
 from hazecast.air.spec import ForecastSpec
 from hazecast.air.tables import newest
@@ -16,6 +18,10 @@ MIN_HISTORY_DAYS = 21
 # The validation window is at most a fifth of the history; more of a short one, as a significance test needs days.
 _VALIDATION_SHARE, _VALIDATION_SHARE_OF_SHORT = 0.2, 0.35
 _VALIDATION_DAYS_OF_SHORT = 14
+
+
+# A week of hours: with fewer, there is no hour that both features and target can be built for.
+MIN_CONSECUTIVE_HOURS = 168
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,12 @@ def train(
     known = inputs.observations.filter(inputs.observations["available_at"] <= now)
     first, last = known["observed_at"].min(), newest(known["observed_at"])
     history_days = hours_between(first, last) / 24 if isinstance(first, datetime) and last else 0.0
+    n_consecutive = _consecutive_hours(known)
+    if history_days >= MIN_HISTORY_DAYS and n_consecutive < MIN_CONSECUTIVE_HOURS:
+        raise TooLittleHistory(
+            f"only {n_consecutive} of {known.height:,} valid observations follow one an hour before, and "
+            f"{MIN_CONSECUTIVE_HOURS} are needed: models learn from hourly means. Forecasts are the climatology until then"
+        )
     if history_days < MIN_HISTORY_DAYS or last is None:
         raise TooLittleHistory(
             f"{history_days:.1f} days of observations are too few to train on: {MIN_HISTORY_DAYS} are needed. "
@@ -81,3 +93,10 @@ def train(
 def _max_validation_days(history_days: float) -> float:
     short = min(_VALIDATION_DAYS_OF_SHORT, history_days * _VALIDATION_SHARE_OF_SHORT)
     return max(history_days * _VALIDATION_SHARE, short)
+
+
+def _consecutive_hours(observations: pl.DataFrame) -> int:
+    """Number of valid observations with another of their series one hour before."""
+    series = ["station_id", "pollutant"]
+    valid = observations.filter(pl.col("flag") == "ok").sort(*series, "observed_at")
+    return int(valid.select((pl.col("observed_at").diff().over(series) == HOUR).sum()).item())
