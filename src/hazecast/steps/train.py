@@ -68,7 +68,7 @@ def train(
     if history_days >= MIN_HISTORY_DAYS and n_consecutive < MIN_CONSECUTIVE_HOURS:
         raise TooLittleHistory(
             f"only {n_consecutive} of {known.height:,} valid observations follow one an hour before, and "
-            f"{MIN_CONSECUTIVE_HOURS} are needed: models learn from hourly means. Forecasts are the climatology until then"
+            f"{MIN_CONSECUTIVE_HOURS} are needed: models learn from hourly means. The climatology forecasts until then"
         )
     if history_days < MIN_HISTORY_DAYS or last is None:
         raise TooLittleHistory(
