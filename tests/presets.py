@@ -6,3 +6,5 @@ _BRIEF = dict.fromkeys(("epochs", "epochs_without_weather", "epochs_with_observe
 _RATES = dict.fromkeys(("learning_rate", "learning_rate_without_weather"), 9e-3)
 SMALL = ModelConfig().changed({"gru": {"networks_per_fold": 1, "min_steps": 40, **_BRIEF, **_RATES}}, source="tests")
 LIGHT = ModelConfig.light()
+# For tests of the seam, where any fitted model will do.
+TINY = SMALL.changed({"sampling.cases": 300, "gru.min_steps": 10, "trees.rounds": 5}, source="tests")

@@ -52,7 +52,7 @@ def test_the_synthetic_forecaster_is_calibrated():
     assert len(QUANTILE_LEVELS) == len(Z)
 
 
-def test_the_better_one_is_promoted_and_says_by_how_much():
+def test_a_better_candidate_is_promoted_with_a_reason():
     found = decide(paired(4.0), {**BASELINES, "champion": paired(5.0)})
     assert found.promoted, found.reason
     assert "beats champion" in found.reason
@@ -111,7 +111,7 @@ def test_too_few_issues_promote_no_candidate():
     assert "too few issues" in found.reason
 
 
-def test_nothing_to_score_is_said():
+def test_nothing_to_score_is_an_error():
     with pytest.raises(TooLittleHistory, match="nothing"):
         decide(paired(4.0).clear(), BASELINES)
 

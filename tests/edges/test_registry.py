@@ -1,4 +1,4 @@
-"""The registry on MLflow with SQLite and files: what is kept, who is champion, and how that came about."""
+"""The registry on MLflow with SQLite and files: contents, champion and audit trail."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ def versions(registry: Registry) -> list[str]:
     return [registry.record(training(f"version {number}")) for number in (1, 2, 3)]
 
 
-def test_an_empty_registry_has_nothing_and_says_so(tmp_path: Path):
+def test_an_empty_registry_has_nothing(tmp_path: Path):
     empty = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", place="nowhere")
     assert empty.champion_version() is None
     assert empty.challenger_version() is None
@@ -70,8 +70,8 @@ def test_two_processes_may_open_a_new_registry_at_once(tmp_path: Path):
         for _ in range(2)
     ]
     for process in both:
-        said, complained = process.communicate(timeout=200)
-        assert said.decode().strip() == "None", complained.decode()[-1000:]
+        output, errors = process.communicate(timeout=200)
+        assert output.decode().strip() == "None", errors.decode()[-1000:]
 
 
 def test_registered_is_not_promoted(registry: Registry, versions: list[str]):
@@ -141,7 +141,7 @@ def test_a_trial_is_a_run_of_its_own_and_no_model(registry: Registry, versions: 
     assert len(registry.versions()) == 3
 
 
-def test_a_registry_out_of_reach_is_said_without_its_password(unused_port: int, monkeypatch: pytest.MonkeyPatch):
+def test_the_error_of_an_unreachable_registry_hides_its_password(unused_port: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     away = Registry(f"http://user:secret@127.0.0.1:{unused_port}", place="town")
     with pytest.raises(RegistryError) as caught:

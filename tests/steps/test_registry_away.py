@@ -1,4 +1,4 @@
-"""With the registry out of reach forecasts go on, monitoring goes on, and somebody is told."""
+"""While the registry is unreachable, forecasts and monitoring continue, and an alert is raised."""
 
 from pathlib import Path
 
@@ -49,8 +49,8 @@ def test_the_champion_read_last_forecasts_and_monitoring_tells_of_it(home: Path,
     found = store.read(Health, (pl.col("check") == "pipeline") & (pl.col("subject") == "registry"))
     assert found["verdict"].to_list() == ["warning"]
     assert "127.0.0.1" in found["reason"][0]
-    told = store.read(Alerts, pl.col("subject") == "pipeline: registry")
-    assert told["state"].to_list() == ["open"]
+    alerts = store.read(Alerts, pl.col("subject") == "pipeline: registry")
+    assert alerts["state"].to_list() == ["open"]
 
 
 def test_without_a_copy_the_forecast_fails_with_the_reason(away: Pipeline):

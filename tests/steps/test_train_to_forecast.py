@@ -83,14 +83,14 @@ def test_all_rivals_are_scored_on_the_same_rows(verdict: ValidationResult, fille
     assert naive.to_list() == pytest.approx([1.0] * naive.len())
 
 
-def test_a_model_that_beats_the_baselines_is_champion_and_says_why(verdict: ValidationResult, registry: Registry):
+def test_a_model_that_beats_the_baselines_is_champion_with_a_reason(verdict: ValidationResult, registry: Registry):
     assert verdict.promoted, verdict.reason
     loaded, version = registry.champion()
     assert version == verdict.version
     assert loaded.pollutants == ("pm25", "no2")
 
 
-def test_the_run_keeps_what_is_needed_to_reproduce_it(
+def test_the_run_records_what_is_needed_to_reproduce_it(
     verdict: ValidationResult, registry: Registry, candidate: Candidate
 ):
     client = MlflowClient(registry.tracking_uri)
@@ -107,7 +107,7 @@ def test_the_run_keeps_what_is_needed_to_reproduce_it(
     assert version.tags["promoted_because"] == verdict.reason
 
 
-def test_a_loaded_champion_says_the_same_as_the_trained_one(
+def test_a_loaded_champion_forecasts_the_same_as_the_trained_one(
     verdict: ValidationResult, candidate: Candidate, registry: Registry
 ):
     loaded, _ = registry.champion()
@@ -133,22 +133,22 @@ def test_an_issued_forecast_has_every_hour_and_its_provenance(
     assert (above["p_exceed_who"] >= 0.95 - 1e-9).all()
 
 
-def test_what_moved_a_forecast_is_stored_beside_it(verdict: ValidationResult, registry: Registry, filled: Store):
+def test_the_drivers_of_a_forecast_are_stored(verdict: ValidationResult, registry: Registry, filled: Store):
     champion, version = registry.champion()
     issued = predict(filled, champion, model_version=version, now=NOW)
     explain(filled, champion, issued)
     rows = filled.read(Drivers)
     assert rows.height == 2 * 2 * 4 * len(DRIVERS)
     assert set(rows["model_version"]) == {version}
-    beside = rows.join(issued, on=["station_id", "pollutant", "issued_at", "valid_at"])
-    assert beside.height == rows.height
-    assert (beside["q50"] - beside["effect_ugm3"] >= -1e-9).all()  # the median there would be otherwise
+    joined_rows = rows.join(issued, on=["station_id", "pollutant", "issued_at", "valid_at"])
+    assert joined_rows.height == rows.height
+    assert (joined_rows["q50"] - joined_rows["effect_ugm3"] >= -1e-9).all()  # the median there would be otherwise
     changed = champion.drivers(read_inputs(filled).panel, END)
     joined = rows.join(changed, on=["station_id", "pollutant", "valid_at", "driver"])
     assert (joined["effect_ugm3"].sign() == joined["change"].sign()).all()
 
 
-def test_the_climatology_is_moved_by_nothing(filled: Store):
+def test_the_climatology_has_no_drivers(filled: Store):
     climatology = Climatology(NOW)
     before = filled.version(Drivers)
     issued = predict(filled, climatology, model_version=BASELINE_VERSION, now=NOW)
@@ -172,13 +172,13 @@ def test_old_observations_degrade_the_forecast(verdict: ValidationResult, regist
     assert rows["data_age_hours"].unique().to_list() == [10.0]
 
 
-def test_without_a_champion_the_climatology_speaks_and_says_so(store: Store, dataset: Path):
+def test_without_a_champion_the_forecast_is_the_climatology(store: Store, dataset: Path):
     rows = forecast(fill(store, dataset), Climatology(NOW), model_version=BASELINE_VERSION, now=NOW)
     assert set(rows["status"]) == {"baseline"}
     assert rows.height == 2 * 2 * 72
 
 
-def test_too_little_history_is_said_and_still_forecast(store: Store, tmp_path: Path):
+def test_too_little_history_is_an_error_of_training_and_still_forecast(store: Store, tmp_path: Path):
     folder = write_dataset(tmp_path / "short", days=5)
     now = END - timedelta(days=45)
     check(collect(FilesSource(folder), store, now=now, history_days=10), store, now=now)
@@ -188,7 +188,7 @@ def test_too_little_history_is_said_and_still_forecast(store: Store, tmp_path: P
     assert rows.height == 2 * 2 * 72
 
 
-def test_nothing_collected_is_said(store: Store):
+def test_training_without_observations_is_an_error(store: Store):
     with pytest.raises(TooLittleHistory, match="hazecast collect"):
         train(store, now=NOW, validation_days=8)
 
@@ -201,13 +201,13 @@ def test_the_registered_model_forecasts_from_recent_observations_alone(
     given = recent.filter(pl.col("pollutant") == "pm25").select(key)
     naive_utc = given.with_columns(pl.col("observed_at").dt.replace_time_zone(None).cast(pl.Datetime("ns")))
     served = mlflow.pyfunc.load_model("models:/hazecast-town@champion")
-    told = pl.from_pandas(served.predict(naive_utc.to_pandas()))
-    assert told.height == 2 * 72
-    assert told["issued_at"].unique().to_list() == [END.replace(tzinfo=None)]
-    assert (told["q10"] <= told["q90"]).all()
+    served_rows = pl.from_pandas(served.predict(naive_utc.to_pandas()))
+    assert served_rows.height == 2 * 72
+    assert served_rows["issued_at"].unique().to_list() == [END.replace(tzinfo=None)]
+    assert (served_rows["q10"] <= served_rows["q90"]).all()
     later = (END + timedelta(hours=2)).isoformat()
-    told = pl.from_pandas(served.predict(naive_utc.to_pandas(), params={"issued_at": later}))
-    assert told["valid_at"].min() == END.replace(tzinfo=None) + timedelta(hours=2)
+    served_rows = pl.from_pandas(served.predict(naive_utc.to_pandas(), params={"issued_at": later}))
+    assert served_rows["valid_at"].min() == END.replace(tzinfo=None) + timedelta(hours=2)
 
 
 def test_no_model_file_is_a_pickle(verdict: ValidationResult, registry: Registry, home: Path):

@@ -1,4 +1,4 @@
-"""Trainings as MLflow runs, models as registered versions, the model in production as the alias `champion`."""
+"""Trainings as MLflow runs, models as registered versions, the model in service as the alias `champion`."""
 
 import fcntl
 import logging
@@ -13,7 +13,7 @@ from pathlib import Path
 
 # Set before MLflow is imported: it would otherwise report usage to a host outside.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # noqa: TID251 - set before MLflow is imported
-# Waits 2, 4, 8 … 32 s for a server that restarts; beyond that the flows ask again.
+# Waits 2, 4, 8 … 32 s for a server that restarts; after that the flows retry.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # noqa: TID251 - set before MLflow is imported
 
 import mlflow
@@ -25,7 +25,7 @@ from mlflow.tracking import MlflowClient
 from hazecast.errors import ModelOutdated, NoChampion, NotKnown, RegistryError
 from hazecast.models import Model, load_model
 from hazecast.registry.audit import Change, carried_out, champions_in_turn, read_changes
-from hazecast.registry.kept import KeptChampion
+from hazecast.registry.champion_cache import ChampionCache
 from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_record
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -34,7 +34,7 @@ _SQLITE = "sqlite:///"
 _UNREACHABLE = (MlflowException, OSError, BotoCoreError, Boto3Error)
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
-# MLflow asks for type hints and an example although it is given a signature.
+# MLflow warns about missing type hints and input examples although the model has a signature.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.")
 for _chatty in ("mlflow", "alembic"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
@@ -42,7 +42,7 @@ for _chatty in ("mlflow", "alembic"):
 
 @dataclass(frozen=True)
 class Version:
-    """One registered model: its aliases, when it was registered and what was noted on it (tags)."""
+    """One registered model: its aliases, when it was registered, and its tags."""
 
     version: str
     aliases: tuple[str, ...]
@@ -52,7 +52,7 @@ class Version:
 
 
 class Registry:
-    """Records trainings and answers who is champion.
+    """Records trainings and resolves the champion.
 
     Args:
         tracking_uri: MLflow server or database.
@@ -70,7 +70,7 @@ class Registry:
         self.model_name = f"hazecast-{place}"
         self.tracking_uri = tracking_uri
         self._artifacts_root = artifacts_root
-        self._kept_champion = KeptChampion(keep_in / self.model_name) if keep_in else None
+        self._cached_champion = ChampionCache(keep_in / self.model_name) if keep_in else None
         mlflow.set_tracking_uri(tracking_uri)
         self._client = _open(tracking_uri)
         self._loaded = lru_cache(maxsize=2)(self._read)
@@ -79,10 +79,10 @@ class Registry:
         """Log one training as a run and register its model.
 
         Returns:
-            The new version of the registered model; it is nobody's champion yet.
+            The new version of the registered model, without an alias.
         """
-        with self._answering(), mlflow.start_run(experiment_id=self._experiment_id(self.model_name)):
-            # The model first: MLflow would ask for every metric logged before it, one by one.
+        with self._registry_errors(), mlflow.start_run(experiment_id=self._experiment_id(self.model_name)):
+            # The model first: MLflow would query every metric logged before it, one by one.
             info = log_model(training.forecaster)
             log_record(training, model_id=info.model_id)
             self._ensure_registered_model()
@@ -97,7 +97,7 @@ class Registry:
         Returns:
             The id of the MLflow run.
         """
-        with self._answering():
+        with self._registry_errors():
             experiment_id = self._experiment_id(f"{self.model_name}-trials")
             with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
                 log_record(record)
@@ -112,7 +112,7 @@ class Registry:
         known = [found.version for found in self.versions()]
         if version not in known:
             raise NotKnown("model version", version, known)
-        self._appoint(Change(at or datetime.now(UTC), "promote", version, self.champion_version(), by, reason))  # noqa: TID251 - the default; a replay passes its own time
+        self._set_champion(Change(at or datetime.now(UTC), "promote", version, self.champion_version(), by, reason))  # noqa: TID251 - the default; a replay passes its own time
 
     def rollback(self, *, reason: str, by: str, at: datetime | None = None) -> str:
         """Make the champion before this one champion again.
@@ -126,12 +126,12 @@ class Registry:
         turn = champions_in_turn(self.history())
         if len(turn) < 2:  # noqa: PLR2004 - this one and the one before
             raise NoChampion(f"{self.model_name} has had no champion before the present one; nothing to roll back to")
-        self._appoint(Change(at or datetime.now(UTC), "rollback", turn[-2], turn[-1], by, reason))  # noqa: TID251 - the default; a replay passes its own time
+        self._set_champion(Change(at or datetime.now(UTC), "rollback", turn[-2], turn[-1], by, reason))  # noqa: TID251 - the default; a replay passes its own time
         return turn[-2]
 
     def challenge(self, version: str | None) -> None:
-        """Make `version` the challenger, who forecasts in the champion's shadow; None: nobody challenges."""
-        with self._answering():
+        """Make `version` the challenger, which makes shadow forecasts; None: no challenger."""
+        with self._registry_errors():
             if version is None:
                 self._client.delete_registered_model_alias(self.model_name, CHALLENGER)
             else:
@@ -145,23 +145,23 @@ class Registry:
         except MlflowException as err:
             if err.error_code in _ABSENT:
                 return []
-            raise self._refused(err) from err
+            raise self._as_registry_error(err) from err
         return carried_out(noted, champion)
 
     def versions(self) -> list[Version]:
         """Every registered version, newest first."""
-        with self._answering():
+        with self._registry_errors():
             found = list(self._client.search_model_versions(f"name = '{self.model_name}'"))
         described = [self._describe(str(version.version)) for version in found]
         return sorted(described, key=lambda version: int(version.version), reverse=True)
 
     def champion_version(self) -> str | None:
         """Version of the champion; None while no model has earned it."""
-        return self._holder_of(CHAMPION)
+        return self._version_with_alias(CHAMPION)
 
     def challenger_version(self) -> str | None:
-        """Version of the challenger; None while nobody challenges."""
-        return self._holder_of(CHALLENGER)
+        """Version of the challenger; None if there is none."""
+        return self._version_with_alias(CHALLENGER)
 
     def champion(self) -> tuple[Model, str]:
         """The champion and its version.
@@ -176,13 +176,13 @@ class Registry:
             forecaster = self.load(version)
         except ModelOutdated as err:
             raise NoChampion(f"version {version} of {self.model_name} cannot forecast here: {err}") from err
-        if self._kept_champion is not None:
-            self._kept_champion.keep(forecaster, version)
+        if self._cached_champion is not None:
+            self._cached_champion.store(forecaster, version)
         return forecaster, version
 
     def champion_read_last(self) -> tuple[Model, str] | None:
-        """The champion as this machine last read it, and its version; asks nobody. None when it never did."""
-        return None if self._kept_champion is None else self._kept_champion.read()
+        """The champion as this machine last read it, and its version, without any request; None if it never did."""
+        return None if self._cached_champion is None else self._cached_champion.read()
 
     def load(self, version: str) -> Model:
         """The model of one version; a version never changes, so the last two are kept: champion and challenger."""
@@ -192,28 +192,28 @@ class Registry:
         try:
             folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
         except _UNREACHABLE as err:
-            raise self._refused(err) from err
+            raise self._as_registry_error(err) from err
         return load_model(Path(folder) / "artifacts" / FORECASTER)
 
-    def _appoint(self, change: Change) -> None:
-        with self._answering():
+    def _set_champion(self, change: Change) -> None:
+        with self._registry_errors():
             self._client.set_registered_model_tag(self.model_name, *change.as_tag())
             self._client.set_registered_model_alias(self.model_name, CHAMPION, change.version)
             self._client.set_model_version_tag(self.model_name, change.version, "promoted_because", change.reason)
 
     def _describe(self, version: str) -> Version:
-        with self._answering():
+        with self._registry_errors():
             found = self._client.get_model_version(self.model_name, version)
         registered_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
         return Version(version, tuple(found.aliases), registered_at, str(found.run_id), dict(found.tags))
 
-    def _holder_of(self, alias: str) -> str | None:
+    def _version_with_alias(self, alias: str) -> str | None:
         try:
             return str(self._client.get_model_version_by_alias(self.model_name, alias).version)
         except MlflowException as err:
             if err.error_code in _ABSENT:
                 return None
-            raise self._refused(err) from err
+            raise self._as_registry_error(err) from err
 
     def _ensure_registered_model(self) -> None:
         try:
@@ -229,13 +229,13 @@ class Registry:
         return str(self._client.create_experiment(name, artifact_location=self._artifacts_root))
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _registry_errors(self) -> Iterator[None]:
         try:
             yield
         except _UNREACHABLE as err:
-            raise self._refused(err) from err
+            raise self._as_registry_error(err) from err
 
-    def _refused(self, err: Exception) -> RegistryError:
+    def _as_registry_error(self, err: Exception) -> RegistryError:
         reason = str(err).splitlines()[0]
         return RegistryError(f"the model registry at {_without_secret(self.tracking_uri)} refused: {reason}")
 
@@ -246,8 +246,8 @@ def _open(tracking_uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri)
     lock = Path(tracking_uri.removeprefix(_SQLITE)).with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         client = MlflowClient(tracking_uri)
         client.search_experiments(max_results=1)
     return client

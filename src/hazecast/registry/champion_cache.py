@@ -1,4 +1,4 @@
-"""The champion read last, kept on this machine: it forecasts when the registry is out of reach."""
+"""A local copy of the latest champion, for forecasts while the registry is unreachable."""
 
 import shutil
 from pathlib import Path
@@ -11,14 +11,14 @@ _VERSION = "version"
 _MODEL = "model"
 
 
-class KeptChampion:
-    """One model and its version in a folder; replaced as a whole, so that no reader finds half of it."""
+class ChampionCache:
+    """One model and its version in a folder; replaced atomically, so that no reader finds an incomplete one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, forecaster: Model, version: str) -> None:
-        """Replace what is kept."""
+    def store(self, forecaster: Model, version: str) -> None:
+        """Replace the cached model."""
         fresh, old = (self._folder.with_name(f"{self._folder.name}.{uuid4().hex}") for _ in range(2))
         forecaster.save(fresh / _MODEL)
         (fresh / _VERSION).write_text(version)
@@ -28,7 +28,7 @@ class KeptChampion:
         shutil.rmtree(old, ignore_errors=True)
 
     def read(self) -> tuple[Model, str] | None:
-        """The model and its version; None when nothing was kept yet, or by another release on other inputs."""
+        """The model and its version; None if nothing is cached, or by a release with other inputs."""
         if not self._folder.exists():
             return None
         try:
