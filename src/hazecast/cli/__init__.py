@@ -13,14 +13,17 @@ app = typer.Typer(cls=base.Commands, no_args_is_help=True, rich_markup_mode="ric
 def _hazecast() -> None:
     """Self-hosted air-pollution forecasting: hourly, calibrated, up to five days ahead.
 
-    Start with [bold]hazecast up[/bold]. It runs the whole pipeline once and starts the dashboard.
+    Start with [bold]hazecast up[/bold]: the whole pipeline once, then the dashboard.
 
-    The single steps, in order: [bold]collect[/bold] fetches, checks and stores observations. [bold]train[/bold] fits a
-    model, validates it and promotes it if it is better. [bold]forecast[/bold] issues the next forecast.
-    [bold]status[/bold] shows what is stored. [bold]doctor[/bold] shows what is wrong and how to fix it.
+    The single steps, in order:
+    [bold]collect[/bold] fetches, checks and stores observations.
+    [bold]train[/bold] fits a model, validates it and promotes it if it is better.
+    [bold]forecast[/bold] issues the next forecast.
+    [bold]status[/bold] shows what is stored.
+    [bold]doctor[/bold] shows what is wrong and how to fix it.
 
-    Every setting is an environment variable HAZECAST_…; .env.example lists them. All local state is under
-    HAZECAST_HOME.
+    Every setting is an environment variable; .env.example lists them.
+    All local state is under HAZECAST_HOME.
     """
 
 

@@ -103,9 +103,11 @@ def collect(
 ) -> None:
     """Fetch new observations from the source, flag implausible ones, and store them.
 
-    History is fetched four weeks at a time. Each part is checked and stored before the next is fetched, so an
-    interrupted command resumes where it stopped. The last 72 hours are always fetched again, because networks revise
-    them. A dataset folder is read whole each time, and what changed in it is stored.
+    History is fetched four weeks at a time.
+    Each part is checked and stored before the next one is fetched.
+    An interrupted command resumes where it stopped.
+    The last 72 hours are always fetched again, because networks revise them.
+    A dataset folder is read whole each time, and what changed in it is stored.
     """
     parts = wire(source, data, now, place, ignore_columns=ignore_columns or None, aggregate=aggregate or None)
     pipeline = _pipeline(parts)
@@ -185,7 +187,8 @@ def status(source: Source = None, data: Data = None, now: Now = None, place: Pla
 def doctor(source: Source = None, data: Data = None, now: Now = None, place: Place = None, live: Live = False) -> None:
     """Check this machine and these settings, and print the remedy for each problem.
 
-    With --live one small request goes to every service of the place instead. That needs the network.
+    With --live one small request goes to every service of the place instead.
+    That needs the network.
     """
     from hazecast.cli import show
     from hazecast.cli.doctor import diagnose, query_providers
@@ -206,8 +209,9 @@ def places() -> None:
 def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.0, out: PlaceFile = None) -> None:
     """Find stations around a point, and show or write a place file for them.
 
-    FMI is searched in Finland, OpenAQ everywhere (with HAZECAST_OPENAQ_API_KEY). Where neither has a station, the place
-    uses CAMS model data at the point, labelled as such.
+    FMI is searched in Finland.
+    OpenAQ is searched everywhere, with HAZECAST_OPENAQ_API_KEY.
+    Where neither has a station, the place uses CAMS model data at the point.
     """
     from hazecast.cli.places import discover_place
     from hazecast.sources.area import Circle
@@ -241,8 +245,9 @@ def rollback(reason: Reason, source: Source = None, data: Data = None, place: Pl
 def replay(since: From, until: To, scenario: ScenarioFile = None, source: Source = None, data: Data = None) -> None:
     """Run the pipelines through past or simulated time: train weekly, predict daily, monitor every 6 hours.
 
-    Everything happens in a folder of its own under HAZECAST_HOME/replays. An earlier replay of the same name is
-    replaced. The report is printed and written as an HTML page.
+    All state is in a folder of its own under HAZECAST_HOME/replays.
+    An earlier replay of the same name is replaced.
+    The report is printed and written as an HTML page.
     """
     from hazecast.cli.replay import run_replay
 
