@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import DAY_HOURS
 from hazecast.features.view import DIURNAL_MEAN_DAYS, HISTORY_HOURS, AsOfView, FutureWeather
 from hazecast.features.weather import accumulate, past_weather, weather_ahead
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Columns = dict[str, Floats]
+Columns = dict[str, Floats32]
 Offsets = dict[str, float]
 
 _PERSISTENCE_HOURS = 18.0  # e-folding time of the naive forecast's relaxation to the recent mean
@@ -38,11 +36,11 @@ class Features:
     """
 
     names: tuple[str, ...]
-    values: Floats
-    naive: Floats
+    values: Floats32
+    naive: Floats32
 
 
-def log_level(concentration_ugm3: Floats, offset_ugm3: float) -> Floats:
+def log_level(concentration_ugm3: Floats32, offset_ugm3: float) -> Floats32:
     """log(concentration + offset); small negative readings count as zero."""
     return np.log(np.maximum(concentration_ugm3, 0) + np.float32(offset_ugm3), dtype=np.float32)
 
@@ -77,7 +75,7 @@ def build_features(
     return built
 
 
-def of_pollutant(view: AsOfView, values: Floats, pollutant: str) -> Floats:
+def of_pollutant(view: AsOfView, values: Floats32, pollutant: str) -> Floats32:
     """The part of (pollutant, case, hour) that is `pollutant`'s; NaN where the panel has no such pollutant."""
     if pollutant in view.panel.pollutants:
         return np.asarray(values[view.panel.pollutants.index(pollutant)])
@@ -108,27 +106,27 @@ class Recent:
     missing), which also substitutes for a missing `last`.
     """
 
-    last: Floats
-    age_hours: Floats
-    level: Floats
+    last: Floats32
+    age_hours: Floats32
+    level: Floats32
 
 
-def recent(own: Floats) -> Recent:
+def recent(own: Floats32) -> Recent:
     """The recent state of the levels (case, hour) of one pollutant."""
     last, age_hours = _last(own)
     level = _first_known(mean_known(own[:, -72:]), mean_known(own))
     return Recent(_first_known(last, level), age_hours, level)
 
 
-def naive_level(last: Floats, level: Floats, lead: Ints) -> Floats:
+def naive_level(last: Floats32, level: Floats32, lead: Ints) -> Floats32:
     """The naive forecast of the log level: the last one, relaxing with the lead to the mean of the last days."""
     weight = np.exp(-lead / _PERSISTENCE_HOURS).astype(np.float32)
     return weight * last + (1 - weight) * level
 
 
 def _pollutant_columns(
-    levels: Columns, near: Floats, diurnal: Floats, rows: Rows, pollutant: str
-) -> tuple[Columns, Floats]:
+    levels: Columns, near: Floats32, diurnal: Floats32, rows: Rows, pollutant: str
+) -> tuple[Columns, Floats32]:
     own = levels[pollutant]
     state = {f"mean_{h}h": mean_known(own[:, -h:]) for h in (3, 6, 12, 24, 48, 72, HISTORY_HOURS)}
     now = recent(own)
@@ -150,7 +148,7 @@ def _pollutant_columns(
     return found, base
 
 
-def _same_hour(own: Floats, rows: Rows, base: Floats) -> Columns:
+def _same_hour(own: Floats32, rows: Rows, base: Floats32) -> Columns:
     """Levels at the same clock hour on the latest complete days before issue."""
     days = -(-rows.lead // 24)
     earlier = [own[rows.case, HISTORY_HOURS + rows.lead - 1 - 24 * (days + d)] for d in range(7)]
@@ -162,7 +160,7 @@ def _same_hour(own: Floats, rows: Rows, base: Floats) -> Columns:
     }
 
 
-def _spread(own: Floats) -> Columns:
+def _spread(own: Floats32) -> Columns:
     day = own[:, -24:]
     return {
         "highest_24h": np.fmax.reduce(day, axis=1) - mean_known(day),
@@ -172,7 +170,7 @@ def _spread(own: Floats) -> Columns:
     }
 
 
-def mean_known(values: Floats) -> Floats:
+def mean_known(values: Floats32) -> Floats32:
     """Mean over the last axis, ignoring NaN; NaN where all are."""
     known = ~np.isnan(values)
     count = known.sum(axis=-1)
@@ -180,7 +178,7 @@ def mean_known(values: Floats) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def _last(own: Floats) -> tuple[Floats, Floats]:
+def _last(own: Floats32) -> tuple[Floats32, Floats32]:
     """Newest known level and its age [h]."""
     known = ~np.isnan(own)
     back = np.argmax(known[:, ::-1], axis=1)
@@ -191,7 +189,7 @@ def _last(own: Floats) -> tuple[Floats, Floats]:
     )
 
 
-def _first_known(*values: Floats) -> Floats:
+def _first_known(*values: Floats32) -> Floats32:
     found = values[0]
     for other in values[1:]:
         found = np.where(np.isnan(found), other, found)

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.features.panel import WEATHER
-
-Floats = npt.NDArray[np.float32]
 
 # Error growth is linear from lead 1 h to here, and is extrapolated on the same line to longer leads: a slight
 # overestimate, for the errors of real weather forecasts saturate after a week or more.
@@ -23,9 +22,7 @@ RAIN_LOG_SPREAD = 0.7
 RAIN_SHIFT_HOURS = 3
 
 
-def forecast_errors(
-    station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, horizon_hours: int, seed: int
-) -> Floats:
+def forecast_errors(station: Ints, issued: Ints, *, horizon_hours: int, seed: int) -> Floats32:
     """Standard normal errors (case, lead, WEATHER), AR(1) over the leads.
 
     The draw depends on seed, station and issue hour alone, so the same case always gets the same errors.
@@ -37,7 +34,7 @@ def forecast_errors(
     return errors
 
 
-def perturb(weather: Floats, errors: Floats) -> Floats:
+def perturb(weather: Floats32, errors: Floats32) -> Floats32:
     """Turn observed weather (case, lead, WEATHER) into a forecast with these errors.
 
     The spread of the errors of temperature, dew point, pressure and both wind components grows linearly with lead; wind
@@ -67,7 +64,7 @@ def perturb(weather: Floats, errors: Floats) -> Floats:
     return noisy
 
 
-def _normals(station: npt.NDArray[np.int64], issued: npt.NDArray[np.int64], *, horizon_hours: int, seed: int) -> Floats:
+def _normals(station: Ints, issued: Ints, *, horizon_hours: int, seed: int) -> Floats32:
     """Standard normals (case, lead, channel) from a counter: SplitMix64 of the case, then Box-Muller."""
     draw = _mix(np.array([seed], np.uint64))
     case = _mix(_mix(draw + issued.astype(np.uint64)) + station.astype(np.uint64))

@@ -9,14 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Bools, Floats32, Ints
 from hazecast.air.clock import HOUR
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import MAX_HORIZON_HOURS
 from hazecast.features.surroundings import nearest_stations
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 WEATHER = (
     "temperature_c",
@@ -43,7 +40,7 @@ class WeatherRuns:
     station: Ints
     usable_from: Ints
     issued: Ints
-    values: Floats
+    values: Floats32
 
     @property
     def n_hours(self) -> int:
@@ -91,15 +88,15 @@ class Panel:
     stations: tuple[str, ...]
     pollutants: tuple[str, ...]
     start: datetime
-    concentration_ugm3: Floats
-    is_truth: Flags
+    concentration_ugm3: Floats32
+    is_truth: Bools
     known_from: npt.NDArray[np.int32]
-    weather: Floats
+    weather: Floats32
     weather_known_from: npt.NDArray[np.int32]
     runs: WeatherRuns
     neighbours: Ints
-    latitude_deg: Floats
-    longitude_deg: Floats
+    latitude_deg: Floats32
+    longitude_deg: Floats32
     timezones: tuple[str, ...]
 
     @property
@@ -120,18 +117,18 @@ class Panel:
             raise ValueError(f"{moment.isoformat()} is not the start of an hour")
         return hours
 
-    def truth(self, pollutant: str, station: Ints, hour: Ints) -> tuple[Floats, Ints]:
+    def truth(self, pollutant: str, station: Ints, hour: Ints) -> tuple[Floats32, Ints]:
         """Concentration flagged ok [µg/m³] and the hour from which it was known; NaN and NEVER where there is none."""
         at = self.pollutants.index(pollutant), station, np.clip(hour, 0, self.n_hours - 1)
         there = self.is_truth[at] & (hour >= 0) & (hour < self.n_hours)
         value = np.where(there, self.concentration_ugm3[at], np.float32(np.nan))
         return value, np.where(there, self.known_from[at], NEVER).astype(np.int64)
 
-    def truth_by(self, hour: int) -> Flags:
+    def truth_by(self, hour: int) -> Bools:
         """(pollutant, station, hour): which concentrations are usable as truth by then: flagged ok, and available."""
         return np.asarray(self.is_truth & (self.known_from <= hour))
 
-    def by_station(self, hour: int, statistic: Callable[[Floats], float]) -> dict[str, dict[str, float]]:
+    def by_station(self, hour: int, statistic: Callable[[Floats32], float]) -> dict[str, dict[str, float]]:
         """A statistic of the values usable as truth by then, per pollutant and station id; left out where it is 0."""
         known = self.truth_by(hour)
         found: dict[str, dict[str, float]] = {}
@@ -217,7 +214,7 @@ def _positions(ids: pl.Series, known: tuple[str, ...]) -> Ints:
 
 def _observation_arrays(
     observations: pl.DataFrame, ids: tuple[str, ...], first: int, n_hours: int
-) -> tuple[Floats, Flags, npt.NDArray[np.int32]]:
+) -> tuple[Floats32, Bools, npt.NDArray[np.int32]]:
     names = _observed_pollutants(observations)
     shape = (len(names), len(ids), n_hours)
     concentration = np.full(shape, np.nan, np.float32)
@@ -245,13 +242,13 @@ def _with_weather_channels(weather: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _channels(weather: pl.DataFrame) -> Floats:
+def _channels(weather: pl.DataFrame) -> Floats32:
     return weather.select(pl.col(WEATHER).cast(pl.Float32).fill_null(np.nan)).to_numpy()
 
 
 def _weather_arrays(
     weather: pl.DataFrame, ids: tuple[str, ...], first: int, n_hours: int
-) -> tuple[Floats, npt.NDArray[np.int32]]:
+) -> tuple[Floats32, npt.NDArray[np.int32]]:
     values = np.full((len(ids), n_hours, len(WEATHER)), np.nan, np.float32)
     known_from = np.full((len(ids), n_hours), NEVER, np.int32)
     rows = weather.filter(pl.col("station_id").is_in(ids))

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS
 from hazecast.features.build import Rows, calendar, log_level, mean_known, naive_level, of_pollutant, recent
 from hazecast.features.panel import WEATHER
 from hazecast.features.sun import sunlight
 from hazecast.features.view import HISTORY_HOURS, PAST_WEATHER_HOURS, AsOfView, FutureWeather
 from hazecast.features.weather import accumulate, changes, day_range, means_until
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _RECENT_HOURS = 24
 _SUN_BEFORE_HOURS = 3
@@ -44,9 +41,9 @@ class SequenceInputs:
         naive: (lead, case, pollutant) naive forecast of the log level that the network corrects, NaN if there is none.
     """
 
-    past: Floats
-    ahead: Floats
-    naive: Floats
+    past: Floats32
+    ahead: Floats32
+    naive: Floats32
 
     def __getitem__(self, cases: Ints) -> "SequenceInputs":
         return SequenceInputs(self.past[cases], self.ahead[:, cases], self.naive[:, cases])
@@ -96,31 +93,31 @@ def build_sequences(
     return SequenceInputs(np.concatenate(past, axis=1), np.concatenate(ahead, axis=2), targets)
 
 
-def _naive_and_yesterday(own: Floats, leads: Ints) -> tuple[Floats, Floats]:
+def _naive_and_yesterday(own: Floats32, leads: Ints) -> tuple[Floats32, Floats32]:
     """(lead, case) naive forecast, and the anomaly of the same clock hour of the last day from the mean of three."""
     now = recent(own)
     yesterday = own[:, HISTORY_HOURS - DAY_HOURS :] - now.level[:, None]
     return naive_level(now.last, now.level, leads[:, None]), _repeat_daily(yesterday, len(leads))
 
 
-def _repeat_daily(day: Floats, horizon_hours: int) -> Floats:
+def _repeat_daily(day: Floats32, horizon_hours: int) -> Floats32:
     """Repeat a day (case, hour), the first hour being that of lead 1, up to the horizon: (lead, case)."""
     return np.tile(day.T, (horizon_hours // DAY_HOURS, 1))
 
 
-def _days(own: Floats) -> Floats:
+def _days(own: Floats32) -> Floats32:
     return np.stack([mean_known(day) for day in np.split(own, HISTORY_HOURS // DAY_HOURS, axis=1)], axis=1)
 
 
-def _last_day(weather: Floats) -> Floats:
+def _last_day(weather: Floats32) -> Floats32:
     return weather[:, PAST_WEATHER_HOURS - _RECENT_HOURS : PAST_WEATHER_HOURS].reshape(len(weather), -1)
 
 
-def _ahead(weather: Floats) -> Floats:
+def _ahead(weather: Floats32) -> Floats32:
     return np.moveaxis(weather[:, PAST_WEATHER_HOURS:], 1, 0)
 
 
-def _with_transforms(weather: Floats) -> Floats:
+def _with_transforms(weather: Floats32) -> Floats32:
     """Weather with transformed channels: dew point depression, square root of the wind speed, log rain."""
     at = {name: weather[:, :, k] for k, name in enumerate(WEATHER)}
     rain = np.log1p(_RAIN_PER_MM * np.maximum(at["precipitation_mm"], 0))
@@ -128,7 +125,7 @@ def _with_transforms(weather: Floats) -> Floats:
     return np.concatenate([weather, np.stack(transformed, axis=-1)], axis=2, dtype=np.float32)
 
 
-def _preceding_weather(weather: Floats) -> Floats:
+def _preceding_weather(weather: Floats32) -> Floats32:
     """(lead, case, feature): means of the weather up to the hour, and its change over a day.
 
     The network could learn these sums; given them, it needs fewer epochs and overfits less (trials.csv).
@@ -139,16 +136,16 @@ def _preceding_weather(weather: Floats) -> Floats:
     return np.stack(list(found.values()), axis=-1)
 
 
-def _day_range(weather: Floats) -> Floats:
+def _day_range(weather: Floats32) -> Floats32:
     found = day_range(weather, case=np.arange(len(weather)), lead=_leads(weather)[:, None])
     return np.stack(list(found.values()), axis=-1)
 
 
-def _leads(weather: Floats) -> Ints:
+def _leads(weather: Floats32) -> Ints:
     return np.arange(1, weather.shape[1] - PAST_WEATHER_HOURS + 1)
 
 
-def _sun(view: AsOfView) -> Floats:
+def _sun(view: AsOfView) -> Floats32:
     """(lead, case, feature): solar elevation of the hour, its square root, and the mean of the three hours before."""
     hours = view.issued + np.arange(1 - _SUN_BEFORE_HOURS, view.horizon_hours + 1)[:, None] - 1
     light = sunlight(view.panel, np.broadcast_to(view.station, hours.shape), hours)
@@ -157,7 +154,7 @@ def _sun(view: AsOfView) -> Floats:
     return np.stack([now, np.sqrt(now), before], axis=-1)
 
 
-def _calendar(view: AsOfView) -> Floats:
+def _calendar(view: AsOfView) -> Floats32:
     """(lead, case, feature): two harmonics of the clock hour, weekend, season, log of the lead."""
     n, leads = len(view), np.arange(1, view.horizon_hours + 1)
     found = calendar(view, Rows(np.tile(np.arange(n), len(leads)), np.repeat(leads, n)))

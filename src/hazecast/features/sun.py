@@ -3,12 +3,9 @@
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.features.panel import Panel
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
 _TILT_DEG = 23.44
@@ -16,7 +13,7 @@ _DAYS_AFTER_SOLSTICE = 10
 _YEAR_DAYS = 365.25
 
 
-def sunlight(panel: Panel, station: Ints, hour: Ints) -> Floats:
+def sunlight(panel: Panel, station: Ints, hour: Ints) -> Floats32:
     """Sine of the sun's elevation in the middle of each panel hour, 0 at night; NaN where the coordinates are unknown.
 
     The declination is a cosine of the day (Cooper 1969); the equation of time, up to 16 minutes, is left out.

@@ -8,12 +8,10 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS, DEFAULT_HORIZON_HOURS
 from hazecast.features.noise import forecast_errors, perturb
 from hazecast.features.panel import Panel
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 HISTORY_HOURS = 168  # a week: the weekly cycle of traffic
 DIURNAL_MEAN_DAYS = 28  # four weeks: every weekday counts four times
@@ -56,11 +54,11 @@ class AsOfView:
     panel: Panel
     station: Ints
     issued: Ints
-    history_ugm3: Floats
-    diurnal_mean_ugm3: Floats
-    surroundings_ugm3: Floats
-    weather: Floats
-    regional_weather: Floats
+    history_ugm3: Floats32
+    diurnal_mean_ugm3: Floats32
+    surroundings_ugm3: Floats32
+    weather: Floats32
+    regional_weather: Floats32
 
     def __len__(self) -> int:
         return len(self.station)
@@ -105,7 +103,7 @@ def as_of(
     )
 
 
-def recent_history(panel: Panel, station: Ints, issued: Ints) -> Floats:
+def recent_history(panel: Panel, station: Ints, issued: Ints) -> Floats32:
     """`AsOfView.history_ugm3` without the rest of the view."""
     return _known(panel, station, issued, -HISTORY_HOURS, 0)
 
@@ -120,14 +118,14 @@ def _window(panel: Panel, station: Ints, issued: Ints, first: int, last: int) ->
     return np.clip(hours, 0, panel.n_hours - 1), inside
 
 
-def _known(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> Floats:
+def _known(panel: Panel, station: Ints, issued: Ints, first: int, last: int) -> Floats32:
     at, inside = _window(panel, station, issued, first, last)
     values = panel.concentration_ugm3[:, station[:, None], at]
     known = inside & (panel.known_from[:, station[:, None], at] <= issued[:, None])
     return np.where(known, values, _UNKNOWN)
 
 
-def _diurnal_mean(panel: Panel, station: Ints, issued: Ints) -> Floats:
+def _diurnal_mean(panel: Panel, station: Ints, issued: Ints) -> Floats32:
     days = (
         np.maximum(_known(panel, station, issued, -day * DAY_HOURS, (1 - day) * DAY_HOURS), 0)
         for day in range(1, DIURNAL_MEAN_DAYS + 1)
@@ -135,12 +133,12 @@ def _diurnal_mean(panel: Panel, station: Ints, issued: Ints) -> Floats:
     return _mean(days, (len(panel.pollutants), len(station), DAY_HOURS), min_count=_MIN_DIURNAL_MEAN_DAYS)
 
 
-def _surroundings(panel: Panel, station: Ints, issued: Ints) -> Floats:
+def _surroundings(panel: Panel, station: Ints, issued: Ints) -> Floats32:
     nearby = (_known(panel, near, issued, -SURROUNDING_HOURS, 0) for near in panel.neighbours[station].T)
     return _mean(nearby, (len(panel.pollutants), len(station), SURROUNDING_HOURS), min_count=1)
 
 
-def _mean(parts: Iterable[Floats], shape: tuple[int, ...], *, min_count: int) -> Floats:
+def _mean(parts: Iterable[Floats32], shape: tuple[int, ...], *, min_count: int) -> Floats32:
     """Mean of arrays of one shape, element by element; NaN where fewer than `min_count` of them are known."""
     total, count = np.zeros((2, *shape), np.float32)
     for part in parts:
@@ -152,7 +150,7 @@ def _mean(parts: Iterable[Floats], shape: tuple[int, ...], *, min_count: int) ->
 
 def _local_and_regional_weather(
     panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, horizon_hours: int, seed: int
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats32, Floats32]:
     """Both with the same errors where NOISY: forecast errors are correlated over a city, and the mean of independent
     ones would cancel."""
     local = _weather(panel, station, issued, future=future, horizon_hours=horizon_hours)
@@ -168,7 +166,7 @@ def _local_and_regional_weather(
     return local, regional
 
 
-def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, horizon_hours: int) -> Floats:
+def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather, horizon_hours: int) -> Floats32:
     """(case, hour, WEATHER), observed and, for the hours ahead, as `future` requires."""
     at, inside = _window(panel, station, issued, -PAST_WEATHER_HOURS, 0)
     known = inside & (panel.weather_known_from[station[:, None], at] <= issued[:, None])
@@ -181,7 +179,7 @@ def _weather(panel: Panel, station: Ints, issued: Ints, *, future: FutureWeather
     return np.concatenate([past, ahead], axis=1)
 
 
-def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats, horizon_hours: int) -> Floats:
+def _with_run(panel: Panel, station: Ints, issued: Ints, past: Floats32, horizon_hours: int) -> Floats32:
     """The newest run ahead; it also substitutes for past hours whose observation is not available yet."""
     row = panel.runs.newest(station, issued)
     whole = np.full((len(station), past.shape[1] + horizon_hours, past.shape[2]), np.nan, np.float32)

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS
 from hazecast.features.panel import WEATHER
 from hazecast.features.view import PAST_WEATHER_HOURS
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Columns = dict[str, Floats]
+Columns = dict[str, Floats32]
 Windows = tuple[tuple[int, str], ...]  # hours, and the series to take the mean of
 
 _STAGNANT_MS = 1.5  # near-calm: the range in which emissions accumulate
@@ -25,11 +23,11 @@ _SERIES = (*WEATHER, "stagnation")
 class CumulativeWeather:
     """Weather and its cumulative sums over the hours of each case: a mean over any window costs two look-ups."""
 
-    values: Floats
-    total: Floats
-    count: Floats
+    values: Floats32
+    total: Floats32
+    count: Floats32
 
-    def mean(self, series: str, case: Ints, *, first: Ints, last: Ints) -> Floats:
+    def mean(self, series: str, case: Ints, *, first: Ints, last: Ints) -> Floats32:
         """Mean over columns first…last-1; NaN unless half of them are known."""
         k = _SERIES.index(series)
         start = np.maximum(first, 0)
@@ -79,7 +77,7 @@ def changes(weather: CumulativeWeather, *, case: Ints, lead: Ints) -> Columns:
     return found
 
 
-def day_range(weather: Floats, *, case: Ints, lead: Ints) -> Columns:
+def day_range(weather: Floats32, *, case: Ints, lead: Ints) -> Columns:
     """Temperature range of the day around the forecast hour, and the position of the hour within it.
 
     Under a clear sky the range is large: ozone forms by day, and at night an inversion traps emissions. case and lead
@@ -127,7 +125,7 @@ _AHEAD_WINDOWS = tuple(
 )
 
 
-def accumulate(weather: Floats) -> CumulativeWeather:
+def accumulate(weather: Floats32) -> CumulativeWeather:
     """Cumulative sums of (case, hour, WEATHER) and of the share of stagnant hours (wind below 1.5 m/s)."""
     speed = weather[:, :, WEATHER.index("wind_speed_ms")]
     stagnant = np.where(np.isnan(speed), np.nan, speed < _STAGNANT_MS)
@@ -139,7 +137,7 @@ def accumulate(weather: Floats) -> CumulativeWeather:
     return CumulativeWeather(weather, np.concatenate([start, total], axis=2), np.concatenate([start, count], axis=2))
 
 
-def _maximum_wind(weather: Floats) -> Floats:
+def _maximum_wind(weather: Floats32) -> Floats32:
     speed = weather[:, PAST_WEATHER_HOURS:, WEATHER.index("wind_speed_ms")]
     so_far = np.fmax.accumulate(speed, axis=1)
     return so_far.astype(np.float32)

@@ -4,17 +4,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS, DEFAULT_HORIZON_HOURS
 from hazecast.features import Panel
 from hazecast.features.view import HISTORY_HOURS, recent_history
 from hazecast.models.frames import all_cases, key_columns
 from hazecast.scoring import naive
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Naive = Callable[[pl.DataFrame, pl.DataFrame, tuple[str, ...]], pl.DataFrame]
 
 _KEY = ("station_id", "pollutant", "issued_at")
@@ -81,7 +79,7 @@ def _naive_frame(
     return pl.concat(frames)
 
 
-def _known(panel: Panel, pollutant: str, station: Ints, issued: Ints, history: Floats) -> pl.DataFrame:
+def _known(panel: Panel, pollutant: str, station: Ints, issued: Ints, history: Floats32) -> pl.DataFrame:
     """The history (case, hour) as rows: key, valid_at, observed_ugm3 [µg/m³]."""
     case, hour = np.nonzero(~np.isnan(history))
     return pl.DataFrame(
@@ -100,7 +98,7 @@ def _cells(panel: Panel, hours: Ints) -> Ints:
     return (times.hour().cast(pl.Int64) * 12 + times.month().cast(pl.Int64) - 1).to_numpy()
 
 
-def _cell_means(panel: Panel, cell: Ints, moment: int) -> Floats:
+def _cell_means(panel: Panel, cell: Ints, moment: int) -> Floats32:
     """(pollutant, station, hour × month) means of what was known at `moment`."""
     shape = (len(panel.pollutants), len(panel.stations), DAY_HOURS * 12)
     at = np.nonzero(panel.truth_by(moment))

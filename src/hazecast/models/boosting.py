@@ -8,11 +8,11 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32
 from hazecast.models.config import TreesConfig
 from hazecast.models.sampling import TrainingSet, train_indices
 from hazecast.models.threads import SINGLE_THREAD
 
-Floats = npt.NDArray[np.float32]
 Boosters = tuple[lgb.Booster, ...]
 
 
@@ -44,7 +44,7 @@ def make_dataset(rows: TrainingSet, parameters: dict[str, Any]) -> lgb.Dataset:
 
 def cross_fit(
     dataset: lgb.Dataset, rows: TrainingSet, parameters: dict[str, Any], *, n_rounds: int, folds: int
-) -> tuple[Boosters, Floats]:
+) -> tuple[Boosters, Floats32]:
     """One booster per fold, trained without it on the labels of `dataset`; and the out-of-fold predictions (row,)."""
     boosters, out_of_fold = [], np.zeros(len(rows.fold), np.float32)
     for k in range(folds):
@@ -56,7 +56,7 @@ def cross_fit(
     return tuple(boosters), out_of_fold
 
 
-def mean_prediction(boosters: Sequence[lgb.Booster], features: Floats) -> npt.NDArray[np.float64]:
+def mean_prediction(boosters: Sequence[lgb.Booster], features: Floats32) -> npt.NDArray[np.float64]:
     """Mean over the boosters, (row,)."""
     return np.asarray(np.mean([booster.predict(features, **SINGLE_THREAD) for booster in boosters], axis=0))
 

@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS, QUANTILE_LEVELS, QUANTILES, ForecastSpec
 from hazecast.features import FutureWeather, Panel
 from hazecast.models.base import Progress, read_facts, write_facts
 from hazecast.models.config import ClimatologyConfig, ModelConfig, Value
 from hazecast.models.frames import all_cases, key_columns
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 VALUES = (*QUANTILES, "mean")
 
@@ -91,7 +89,7 @@ def forecast_frame(
     pollutant: str,
     station: Ints,
     issued: Ints,
-    values: Floats,
+    values: Floats32,
     *,
     config: ClimatologyConfig,
     degraded: npt.NDArray[np.bool_] | None = None,
@@ -127,7 +125,7 @@ def forecast_frame(
 
 def climatological_quantiles(
     panel: Panel, pollutant: str, station: Ints, issued: Ints, *, horizon_hours: int, config: ClimatologyConfig
-) -> Floats:
+) -> Floats32:
     """Quantiles (and last the mean) of the values of the past year at the same hour of day (UTC) [µg/m³].
 
     With too few days of a clock hour, all hours of the day are pooled.
@@ -147,7 +145,7 @@ def climatological_quantiles(
     return np.tile(np.stack(days), (1, horizon_hours // DAY_HOURS, 1))
 
 
-def _daily_cycle(panel: Panel, pollutant: str, station: int, issued: int, config: ClimatologyConfig) -> Floats:
+def _daily_cycle(panel: Panel, pollutant: str, station: int, issued: int, config: ClimatologyConfig) -> Floats32:
     """(hour of lead 1 … 24, 8)."""
     k = panel.pollutants.index(pollutant)
     last = min(issued, panel.n_hours)

@@ -7,18 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS
 from hazecast.features import AsOfView
 from hazecast.features.view import PAST_WEATHER_HOURS, SURROUNDING_HOURS
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
-
-def driver_rows(view: AsOfView, pollutant: str, leads: Ints, change: Floats) -> pl.DataFrame:
+def driver_rows(view: AsOfView, pollutant: str, leads: Ints, change: Floats32) -> pl.DataFrame:
     """One row per case and lead of `change` (lead, case), how far a driver moved the log level; NaN is left out."""
     lead, case = np.nonzero(~np.isnan(change))
     issued = view.issued[case]
@@ -50,7 +47,7 @@ def _neighbours_as_station(view: AsOfView) -> AsOfView:
 def _persistent_weather(view: AsOfView) -> AsOfView:
     """Replace the local and regional weather ahead by that of the last day, repeated."""
 
-    def persist(weather: Floats) -> Floats:
+    def persist(weather: Floats32) -> Floats32:
         past, ahead = np.split(weather, [PAST_WEATHER_HOURS], axis=1)
         repeated = np.tile(past[:, -DAY_HOURS:], (1, ahead.shape[1] // DAY_HOURS, 1))
         return np.concatenate([past, _where_both(ahead, repeated)], axis=1)
@@ -65,12 +62,12 @@ DRIVERS: dict[str, Callable[[AsOfView], AsOfView]] = {
 }
 
 
-def _where_both(known: Floats, typical: Floats) -> Floats:
+def _where_both(known: Floats32, typical: Floats32) -> Floats32:
     """The typical values where both are known; unknown values stay unknown."""
     return np.where(np.isnan(known) | np.isnan(typical), known, typical)
 
 
-def _mean_known(days: Floats) -> Floats:
+def _mean_known(days: Floats32) -> Floats32:
     """Mean over the days, the second last axis, ignoring NaN; NaN where all are."""
     known = ~np.isnan(days)
     total = np.where(known, days, 0).sum(axis=-2, dtype=np.float32)

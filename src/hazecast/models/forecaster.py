@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import ForecastSpec, block_name
 from hazecast.features import (
     AsOfView,
@@ -55,9 +56,6 @@ from hazecast.models.sampling import Cases, TrainingSampler, TrainingSet, log_of
 from hazecast.models.threads import parallel_map
 from hazecast.models.uncertainty import Distribution, ErrorModel, LevelFunction, fit_errors, level_dependence
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-
 _BATCH_CASES = 1_000  # bounds memory
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts get different weather errors
 
@@ -74,7 +72,7 @@ class PointModel:
     trees: Boosters
     rnn_weight: float
 
-    def location(self, features: Floats, naive: Floats, rnn_residual: Floats) -> Floats:
+    def location(self, features: Floats32, naive: Floats32, rnn_residual: Floats32) -> Floats32:
         """Predicted log level (row,); `rnn_residual` is the network's level minus `naive`."""
         trees = mean_prediction(self.trees, features) if self.trees else np.zeros(len(naive))
         return (naive + self.rnn_weight * rnn_residual + (1 - self.rnn_weight) * trees).astype(np.float32)
@@ -87,7 +85,7 @@ class BlockModel:
     point: PointModel
     errors: ErrorModel
 
-    def predict(self, features: Floats, naive: Floats, rnn_residual: Floats) -> Distribution:
+    def predict(self, features: Floats32, naive: Floats32, rnn_residual: Floats32) -> Distribution:
         """The distribution of the log level, (row,)."""
         return self.errors.distribution(features, self.point.location(features, naive, rnn_residual))
 
@@ -129,7 +127,7 @@ class ResidualForecaster(ABC):
     @abstractmethod
     def fit_point(
         cls, dataset: lgb.Dataset, rows: TrainingSet, parameters: dict[str, object], config: ModelConfig
-    ) -> tuple[PointModel, Floats]:
+    ) -> tuple[PointModel, Floats32]:
         """Fit the median of one pollutant and lead block; with its out-of-fold error (row,)."""
 
     @classmethod
@@ -142,11 +140,11 @@ class ResidualForecaster(ABC):
         config: ModelConfig,  # noqa: ARG003
         seed: int,  # noqa: ARG003
         progress: Progress,  # noqa: ARG003
-    ) -> tuple[tuple[Any, ...], Floats | None]:
+    ) -> tuple[tuple[Any, ...], Floats32 | None]:
         """Fit the recurrent networks; with their out-of-fold log level (lead, case, pollutant). None by default."""
         return (), None
 
-    def rnn_levels(self, inputs: SequenceInputs) -> Floats | None:  # noqa: ARG002
+    def rnn_levels(self, inputs: SequenceInputs) -> Floats32 | None:  # noqa: ARG002
         """The networks' log level, (lead, case, pollutant); None without networks."""
         return None
 
@@ -370,7 +368,7 @@ class ResidualForecaster(ABC):
 
         return dict(zip(targets, parallel_map(distribution, targets), strict=True))
 
-    def _rnn_rows(self, view: AsOfView, leads: Ints) -> Floats | None:
+    def _rnn_rows(self, view: AsOfView, leads: Ints) -> Floats32 | None:
         """The networks' log level at some leads, (row, pollutant)."""
         if not self.networks:
             return None
@@ -392,7 +390,7 @@ class ResidualForecaster(ABC):
         leads = hindcast_leads(self.spec)
         origins = hindcast_origins(issued, since=panel.hour_of(self.trained_until), days=config.days)
         chosen = hindcast_stations(panel, config.stations)
-        parts: dict[str, list[tuple[Floats, Ints]]] = {}
+        parts: dict[str, list[tuple[Floats32, Ints]]] = {}
         for view in self._views(panel, np.tile(chosen, len(origins)), np.repeat(origins, len(chosen))):
             for pollutant, predicted in self._distributions(view, leads).items():
                 truth, known_from = panel.truth(pollutant, view.station, view.issued + leads[:, None] - 1)
@@ -430,7 +428,7 @@ class ResidualForecaster(ABC):
 
 
 def _write_block(block: BlockModel, stem: Path) -> None:
-    arrays: dict[str, Floats] = {}
+    arrays: dict[str, Floats32] = {}
     for name, function in {"bias": block.errors.bias, "shape": block.errors.shape}.items():
         arrays |= {f"{name}.levels": function.levels, f"{name}.values": function.values}
     scalars = {"rnn_weight": block.point.rnn_weight, "max_spread": block.errors.max_spread}
@@ -441,7 +439,7 @@ def _write_block(block: BlockModel, stem: Path) -> None:
 
 def _read_block(stem: Path, config: ModelConfig) -> BlockModel:
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
-        arrays: dict[str, Floats] = dict(stored)
+        arrays: dict[str, Floats32] = dict(stored)
     folds = config.sampling.folds
     trees, spreads = (load_boosters(stem.with_name(f"{stem.name}_{part}"), folds) for part in ("tree", "spread"))
     functions = [LevelFunction(arrays[f"{name}.levels"], arrays[f"{name}.values"]) for name in ("bias", "shape")]

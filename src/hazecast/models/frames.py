@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Ints
 from hazecast.features import Panel
-
-Ints = npt.NDArray[np.int64]
 
 
 def all_cases(panel: Panel, issued_at: datetime | Sequence[datetime]) -> tuple[Ints, Ints]:

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.features import SequenceInputs
 from hazecast.models.base import Progress
 from hazecast.models.config import GruConfig, ModelConfig
@@ -16,9 +16,6 @@ from hazecast.models.forecaster import PointModel, ResidualForecaster
 from hazecast.models.gru_cell import Weights, backward, forward, initial_weights
 from hazecast.models.sampling import Cases, TrainingSampler, TrainingSet, train_indices
 from hazecast.models.threads import sequential_map
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _BETA_MEAN, _BETA_SQUARE, _EPSILON = 0.9, 0.999, 1e-8  # of Adam, as published
 _BATCH_CASES = 1_000  # of predictions; bounds memory
@@ -28,17 +25,17 @@ _BATCH_CASES = 1_000  # of predictions; bounds memory
 class Scaling:
     """Mean and standard deviation of each feature; a missing feature becomes its mean."""
 
-    centre: Floats
-    width: Floats
+    centre: Floats32
+    width: Floats32
     clip_sd: float
 
-    def __call__(self, features: Floats) -> Floats:
+    def __call__(self, features: Floats32) -> Floats32:
         """Features in standard deviations, clipped."""
         scaled = (features - self.centre) / self.width
         return np.clip(np.nan_to_num(scaled, copy=False), -self.clip_sd, self.clip_sd, out=scaled)
 
 
-def fit_scaling(features: Floats, clip_sd: float) -> Scaling:
+def fit_scaling(features: Floats32, clip_sd: float) -> Scaling:
     """Mean and standard deviation, ignoring NaN; a constant feature keeps its width of 1."""
     known = ~np.isnan(features)
     count = np.maximum(known.sum(axis=0), 1)
@@ -61,9 +58,9 @@ class GruNetwork:
     weights: Weights
     past: Scaling
     ahead: Scaling
-    unit: Floats
+    unit: Floats32
 
-    def predict(self, inputs: SequenceInputs) -> Floats:
+    def predict(self, inputs: SequenceInputs) -> Floats32:
         """Log level, (lead, case, pollutant); NaN where there is no naive forecast."""
         residual = forward(self.weights, self.past(inputs.past), self.ahead(inputs.ahead)).out * self.unit
         return np.asarray(inputs.naive + residual, np.float32)
@@ -71,7 +68,7 @@ class GruNetwork:
 
 def fit_network(
     inputs: SequenceInputs,
-    residual: Floats,
+    residual: Floats32,
     *,
     cases: Ints,
     config: GruConfig,
@@ -115,7 +112,7 @@ def fit_networks(
     config: ModelConfig,
     seed: int,
     progress: Progress,
-) -> tuple[tuple[GruNetwork, ...], Floats]:
+) -> tuple[tuple[GruNetwork, ...], Floats32]:
     """Networks of every fold, each trained without it; and the out-of-fold log level, (lead, case, pollutant)."""
     folds, per_fold = config.sampling.folds, config.gru.networks_per_fold
     epochs, learning_rate = config.gru.schedule(sampler.future)
@@ -159,7 +156,7 @@ class Gru(ResidualForecaster):
         config: ModelConfig,
         seed: int,
         progress: Progress,
-    ) -> tuple[tuple[GruNetwork, ...], Floats | None]:
+    ) -> tuple[tuple[GruNetwork, ...], Floats32 | None]:
         """See `ResidualForecaster`."""
         return fit_networks(sampler, cases, pollutants, config=config, seed=seed, progress=progress)
 
@@ -170,11 +167,11 @@ class Gru(ResidualForecaster):
         rows: TrainingSet,
         parameters: dict[str, object],  # noqa: ARG003
         config: ModelConfig,  # noqa: ARG003
-    ) -> tuple[PointModel, Floats]:
+    ) -> tuple[PointModel, Floats32]:
         """See `ResidualForecaster`."""
         return PointModel((), rnn_weight=1.0), rows.residual - rows.rnn_residual
 
-    def rnn_levels(self, inputs: SequenceInputs) -> Floats | None:
+    def rnn_levels(self, inputs: SequenceInputs) -> Floats32 | None:
         """See `ResidualForecaster`."""
         predictions = sequential_map(lambda network: network.predict(inputs), self.networks)
         return np.asarray(np.mean(predictions, axis=0))
@@ -195,19 +192,19 @@ class Gru(ResidualForecaster):
 
 def _read_network(file: Path, clip_sd: float) -> GruNetwork:
     with np.load(file, allow_pickle=False) as stored:
-        arrays: dict[str, Floats] = dict(stored)
+        arrays: dict[str, Floats32] = dict(stored)
     weights = {name.removeprefix("weights."): part for name, part in arrays.items() if name.startswith("weights.")}
     past, ahead = (Scaling(arrays[f"{p}.centre"], arrays[f"{p}.width"], clip_sd) for p in ("past", "ahead"))
     return GruNetwork(weights, past, ahead, arrays["unit"])
 
 
-def _mean_absolute(residual: Floats) -> Floats:
+def _mean_absolute(residual: Floats32) -> Floats32:
     known = ~np.isnan(residual)
     total = np.where(known, np.abs(residual), 0).sum(axis=(0, 1), dtype=np.float64)
     return np.asarray(np.maximum(total / np.maximum(known.sum(axis=(0, 1)), 1), 1e-6), np.float32)
 
 
-def _huber_gradient(prediction: Floats, truth: Floats, delta: float) -> Floats:
+def _huber_gradient(prediction: Floats32, truth: Floats32, delta: float) -> Floats32:
     """Gradient of the mean Huber loss; 0 where the truth is unknown."""
     known = ~np.isnan(truth)
     gradient = np.where(known, np.clip((prediction - truth) / delta, -1, 1), 0) / max(known.sum(), 1)

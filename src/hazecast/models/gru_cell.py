@@ -7,32 +7,31 @@ emissions in calm air and empty in wind. Layout is (lead, case, feature): each s
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32
 from hazecast.models.config import GruConfig
 
-Floats = npt.NDArray[np.float32]
-Weights = dict[str, Floats]
+Weights = dict[str, Floats32]
 
 
 @dataclass(frozen=True)
 class Trace:
     """Activations that the backward pass needs; `gates` is (lead, case, update | reset | candidate)."""
 
-    out: Floats
-    past_hidden: Floats
-    step: Floats
-    gates: Floats
-    state: Floats
-    candidate_input: Floats
-    read: Floats
+    out: Floats32
+    past_hidden: Floats32
+    step: Floats32
+    gates: Floats32
+    state: Floats32
+    candidate_input: Floats32
+    read: Floats32
 
 
 def initial_weights(rng: np.random.Generator, n_past: int, n_ahead: int, n_out: int, config: GruConfig) -> Weights:
     """Random matrices of preserved variance, zero biases; the output starts near zero."""
     state, encoded, step, read = config.state_units, config.past_units, config.step_units, config.read_units
 
-    def matrix(rows: int, columns: int, scale: float = 1.0) -> Floats:
+    def matrix(rows: int, columns: int, scale: float = 1.0) -> Floats32:
         return np.asarray(rng.normal(size=(rows, columns)) * np.sqrt(scale / rows), np.float32)
 
     sizes = {"b_past": encoded, "b_first": state, "b_step": step, "b_gates": 3 * state, "b_read": read, "b_out": n_out}
@@ -48,7 +47,7 @@ def initial_weights(rng: np.random.Generator, n_past: int, n_ahead: int, n_out: 
     } | {name: np.zeros(n, np.float32) for name, n in sizes.items()}
 
 
-def forward(w: Weights, past: Floats, ahead: Floats) -> Trace:
+def forward(w: Weights, past: Floats32, ahead: Floats32) -> Trace:
     """Run over the hours ahead.
 
     Args:
@@ -78,11 +77,11 @@ def forward(w: Weights, past: Floats, ahead: Floats) -> Trace:
     return Trace(out, past_hidden, step, gates, state, candidate_input, read)
 
 
-def backward(w: Weights, trace: Trace, past: Floats, ahead: Floats, gradient: Floats) -> Weights:
+def backward(w: Weights, trace: Trace, past: Floats32, ahead: Floats32, gradient: Floats32) -> Weights:
     """Gradient of a loss with respect to every weight, given that of the output (lead, case, output)."""
     d_out = _flat(gradient)
     d_read = (d_out @ w["w_out"].T) * (trace.read > 0)
-    d_states: Floats = (d_read @ w["w_read_state"].T).astype(np.float32, copy=False)
+    d_states: Floats32 = (d_read @ w["w_read_state"].T).astype(np.float32, copy=False)
     d_gates, d_recurrent, d_first = _through_time(w, trace, d_states.reshape(trace.candidate_input.shape))
     d_step = (d_read @ w["w_read_step"].T + d_gates @ w["w_gates"].T) * (trace.step > 0)
     d_first = d_first * (1 - trace.state[0] ** 2)
@@ -106,7 +105,7 @@ def backward(w: Weights, trace: Trace, past: Floats, ahead: Floats, gradient: Fl
     }
 
 
-def _through_time(w: Weights, trace: Trace, d_states: Floats) -> tuple[Floats, Floats, Floats]:
+def _through_time(w: Weights, trace: Trace, d_states: Floats32) -> tuple[Floats32, Floats32, Floats32]:
     """Gradients of the gates' inputs from the step, of those from the state, and of the first state."""
     n = w["w_state"].shape[0]
     d_gates, d_recurrent = np.empty_like(trace.gates), np.empty_like(trace.gates)
@@ -124,11 +123,11 @@ def _through_time(w: Weights, trace: Trace, d_states: Floats) -> tuple[Floats, F
     return _flat(d_gates), _flat(d_recurrent), d_state
 
 
-def _flat(values: Floats) -> Floats:
+def _flat(values: Floats32) -> Floats32:
     return values.reshape(-1, values.shape[-1])
 
 
-def _sigmoid(values: Floats) -> None:
+def _sigmoid(values: Floats32) -> None:
     np.negative(values, out=values)
     np.exp(values, out=values)
     values += np.float32(1)

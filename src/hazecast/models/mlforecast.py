@@ -14,6 +14,7 @@ from mlforecast import MLForecast
 from mlforecast.lag_transforms import RollingMean
 from sklearn.base import BaseEstimator
 
+from hazecast.air.arrays import Floats32
 from hazecast.air.spec import QUANTILE_LEVELS, ForecastSpec
 from hazecast.features import FutureWeather, Panel, log_level
 from hazecast.features.view import recent_history
@@ -24,7 +25,6 @@ from hazecast.models.frames import all_cases
 from hazecast.models.sampling import log_offsets
 from hazecast.models.uncertainty import SHAPE_LEVELS
 
-Floats = npt.NDArray[np.float32]
 _MAX_WINDOWS, _MIN_HORIZONS = 8, 3  # of the cross-validation; of the shortest series to learn from
 _MIN_KNOWN_HOURS, _QUANTILES_AT = 48, np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)  # 48 of the week before issue
 
@@ -54,7 +54,7 @@ class Mlforecast:
     spec: ForecastSpec
     config: ModelConfig
     offsets: dict[str, float]
-    fitted: dict[str, tuple[lgb.Booster, Floats]]
+    fitted: dict[str, tuple[lgb.Booster, Floats32]]
 
     @classmethod
     def fit(
@@ -100,7 +100,7 @@ class Mlforecast:
             frames.append(forecast_frame(panel, pollutant, station, issued, values, config=self.config.climatology))
         return pl.concat(frames)
 
-    def _values(self, panel: Panel, pollutant: str, history: Floats, issued: int) -> Floats:
+    def _values(self, panel: Panel, pollutant: str, history: Floats32, issued: int) -> Floats32:
         """(case, lead, VALUES) [µg/m³] from the history (case, hour) of one issue."""
         frame = _frame(panel, log_level(history, self.offsets[pollutant]), first=issued - history.shape[1])
         forecaster = _forecaster(_Fitted(self.fitted[pollutant][0])).fit(frame, static_features=[])
@@ -129,7 +129,7 @@ def _forecaster(model: BaseEstimator) -> MLForecast:
     return MLForecast({"lgb": model}, freq="1h", lags=[1, 2, 3, 24, 48], lag_transforms=means, date_features=calendar)
 
 
-def _fit_one(frame: pl.DataFrame, spec: ForecastSpec, config: TreesConfig, seed: int) -> tuple[lgb.Booster, Floats]:
+def _fit_one(frame: pl.DataFrame, spec: ForecastSpec, config: TreesConfig, seed: int) -> tuple[lgb.Booster, Floats32]:
     rows = frame.filter(pl.len().over("unique_id") >= _MIN_HORIZONS * spec.horizon_hours)
     parameters = {"objective": "regression_l1", "n_estimators": config.rounds, "learning_rate": config.learning_rate}
     parameters |= {"num_leaves": config.leaves, "reg_lambda": config.l2, "random_state": seed, "n_jobs": 1}
@@ -142,7 +142,7 @@ def _fit_one(frame: pl.DataFrame, spec: ForecastSpec, config: TreesConfig, seed:
     return model.fit(rows, static_features=[]).models_["lgb"].booster_, np.array(by_lead, np.float32)
 
 
-def _frame(panel: Panel, levels: Floats, *, first: int = 0) -> pl.DataFrame:
+def _frame(panel: Panel, levels: Floats32, *, first: int = 0) -> pl.DataFrame:
     """Levels (series, hour) as rows unique_id, ds, y; gaps are filled forward, leading ones dropped."""
     series, hour = np.indices(levels.shape).reshape(2, -1)
     times = panel.times(first + hour).dt.replace_time_zone(None)

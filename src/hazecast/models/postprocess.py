@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32
 from hazecast.air.spec import QUANTILE_LEVELS, LeadBlock
 from hazecast.features import Panel
 from hazecast.models.config import PostprocessConfig
 from hazecast.models.recalibration import Adjustment
 from hazecast.models.uncertainty import SHAPE_LEVELS, Distribution, LevelFunction
 
-Floats = npt.NDArray[np.float32]
 ByStation = dict[str, dict[str, float]]
 
 _QUANTILES_AT = np.searchsorted(SHAPE_LEVELS, QUANTILE_LEVELS)
@@ -38,12 +37,12 @@ class StationFacts:
     resolution: ByStation
     maximum: ByStation
 
-    def resolution_of(self, pollutant: str, stations: Sequence[str]) -> Floats:
+    def resolution_of(self, pollutant: str, stations: Sequence[str]) -> Floats32:
         """(case,) [µg/m³], 0 where the resolution is fine."""
         known = self.resolution.get(pollutant, {})
         return np.array([known.get(station, 0.0) for station in stations], np.float32)
 
-    def maximum_of(self, pollutant: str, stations: Sequence[str], history: Floats) -> Floats:
+    def maximum_of(self, pollutant: str, stations: Sequence[str], history: Floats32) -> Floats32:
         """(case,) highest concentration in training or in the days before issue [µg/m³].
 
         A station without a maximum of its own gets the highest of any station; where none has one, infinity.
@@ -66,10 +65,10 @@ def postprocess(
     *,
     blocks: Sequence[LeadBlock],
     offset_ugm3: float,
-    maximum_ugm3: Floats,
-    resolution_ugm3: Floats,
+    maximum_ugm3: Floats32,
+    resolution_ugm3: Floats32,
     config: PostprocessConfig,
-) -> Floats:
+) -> Floats32:
     """The forecast of one pollutant: (case, lead, q05 … q95 and mean) [µg/m³].
 
     Args:
@@ -96,12 +95,12 @@ def postprocess(
     return forecast
 
 
-def recalibrate(shape: Floats, shift: Floats, stretch: Floats) -> Floats:
+def recalibrate(shape: Floats32, shift: Floats32, stretch: Floats32) -> Floats32:
     """Standardised quantiles (lead, case, quantile), shifted and stretched by case."""
     return np.asarray(shift[:, None] + stretch[:, None] * shape)
 
 
-def damp_extrapolation(values: Floats, maximum: Floats, exponent: float) -> Floats:
+def damp_extrapolation(values: Floats32, maximum: Floats32, exponent: float) -> Floats32:
     """Concentrations with only a part, on the log scale, of what exceeds the maximum; their order stays.
 
     Args:
@@ -114,7 +113,7 @@ def damp_extrapolation(values: Floats, maximum: Floats, exponent: float) -> Floa
     return np.asarray(np.minimum(values, limit) * excess ** np.float32(exponent))
 
 
-def round_median(quantiles: Floats, resolution: Floats) -> None:
+def round_median(quantiles: Floats32, resolution: Floats32) -> None:
     """Round the median to the reporting resolution, in place; no quantile crosses it.
 
     Args:
@@ -133,14 +132,14 @@ def round_median(quantiles: Floats, resolution: Floats) -> None:
 def station_facts(panel: Panel, until: int, config: PostprocessConfig) -> StationFacts:
     """Reporting resolution and maximum of every station, from the truth known at panel hour `until`."""
 
-    def maximum(values: Floats) -> float:
+    def maximum(values: Floats32) -> float:
         return max(float(values.max()), 0.0) if len(values) >= config.min_maximum_hours else 0.0
 
     resolution = panel.by_station(until, lambda values: reporting_resolution(values, config))
     return StationFacts(resolution, panel.by_station(until, maximum))
 
 
-def reporting_resolution(values: Floats, config: PostprocessConfig) -> float:
+def reporting_resolution(values: Floats32, config: PostprocessConfig) -> float:
     """The step of which nearly all values are multiples, if it is coarse compared with their median; else 0."""
     if len(values) < config.resolution_min_values:
         return 0.0

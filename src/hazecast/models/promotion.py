@@ -4,16 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Floats
 from hazecast.air.limits import limit_values
 from hazecast.air.spec import QUANTILES
 from hazecast.errors import TooLittleHistory
 from hazecast.scoring import diebold_mariano, p_exceed
-
-Floats = npt.NDArray[np.float64]
 
 CHAMPION, CLIMATOLOGY = "champion", "climatology"
 SIGNIFICANT_BELOW = 0.05

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import DAY_HOURS, ForecastSpec, LeadBlock
 from hazecast.features import Panel
 from hazecast.models.config import RecalibrationConfig
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 # A few leads of each block: neighbouring leads have nearly the same error.
 _FIRST_DAY_LEADS = (2, 5, 9, 14, 20)
@@ -35,7 +32,7 @@ class Hindcasts:
 
     leads: Ints
     origin: Ints
-    error: Floats
+    error: Floats32
     known_from: Ints
 
 
@@ -43,8 +40,8 @@ class Hindcasts:
 class Adjustment:
     """Correction of the shape of each lead block, in units of the spread: (issue, block)."""
 
-    shift: Floats
-    stretch: Floats
+    shift: Floats32
+    stretch: Floats32
 
     @classmethod
     def none(cls, n_issues: int, n_blocks: int) -> "Adjustment":
@@ -75,7 +72,7 @@ def hindcast_stations(panel: Panel, most: int) -> Ints:
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
-def join_hindcasts(leads: Ints, origin: Ints, n_stations: int, parts: list[tuple[Floats, Ints]]) -> Hindcasts:
+def join_hindcasts(leads: Ints, origin: Ints, n_stations: int, parts: list[tuple[Floats32, Ints]]) -> Hindcasts:
     """Hindcasts from (error, known_from) of (lead, case), the cases being stations within origins."""
     shape = len(leads), len(origin), n_stations
     error, known_from = (
@@ -88,7 +85,7 @@ def fit_adjustment(
     hindcasts: Hindcasts,
     issued: Ints,
     *,
-    expected: Floats,
+    expected: Floats32,
     blocks: Sequence[LeadBlock],
     config: RecalibrationConfig,
 ) -> Adjustment:
@@ -119,7 +116,7 @@ def fit_adjustment(
     return found
 
 
-def _significant_bias(daily: Floats, config: RecalibrationConfig) -> float:
+def _significant_bias(daily: Floats32, config: RecalibrationConfig) -> float:
     if len(daily) < config.min_days:
         return 0.0
     noise = config.significance_se * daily.std(ddof=1) / np.sqrt(len(daily))

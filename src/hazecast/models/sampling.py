@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import ForecastSpec, LeadBlock
 from hazecast.features import (
@@ -21,9 +22,6 @@ from hazecast.features import (
 )
 from hazecast.features.sequences import concat_sequences
 from hazecast.models.config import SamplingConfig
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _BATCH_CASES = 8_000  # bounds memory
 
@@ -57,10 +55,10 @@ class TrainingSet:
     """
 
     names: tuple[str, ...]
-    features: Floats
-    naive: Floats
-    residual: Floats
-    rnn_residual: Floats
+    features: Floats32
+    naive: Floats32
+    residual: Floats32
+    rnn_residual: Floats32
     fold: Ints
 
 
@@ -96,7 +94,7 @@ class TrainingSampler:
         hour = hour[chosen] + 1
         return Cases(station[chosen], hour, self._fold(hour))
 
-    def sequences(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
+    def sequences(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats32]:
         """Inputs of the recurrent network and its target: the residual of the naive forecast, (lead, case, pollutant).
 
         NaN where the truth is unknown.
@@ -106,7 +104,7 @@ class TrainingSampler:
         return concat_sequences(inputs), np.concatenate(residuals, axis=1)
 
     def sample(
-        self, block: LeadBlock, cases: Cases, rnn_out_of_fold: Floats | None, *, pollutants: tuple[str, ...]
+        self, block: LeadBlock, cases: Cases, rnn_out_of_fold: Floats32 | None, *, pollutants: tuple[str, ...]
     ) -> dict[str, TrainingSet]:
         """Rows of one lead block, the same for all pollutants, less those without truth.
 
@@ -139,18 +137,18 @@ class TrainingSampler:
             self.panel, cases.station, cases.hour, future=self.future, horizon_hours=horizon_hours, seed=self.seed
         )
 
-    def _sequences(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats]:
+    def _sequences(self, cases: Cases, pollutants: tuple[str, ...]) -> tuple[SequenceInputs, Floats32]:
         inputs = build_sequences(self._as_of(cases), offsets=self.offsets, future=self.future, only=pollutants)
         hours = cases.hour + np.arange(self.spec.horizon_hours)[:, None]
         truth = [self._truth(p, np.broadcast_to(cases.station, hours.shape), hours) for p in pollutants]
         return inputs, np.stack(truth, axis=-1) - inputs.naive
 
-    def _truth(self, pollutant: str, station: Ints, hour: Ints) -> Floats:
+    def _truth(self, pollutant: str, station: Ints, hour: Ints) -> Floats32:
         truth, known_from = self.panel.truth(pollutant, station, hour)
         return log_level(np.where(known_from <= self.until, truth, np.float32(np.nan)), self.offsets[pollutant])
 
     def _rows(
-        self, cases: Cases, lead: Ints, rnn: Floats | None, pollutants: tuple[str, ...]
+        self, cases: Cases, lead: Ints, rnn: Floats32 | None, pollutants: tuple[str, ...]
     ) -> Iterator[tuple[str, TrainingSet]]:
         rows = Rows(np.tile(np.arange(len(cases)), len(lead)), lead.ravel())
         built = build_features(self._as_of(cases), rows, offsets=self.offsets, future=self.future, only=pollutants)

@@ -6,13 +6,12 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32
 from hazecast.models.boosting import cross_fit
 from hazecast.models.config import ModelConfig, StackConfig
 from hazecast.models.forecaster import PointModel
 from hazecast.models.gru import Gru
 from hazecast.models.sampling import TrainingSet
-
-Floats = npt.NDArray[np.float32]
 
 
 class Stack(Gru):
@@ -36,7 +35,7 @@ class Stack(Gru):
         return PointModel(trees, weight), rows.residual - weight * rnn - (1 - weight) * boosted
 
 
-def stacking_weight(truth: Floats, rnn: Floats, trees: Floats, config: StackConfig) -> float:
+def stacking_weight(truth: Floats32, rnn: Floats32, trees: Floats32, config: StackConfig) -> float:
     """Weight of the network: that of the least absolute error out of fold, shrunk towards the prior.
 
     Out-of-fold rows lie between rows that were seen, and the years to come do not: the best weight is overfitted

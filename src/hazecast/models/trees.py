@@ -3,15 +3,12 @@
 from typing import ClassVar
 
 import lightgbm as lgb
-import numpy as np
-import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32
 from hazecast.models.boosting import cross_fit
 from hazecast.models.config import ModelConfig
 from hazecast.models.forecaster import PointModel, ResidualForecaster
 from hazecast.models.sampling import TrainingSet
-
-Floats = npt.NDArray[np.float32]
 
 
 class Trees(ResidualForecaster):
@@ -23,7 +20,7 @@ class Trees(ResidualForecaster):
     @classmethod
     def fit_point(
         cls, dataset: lgb.Dataset, rows: TrainingSet, parameters: dict[str, object], config: ModelConfig
-    ) -> tuple[PointModel, Floats]:
+    ) -> tuple[PointModel, Floats32]:
         """See `ResidualForecaster`."""
         folds, n_rounds = config.sampling.folds, config.trees.rounds
         trees, out_of_fold = cross_fit(dataset, rows, parameters, n_rounds=n_rounds, folds=folds)

@@ -6,14 +6,12 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
+from hazecast.air.arrays import Floats32
 from hazecast.air.spec import DAY_HOURS, QUANTILE_LEVELS
 from hazecast.features import Panel
 from hazecast.models.boosting import Boosters, cross_fit, mean_prediction
 from hazecast.models.config import UncertaintyConfig
 from hazecast.models.sampling import TrainingSet
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 # The shape is stored as quantiles of the standardised residual at these levels; the mean is taken over the same ones.
 SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LEVELS]))
@@ -23,8 +21,8 @@ SHAPE_LEVELS = np.unique(np.concatenate([(np.arange(50) + 0.5) / 50, QUANTILE_LE
 class Distribution:
     """Location (median) and spread of the log level, per row."""
 
-    location: Floats
-    spread: Floats
+    location: Floats32
+    spread: Floats32
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,10 @@ class LevelFunction:
         values: (class, …) of the quantity there.
     """
 
-    levels: Floats
-    values: Floats
+    levels: Floats32
+    values: Floats32
 
-    def __call__(self, level: Floats) -> Floats:
+    def __call__(self, level: Floats32) -> Floats32:
         """The values at each level: (*level.shape, …); NaN where the level is."""
         position = np.interp(level, self.levels, np.arange(len(self.levels))).astype(np.float32)
         below = np.nan_to_num(position).astype(np.int64)
@@ -68,7 +66,7 @@ class ErrorModel:
     bias: LevelFunction
     shape: LevelFunction
 
-    def distribution(self, features: Floats, location: Floats) -> Distribution:
+    def distribution(self, features: Floats32, location: Floats32) -> Distribution:
         """Add the bias to a predicted location (row,) and give its spread."""
         expected = mean_prediction(self.spreads, features)
         spread = np.clip(expected, self.min_spread, self.max_spread).astype(np.float32)
@@ -83,7 +81,7 @@ class ErrorModel:
 def fit_errors(
     dataset: lgb.Dataset,
     rows: TrainingSet,
-    residual: Floats,
+    residual: Floats32,
     parameters: dict[str, object],
     *,
     config: UncertaintyConfig,
@@ -138,8 +136,8 @@ def level_dependence(
 
 
 def _by_level(
-    level: Floats,
-    error: Floats,
+    level: Floats32,
+    error: Floats32,
     quantiles: float | npt.NDArray[np.float64],
     dependence: float,
     config: UncertaintyConfig,

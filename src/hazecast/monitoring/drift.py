@@ -4,15 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from hazecast.air.arrays import Floats
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.air.verdicts import Drift
 from hazecast.monitoring.equal_weather import WEATHER, Shift, explaining, shift_at_equal_weather
 from hazecast.monitoring.findings import Finding, Subject
-
-Floats = npt.NDArray[np.float64]
 
 RECENT_DAYS = 28
 # The reference reaches so far before and after the same days of earlier years.

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-Floats = npt.NDArray[np.float64]
+from hazecast.air.arrays import Floats
 
 WEATHER = ("wind_speed_ms", "wind_direction_deg", "temperature_c", "dew_point_c", "pressure_hpa", "precipitation_mm")
 _RIDGE = 50.0
