@@ -1,4 +1,4 @@
-"""Telling people: Apprise for chat, mail and push; signed webhooks for programs. Only this file notifies anybody."""
+"""Notification channels: Apprise for chat, mail and push; signed webhooks for programs."""
 
 import hashlib
 import hmac
@@ -19,39 +19,39 @@ from hazecast.errors import DeliveryError, SettingsError
 ATTEMPTS = 4
 _TIMEOUT_SECONDS = 10.0
 _SERVER_ERROR, _TOO_MANY, _REFUSED = 500, 429, 300
-# Apprise logs addresses, and addresses hold passwords.
+# Apprise logs addresses, which contain passwords.
 logging.getLogger("apprise").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class Message:
-    """What one channel is told at once.
+    """One notification to one channel.
 
     Attributes:
         message_id: the same for every attempt, so that a receiver can drop repeats.
         audience: operators or public.
         title: one line.
         body: one paragraph per event.
-        is_good_news: all of it is over.
-        events: the same for programs.
+        is_recovery: all incidents in it are resolved.
+        events: the same as data, for programs.
     """
 
     message_id: str
     audience: str
     title: str
     body: str
-    is_good_news: bool
+    is_recovery: bool
     events: tuple[Mapping[str, object], ...]
 
 
 class Channel(Protocol):
-    """Somewhere to tell; `name` shows no secret, `audiences` whom it reaches."""
+    """A recipient; `name` contains no secret, `audiences` are those it serves."""
 
     name: str
     audiences: tuple[str, ...]
 
     def send(self, message: Message) -> None:
-        """Deliver the message, trying several times.
+        """Deliver the message, with retries.
 
         Raises:
             DeliveryError: it was not accepted.
@@ -76,15 +76,15 @@ class AppriseChannel:
 
     def send(self, message: Message) -> None:
         """See `Channel`."""
-        kind = apprise.NotifyType.SUCCESS if message.is_good_news else apprise.NotifyType.WARNING
+        kind = apprise.NotifyType.SUCCESS if message.is_recovery else apprise.NotifyType.WARNING
         for attempt in stamina.retry_context(on=DeliveryError, attempts=ATTEMPTS, wait_initial=1.0):
             with attempt:
                 if not self._apprise.notify(title=message.title, body=message.body, notify_type=kind):
-                    raise DeliveryError(f"{self.name} did not take the message; check its address and rights")
+                    raise DeliveryError(f"{self.name} did not accept the message; check its address and rights")
 
 
 class WebhookChannel:
-    """A program's address; the body is JSON, signed so that the receiver can tell it from anybody else's.
+    """A webhook; the body is JSON, HMAC-signed if a secret is set.
 
     Headers: X-Hazecast-Delivery (the message id), X-Hazecast-Timestamp [s since 1970] and, with a secret,
     X-Hazecast-Signature.
@@ -97,7 +97,7 @@ class WebhookChannel:
         self._url, self._secret = url, secret
 
     def send(self, message: Message) -> None:
-        """See `Channel`; refusals (4xx) are not repeated."""
+        """See `Channel`; 4xx responses are not retried."""
         body = orjson.dumps(
             {"id": message.message_id, "audience": message.audience, "title": message.title, "events": message.events}
         )
@@ -106,7 +106,7 @@ class WebhookChannel:
         except httpx.HTTPError as err:
             raise DeliveryError(f"{self.name}: {_reason(err)}") from err
 
-    @stamina.retry(on=lambda err: _is_passing(err), attempts=ATTEMPTS, wait_initial=0.5)
+    @stamina.retry(on=lambda err: _is_transient(err), attempts=ATTEMPTS, wait_initial=0.5)
     def _post(self, message_id: str, body: bytes) -> None:
         timestamp = str(int(datetime.now(UTC).timestamp()))  # noqa: TID251 - receivers compare it with their clock
         headers = {
@@ -116,13 +116,15 @@ class WebhookChannel:
         }
         if self._secret:
             headers["X-Hazecast-Signature"] = sign(self._secret, timestamp, body)
-        answer = httpx.post(self._url, content=body, headers=headers, timeout=_TIMEOUT_SECONDS)
-        if answer.status_code >= _REFUSED:
-            raise httpx.HTTPStatusError(f"answered {answer.status_code}", request=answer.request, response=answer)
+        response = httpx.post(self._url, content=body, headers=headers, timeout=_TIMEOUT_SECONDS)
+        if response.status_code >= _REFUSED:
+            raise httpx.HTTPStatusError(
+                f"responded {response.status_code}", request=response.request, response=response
+            )
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """What a webhook carries in X-Hazecast-Signature: HMAC-SHA256 over timestamp, a full stop and the body, in hex."""
+    """The header X-Hazecast-Signature: HMAC-SHA256 over timestamp, a full stop and the body, in hex."""
     digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
 
@@ -148,11 +150,11 @@ def addresses_in(text: str) -> list[str]:
 
 
 def _name(url: str) -> str:
-    """Scheme and a short fingerprint: tells channels apart without telling their passwords."""
+    """Scheme and a short fingerprint: distinguishes channels without exposing their passwords."""
     return f"{urlsplit(url).scheme}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
-def _is_passing(err: Exception) -> bool:
+def _is_transient(err: Exception) -> bool:
     if isinstance(err, httpx.HTTPStatusError):
         return err.response.status_code >= _SERVER_ERROR or err.response.status_code == _TOO_MANY
     return isinstance(err, httpx.TransportError)
@@ -161,4 +163,4 @@ def _is_passing(err: Exception) -> bool:
 def _reason(err: httpx.HTTPError) -> str:
     if isinstance(err, httpx.HTTPStatusError):
         return str(err)
-    return f"cannot be reached ({type(err).__name__})"
+    return f"is unreachable ({type(err).__name__})"

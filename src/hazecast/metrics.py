@@ -1,4 +1,4 @@
-"""Prometheus metrics, read from the stored tables: the same after every restart, and nothing has to be running."""
+"""Prometheus metrics, read from the stored tables at scrape time; a restart loses nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -22,17 +22,17 @@ _CHECKED = (
     ("freshness", "hazecast_observation_age_hours", "Age of the station's newest observation [h]", ("station",)),
     ("completeness", "hazecast_completeness_ratio", "Share of hours present, last 7 days", ("station",)),
     ("source", "hazecast_source_age_hours", "Age of the newest observation of all [h]", ()),
-    ("fallback", "hazecast_fallback_ratio", "Share of the newest forecast that the climatology gave", ()),
+    ("fallback", "hazecast_fallback_ratio", "Share of climatology in the newest forecast", ()),
 )
 
 
 class StoredMetrics:
-    """A collector over one store; what was never measured is absent, not zero.
+    """A collector over one store; a missing value is absent, not zero.
 
     Args:
         store: the place's tables.
         place: label of every sample.
-        now: UTC, what ages are counted to.
+        now: UTC; ages count to here.
     """
 
     def __init__(self, store: Store, *, place: str, now: datetime) -> None:
@@ -107,7 +107,7 @@ class StoredMetrics:
 
 
 def exposition(store: Store, *, place: str, now: datetime) -> str:
-    """All metrics as Prometheus reads them (text format 0.0.4).
+    """All metrics in the Prometheus text format 0.0.4.
 
     Raises:
         StoreError: a table cannot be read.

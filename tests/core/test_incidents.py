@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hazecast.air.spec import QUANTILES
-from hazecast.monitoring import ExceedanceRule, HealthRule, Incident, Rules, Signal, advance, health_signals
+from hazecast.monitoring import ExceedanceRule, HealthRule, Incident, Rules, Signal, health_signals, transition
 from hazecast.monitoring import exceedance_signals as signals_of
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -36,23 +36,23 @@ def play(looks: str, *, every_hours: float = 6, rule=RULE) -> list[Incident | No
     }
     incident = None
     for number, look in enumerate(looks):
-        incident = advance(incident, kinds[look], audience="operators", now=NOON + number * every_hours * HOUR)
+        incident = transition(incident, kinds[look], audience="operators", now=NOON + number * every_hours * HOUR)
         seen.append(incident)
     return seen
 
 
-def told(looks: str, **how) -> str:
+def events_of(looks: str, **how) -> str:
     """What people hear at each look: o opened, u updated, r resolved, . nothing."""
     incidents = play(looks, **how)
     events = [0] + [one.event if one else 0 for one in incidents]
-    words = [one.word[0] if one else "." for one in incidents]
+    words = [one.event_word[0] if one else "." for one in incidents]
     return "".join(
         word if after > before else "." for (before, after), word in zip(pairwise(events), words, strict=True)
     )
 
 
 @pytest.mark.parametrize(
-    ("looks", "heard"),
+    ("looks", "expected"),
     [
         ("cccc", "...."),
         ("bc", ".."),  # a single bad look passes by in silence
@@ -61,15 +61,15 @@ def told(looks: str, **how) -> str:
         ("bbccc", ".o..r"),  # clear for 12 hours
         ("bbcbccc", ".o....r"),  # a short calm is not the end
         ("bbc-ccc", ".o....r"),  # nor is half a calm
-        ("bbCC", ".ou."),  # worse is told at once
+        ("bbCC", ".ou."),  # worse is sent at once
         ("bbn", ".o."),  # news waits for the cool-down
         ("bbbbbbbbbn", ".o.......u"),
         ("bbcccb", ".o..ru"),  # back within the cool-down: the same incident
         ("bbccccccccccccbb", ".o..r..........o"),  # back after it: a new one, after the usual patience
     ],
 )
-def test_what_people_hear(looks: str, heard: str):
-    assert told(looks) == heard
+def test_what_people_hear(looks: str, expected: str):
+    assert events_of(looks) == expected
 
 
 def test_a_new_incident_has_a_new_name():
@@ -87,15 +87,15 @@ def test_back_within_the_cool_down_keeps_its_name():
 @given(st.text("bc-Cn", max_size=60), st.integers(0, 3))
 def test_events_only_grow_and_never_chatter(looks: str, extra: int):
     """For any history: an end follows a beginning, and opening without patience needs a bad look for six hours."""
-    heard = told(looks)
-    openings, endings = heard.count("o"), heard.count("r")
-    assert endings <= openings + heard.count("u")
+    expected = events_of(looks)
+    openings, endings = expected.count("o"), expected.count("r")
+    assert endings <= openings + expected.count("u")
     assert openings <= len(looks) // 2
     stepwise = [one for one in play(looks) if one]
     assert all(later.event - earlier.event <= 1 for earlier, later in pairwise(stepwise) if _same(earlier, later))
     if stepwise:
         last = stepwise[-1]
-        again = advance(last, signal(), audience="operators", now=last.seen_at - extra * HOUR)
+        again = transition(last, signal(), audience="operators", now=last.seen_at - extra * HOUR)
         assert again == last
 
 
@@ -105,7 +105,7 @@ def _same(earlier: Incident, later: Incident) -> bool:
 
 @given(st.integers(1, 200))
 def test_any_length_of_trouble_is_opened_once_and_ended_once(n_looks: int):
-    assert told("b" * (n_looks + 1) + "ccc").replace(".", "") == "or"
+    assert events_of("b" * (n_looks + 1) + "ccc").replace(".", "") == "or"
 
 
 def health(*rows: tuple[str, str, str]) -> pl.DataFrame:

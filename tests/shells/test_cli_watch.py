@@ -44,17 +44,17 @@ def test_monitor_shows_the_verdicts_and_the_decision(store: Store):
     assert result.exit_code == 0, output_of(result)
     text = output_of(result)
     assert "completeness" in text
-    assert "retrain: no model has earned to be champion yet" in text
+    assert "retrain: there is no champion" in text
     assert store.read(Health).height > 10
 
 
-def test_alerts_show_what_would_be_told_and_change_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_a_dry_run_shows_the_messages_and_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HAZECAST_ALERT_URLS", "json://127.0.0.1:9/never-called")
     invoke("monitor", *CLOCK)
     later = ("--source", "simulated", "--now", "2026-04-02T00:00Z")
     invoke("monitor", *later)
     text = output_of(invoke("alerts", *later, "--dry-run"))
-    assert re.search(r"json-[0-9a-f]{8} would be told: Hazecast: opened: Infrastructure", text)
+    assert re.search(r"json-[0-9a-f]{8} would be sent: Hazecast: opened: Infrastructure", text)
     assert "never-called" not in text
     assert store.version(Alerts) is None
 
@@ -65,7 +65,7 @@ def test_a_replayed_clock_tells_nobody(store: Store, monkeypatch: pytest.MonkeyP
     invoke("monitor", *later)
     result = invoke("alerts", *later)
     assert result.exit_code == 0, output_of(result)
-    assert "nobody is told: the clock is replayed" in output_of(result)
+    assert "no notifications: the clock is replayed" in output_of(result)
     assert "open operators: Infrastructure" in output_of(result)
     assert "open" in set(store.read(Alerts)["state"])
 

@@ -1,4 +1,4 @@
-"""`hazecast publish`: what CloudWatch is told."""
+"""`hazecast publish`: the metrics for CloudWatch."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ class Shelf:
         return pl.DataFrame(rows).filter(where)
 
 
-def said(shelf: Shelf) -> list[dict]:
+def emitted(shelf: Shelf) -> list[dict]:
     return [
         json.loads(line)
         for line in stored_metrics(shelf, ("model", "data"), place="oslo", namespace="Hazecast/staging", now=NOW)
@@ -40,18 +40,18 @@ def said(shelf: Shelf) -> list[dict]:
 
 
 def test_open_incidents_are_counted_by_rule_and_none_is_a_zero():
-    lines = said(Shelf(None, ["data", "data"]))
+    lines = emitted(Shelf(None, ["data", "data"]))
     assert [(line["rule"], line["open_incidents"]) for line in lines] == [("model", 0), ("data", 2)]
 
 
-def test_the_age_of_the_forecast_is_said_and_absent_while_there_is_none():
-    assert said(Shelf(NOW - timedelta(hours=5), []))[0]["forecast_age_hours"] == 5
-    assert not any("forecast_age_hours" in line for line in said(Shelf(None, [])))
+def test_the_age_of_the_forecast_is_absent_without_a_forecast():
+    assert emitted(Shelf(NOW - timedelta(hours=5), []))[0]["forecast_age_hours"] == 5
+    assert not any("forecast_age_hours" in line for line in emitted(Shelf(None, [])))
 
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_every_line_says_which_of_its_members_are_metrics(index: int):
-    line = said(Shelf(NOW, []))[index]
+    line = emitted(Shelf(NOW, []))[index]
     [directive] = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Hazecast/staging"
     assert all(name in line for name in directive["Dimensions"][0])

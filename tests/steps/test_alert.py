@@ -108,14 +108,14 @@ def test_a_receiver_in_trouble_is_asked_again(webhook, receiver, passing: int):
 @pytest.mark.parametrize("refusal", [400, 401, 404, 301])
 def test_a_refusal_is_final(webhook, receiver, refusal: int):
     receiver.answers = [refusal]
-    with pytest.raises(DeliveryError, match=f"answered {refusal}"):
+    with pytest.raises(DeliveryError, match=f"responded {refusal}"):
         webhook.send(MESSAGE)
     assert len(receiver.bodies) == 1
 
 
-def test_nobody_there_is_said_without_telling_the_address(unused_port: int):
+def test_an_unreachable_webhook_is_reported_without_its_address(unused_port: int):
     channel = WebhookChannel(f"http://127.0.0.1:{unused_port}/token-abc", secret=SECRET)
-    with pytest.raises(DeliveryError, match="cannot be reached") as refused:
+    with pytest.raises(DeliveryError, match="is unreachable") as refused:
         channel.send(MESSAGE)
     assert "token-abc" not in str(refused.value)
 
@@ -126,7 +126,7 @@ def test_apprise_delivers_and_repeats(operators, receiver):
     assert len(receiver.bodies) == 2
     assert receiver.messages[0]["title"] == "Hazecast: opened"
     receiver.answers = [500] * 3
-    with pytest.raises(DeliveryError, match="did not take the message"):
+    with pytest.raises(DeliveryError, match="did not accept the message"):
         operators.send(MESSAGE)
 
 
@@ -149,7 +149,7 @@ def test_channels_of_settings_are_named_without_secrets():
     assert addresses_in(" ") == []
 
 
-def test_one_incident_is_told_once_however_often_it_is_looked_at(store: Store, operators, receiver):
+def test_one_incident_is_sent_once_however_often_it_is_evaluated(store: Store, operators, receiver):
     for hours in range(0, 72, 6):
         now = NOW + hours * HOUR
         verdict(store, "harbour pm25", "warning", now=now)
@@ -184,7 +184,7 @@ def test_what_is_never_heard_of_again_ends_after_a_week(store: Store, webhook, r
         alert(store, RULES, [webhook], now=NOW + day * DAY)
     words = [event["event_word"] for message in receiver.messages for event in message["events"]]
     assert words == ["opened", "resolved"]
-    assert receiver.messages[-1]["events"][0]["reason"] == "not heard of for a week"
+    assert receiver.messages[-1]["events"][0]["reason"] == "no signal for a week"
 
 
 def test_looking_twice_at_the_same_hour_changes_nothing(store: Store, webhook, receiver):
@@ -197,7 +197,7 @@ def test_looking_twice_at_the_same_hour_changes_nothing(store: Store, webhook, r
     assert len(receiver.accepted) == 1
 
 
-def test_what_did_not_arrive_stays_owed_to_that_channel_alone(store: Store, operators, receiver, unused_port: int):
+def test_what_did_not_arrive_stays_pending_for_that_channel_alone(store: Store, operators, receiver, unused_port: int):
     dead = WebhookChannel(f"http://127.0.0.1:{unused_port}/", secret=SECRET)
     verdict(store, "harbour pm25", "critical", now=NOW)
     first = alert(store, RULES, [operators, dead], now=NOW)
@@ -208,10 +208,10 @@ def test_what_did_not_arrive_stays_owed_to_that_channel_alone(store: Store, oper
     rows = store.read(Deliveries).sort("outcome")
     assert rows["outcome"].to_list() == ["delivered", "failed"]
     assert rows["attempts"].to_list() == [1, 2]
-    assert "cannot be reached" in rows["reason"][1]
+    assert "is unreachable" in rows["reason"][1]
 
 
-def test_an_end_is_not_told_to_those_who_never_heard_of_the_beginning(store: Store, webhook, receiver):
+def test_a_resolution_is_not_sent_where_the_opening_was_not_delivered(store: Store, webhook, receiver):
     verdict(store, "harbour pm25", "warning", now=NOW)
     alert(store, RULES, [], now=NOW)
     for hours in (6, 12):
@@ -225,10 +225,10 @@ def test_an_end_is_not_told_to_those_who_never_heard_of_the_beginning(store: Sto
 def test_many_incidents_at_once_are_one_message(store: Store, webhook, receiver):
     for number in range(30):
         verdict(store, f"station-{number} pm25", "warning", now=NOW)
-    told = alert(store, RULES, [webhook], now=NOW)
+    result = alert(store, RULES, [webhook], now=NOW)
     assert len(receiver.accepted) == 1
     assert len(receiver.messages[0]["events"]) == 30
-    assert told.messages[0][1].title.endswith("(and 29 more)")
+    assert result.messages[0][1].title.endswith("(and 29 more)")
 
 
 def test_a_dry_run_shows_and_leaves_no_trace(store: Store, webhook, receiver):

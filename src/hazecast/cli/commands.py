@@ -276,7 +276,7 @@ def publish(every: EverySeconds = 0, place: Place = None) -> None:
     """Print the age of the forecast, the open incidents and the queue as lines that CloudWatch reads as metrics."""
     from hazecast.cli.publish import publish as print_metrics
 
-    print_metrics(wire(place=place), every, say=typer.echo)
+    print_metrics(wire(place=place), every, emit=typer.echo)
 
 
 def version() -> None:

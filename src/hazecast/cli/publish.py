@@ -1,4 +1,4 @@
-"""How forecasts, incidents and the queue stand, as lines that CloudWatch reads as metrics."""
+"""State of forecasts, incidents and the queue as CloudWatch metrics in log lines."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, namespace: str, now: datetime) -> Iterator[str]:
-    """Age of the newest forecast [h], absent while there is none, and the open incidents of each operators' rule.
+    """Age of the newest forecast [h], if there is one, and the open incidents of each operators' rule.
 
     Raises:
         StoreError: a table cannot be read.
@@ -35,14 +35,14 @@ def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, namespac
         yield metric_line(found, {"place": place, "rule": rule}, namespace=namespace, now=now)
 
 
-def publish(parts: Wiring, every_seconds: int, *, say: Callable[[str], None]) -> None:
-    """Say all metrics, again and again if `every_seconds` is not 0; what cannot be read is logged and left out."""
-    sayings = [_stored, _queued] if parts.settings.prefect_api_url else [_stored]
+def publish(parts: Wiring, every_seconds: int, *, emit: Callable[[str], None]) -> None:
+    """Emit all metrics, repeatedly if `every_seconds` is not 0; unreadable metrics are logged and left out."""
+    producers = [_stored, _queued] if parts.settings.prefect_api_url else [_stored]
     while True:
-        for lines in sayings:
+        for lines in producers:
             try:
                 for line in lines(parts):
-                    say(line)
+                    emit(line)
             except HazecastError as err:
                 log.warning("metrics are missing", reason=str(err))
         if not every_seconds:

@@ -1,4 +1,4 @@
-"""How much work waits for the Prefect workers, as a number that an autoscaler can read."""
+"""Queue depth of the Prefect work pool, for an autoscaler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class QueueDepth:
 
 
 def queue_depth(settings: Settings, *, now: datetime | None = None) -> QueueDepth:
-    """Ask the Prefect API.
+    """Query the Prefect API.
 
     Raises:
-        SettingsError: it does not answer, or refuses the key.
+        SettingsError: it does not respond, or refuses the key.
     """
     api = settings.prefect_api_url or f"http://{settings.host}:{settings.prefect_port}/api"
     key = settings.prefect_api_key.get_secret_value()
@@ -43,13 +43,13 @@ def queue_depth(settings: Settings, *, now: datetime | None = None) -> QueueDept
             pending = _count(client, settings.prefect_pool, "PENDING", {})
             running = _count(client, settings.prefect_pool, "RUNNING", {})
     except httpx.HTTPError as err:
-        raise SettingsError(f"the Prefect API at {api} does not answer: {err}; check PREFECT_API_URL") from err
+        raise SettingsError(f"the Prefect API at {api} does not respond: {err}; check PREFECT_API_URL") from err
     return QueueDepth(settings.prefect_pool, scheduled + pending, running)
 
 
 def _count(client: httpx.Client, pool: str, state: str, more: Mapping[str, object]) -> int:
-    asked = {
+    query = {
         "flow_runs": {"state": {"type": {"any_": [state]}}, **more},
         "work_pools": {"name": {"any_": [pool]}},
     }
-    return int(client.post("flow_runs/count", json=asked).raise_for_status().json())
+    return int(client.post("flow_runs/count", json=query).raise_for_status().json())

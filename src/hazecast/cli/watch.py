@@ -1,4 +1,4 @@
-"""Watching: what became of the forecasts, what monitoring found, who is told."""
+"""Terminal output of `hazecast verify`, `monitor` and `alerts`."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from hazecast.alerts import Message
 from hazecast.errors import DeliveryError, SettingsError
 from hazecast.monitoring import Incident
 from hazecast.scoring import mqi, summarize
-from hazecast.steps.alert import Alerted
+from hazecast.steps.alert import AlertResult
 from hazecast.steps.monitor import MonitoringReport
 from hazecast.wiring import Wiring
 
@@ -23,7 +23,7 @@ _DAYS_SHOWN = 30
 
 
 def verification(parts: Wiring, console: Console) -> None:
-    """How the forecasts issued in the last 30 days fared, by model version, pollutant and lead."""
+    """Verification of the forecasts of the last 30 days by model version, pollutant and lead."""
     since = parts.now() - timedelta(days=_DAYS_SHOWN)
     rows = parts.store.read(Verification, pl.col("issued_on") >= since)
     scored = rows.filter(pl.col("n") > 0)
@@ -61,7 +61,7 @@ def _number(value: float | None) -> str:
 
 
 def monitoring(report: MonitoringReport, console: Console) -> None:
-    """The verdicts somebody should act on, a count of the others, and whether to train anew."""
+    """Warnings and critical verdicts, counts of the others, and the retraining decision."""
     counts = (
         report.health.group_by("check", "verdict").len().pivot("verdict", index="check", values="len").sort("check")
     )
@@ -77,22 +77,26 @@ def monitoring(report: MonitoringReport, console: Console) -> None:
     console.print(f"{mark}: {escape('; '.join(report.retrain.reasons))}", soft_wrap=True)
 
 
-def alerts(told: Alerted, parts: Wiring, console: Console, *, dry_run: bool) -> None:
-    """Who was told what (or would be), and which incidents are open.
+def alerts(result: AlertResult, parts: Wiring, console: Console, *, dry_run: bool) -> None:
+    """Messages sent (or to be sent), and open incidents.
 
     Raises:
-        DeliveryError: a channel did not take its message; it stays owed and is tried again at the next look.
+        DeliveryError: a channel did not accept its message; it stays pending and is retried at the next run.
     """
-    for channel, message in told.messages:
-        verb = "would be told" if dry_run else "not reached" if channel in told.failed else "told"
-        console.print(f"[bold]{channel}[/bold] {verb}: {escape(message.title)}\n{escape(message.body)}", soft_wrap=True)
-    _open(told.incidents, parts.now(), console)
+    for channel, message in result.messages:
+        state = "would be sent" if dry_run else "not delivered" if channel in result.failed else "sent"
+        console.print(
+            f"[bold]{channel}[/bold] {state}: {escape(message.title)}\n{escape(message.body)}", soft_wrap=True
+        )
+    _open(result.incidents, parts.now(), console)
     if parts.replayed_now is not None and not dry_run:
-        console.print("[yellow]nobody is told[/]: the clock is replayed")
+        console.print("[yellow]no notifications[/]: the clock is replayed")
     elif not parts.alert_channels:
-        console.print("[yellow]nobody is told[/]: set HAZECAST_ALERT_URLS or HAZECAST_ALERT_WEBHOOKS (docs/alerts.md)")
-    if told.failed:
-        raise DeliveryError("; ".join(told.failed.values()))
+        console.print(
+            "[yellow]no notifications[/]: set HAZECAST_ALERT_URLS or HAZECAST_ALERT_WEBHOOKS (docs/alerts.md)"
+        )
+    if result.failed:
+        raise DeliveryError("; ".join(result.failed.values()))
 
 
 def _open(incidents: tuple[Incident, ...], now: datetime, console: Console) -> None:
@@ -107,11 +111,11 @@ def _open(incidents: tuple[Incident, ...], now: datetime, console: Console) -> N
 
 
 def try_channels(parts: Wiring, console: Console) -> None:
-    """Send every channel a message that says it is a trial.
+    """Send every channel a test message.
 
     Raises:
         SettingsError: no channel is set.
-        DeliveryError: one did not take it.
+        DeliveryError: one did not accept it.
     """
     if not parts.alert_channels:
         raise SettingsError(

@@ -2,7 +2,7 @@
 
 from hazecast.monitoring.drift import drift, drift_findings, reference_windows
 from hazecast.monitoring.findings import Finding, Subject, as_health, findings_in, worst
-from hazecast.monitoring.incidents import Incident, advance, forget
+from hazecast.monitoring.incidents import Incident, expire, transition
 from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
 from hazecast.monitoring.pipeline import fallback_findings, forecast_findings, horizon_findings, run_findings
@@ -23,16 +23,15 @@ __all__ = [
     "Rules",
     "Signal",
     "Subject",
-    "advance",
     "as_health",
     "decide",
     "drift",
     "drift_findings",
     "exceedance_signals",
+    "expire",
     "fallback_findings",
     "findings_in",
     "forecast_findings",
-    "forget",
     "health_signals",
     "horizon_findings",
     "incident_subject",
@@ -41,5 +40,6 @@ __all__ = [
     "reference_windows",
     "run_findings",
     "sensor_findings",
+    "transition",
     "worst",
 ]

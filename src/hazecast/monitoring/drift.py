@@ -1,4 +1,4 @@
-"""Drift: are these weeks unlike the same season before, by more than its own weeks differ from each other?"""
+"""Drift: whether recent weeks differ from the same season before by more than its own weeks differ."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -13,12 +13,12 @@ from hazecast.monitoring.equal_weather import WEATHER, Shift, explaining, shift_
 from hazecast.monitoring.findings import Finding, Subject
 
 RECENT_DAYS = 28
-# The reference reaches so far before and after the same days of earlier years.
+# The reference extends this far before and after the same days of earlier years.
 SEASON_DAYS = 30
 YEARS = 3
 _YEAR = timedelta(days=365.25)
 _BINS = 10
-# An index above this is customarily called a shift; above this many times the usual it is called one here.
+# Above 0.25 the index customarily counts as a shift; here it must also exceed twice the usual index.
 _SHIFTED_PSI = 0.25
 _BEYOND_USUAL = 2.0
 _GROSS = 2.0
@@ -41,7 +41,7 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     level changed at equal weather (`equal_weather`), where the weather of its station is known.
 
     Args:
-        levels: station_id, variable, at (UTC), value: trusted, hourly; pollutants and weather.
+        levels: station_id, variable, at (UTC), value: flagged ok, hourly; pollutants and weather.
         now: UTC.
 
     Returns:
@@ -53,7 +53,7 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
     recent = levels.filter(pl.col("at") >= now - timedelta(days=RECENT_DAYS), pl.col("at") < now)
     earlier = levels.filter(pl.any_horizontal(pl.col("at").is_between(*span, closed="left") for span in spans))
     parts = dict(iter(earlier.sort("at").group_by("station_id", "variable")))
-    explained = _explained(levels)
+    explained = _predictors(levels)
     rows = []
     for key, mine in recent.sort("at").group_by("station_id", "variable", maintain_order=True):
         before = parts.get(key, earlier.clear())
@@ -65,7 +65,7 @@ def drift(levels: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
 
 
 def drift_findings(drifts: pl.DataFrame, variables: Iterable[str]) -> list[Finding]:
-    """Per pollutant: has it drifted at most of its stations? One station alone is a matter of its sensor."""
+    """Per pollutant: whether most of its stations drifted. A single station points to its sensor."""
     findings = []
     for variable in variables:
         subject = Subject(pollutant=variable)
@@ -84,7 +84,7 @@ def drift_findings(drifts: pl.DataFrame, variables: Iterable[str]) -> list[Findi
 
 
 def psi(recent: Floats, reference: Floats) -> float:
-    """Population stability index over ten equally filled bins of the reference; 0 where both are alike."""
+    """Population stability index over ten equally filled bins of the reference; 0 where both are equal."""
     edges = np.unique(np.quantile(reference, np.arange(1, _BINS) / _BINS))
     shares = []
     for values in (recent, reference):
@@ -108,8 +108,8 @@ def wasserstein(recent: Floats, reference: Floats) -> float:
     return float(gaps.mean() / max(reference.std(), 1e-9))
 
 
-def _explained(levels: pl.DataFrame) -> dict[tuple[object, ...], pl.DataFrame]:
-    """What may explain the levels of each station, once for all its pollutants; empty where a variable is unknown."""
+def _predictors(levels: pl.DataFrame) -> dict[tuple[object, ...], pl.DataFrame]:
+    """Predictors for each station, shared by its pollutants; empty if a weather variable is absent."""
     wanted = levels.filter(pl.col("variable").is_in(WEATHER))
     wide = wanted.pivot("variable", index=["station_id", "at"], values="value", aggregate_function="first")
     if not set(WEATHER) <= set(wide.columns):

@@ -1,4 +1,4 @@
-"""Whether a pollutant's level changed at equal weather: what is left of it after weather, hour and weekday."""
+"""Change of a pollutant's level at equal weather: the residual after weather, hour and weekday."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _RIDGE = 50.0
 _WEEK = 7.0
 _MIN_WEEK_HOURS = 84
 _MIN_WEEKS = 6
-# A change by this factor is worth telling when it also stands out from the weeks of the reference by so many errors.
+# A change by this factor counts if it also exceeds this many standard errors of the weeks of the reference.
 _NOTABLE_RATIO = 1.25
 _STANDARD_ERRORS = 4.0
 
@@ -37,7 +37,7 @@ class Shift:
 
 
 def explaining(weather: pl.DataFrame) -> pl.DataFrame:
-    """What may explain the level of a pollutant: a column each, beside `at`.
+    """Predictors of the level of a pollutant: `at` and one column each.
 
     Args:
         weather: at (UTC) and WEATHER, hourly, of one station.
@@ -64,10 +64,10 @@ def explaining(weather: pl.DataFrame) -> pl.DataFrame:
 
 
 def shift_at_equal_weather(recent: pl.DataFrame, reference: pl.DataFrame, explained: pl.DataFrame) -> Shift | None:
-    """How the level changed beyond what weather, hour and weekday explain; None where too little weather is known.
+    """Change of the level beyond what weather, hour and weekday explain; None if too little weather is known.
 
-    A ridge regression of the log level, learned on the reference, is taken away from both. The weeks of the reference,
-    each left out of its own regression, say how far means of weeks stray by themselves.
+    A ridge regression of the log level, fitted to the reference, is subtracted from both. The weeks of the
+    reference, each left out of its own regression, give the natural spread of weekly means.
 
     Args:
         recent: at (UTC), value, of one series.
@@ -85,16 +85,16 @@ def shift_at_equal_weather(recent: pl.DataFrame, reference: pl.DataFrame, explai
     y, y_now = level - level.mean(), _log(now) - level.mean()
     gram, moment = x.T @ x, x.T @ y
     week = (before["at"].dt.epoch("s").to_numpy() / 86_400 // _WEEK).astype(int)
-    strays = _strays(x, y, week, gram, moment)
-    if len(strays) < _MIN_WEEKS:
+    residuals = _weekly_residuals(x, y, week, gram, moment)
+    if len(residuals) < _MIN_WEEKS:
         return None
-    error = float(np.std(strays)) * np.sqrt(_WEEK * 24 / len(y_now) + 1 / len(strays))
+    error = float(np.std(residuals)) * np.sqrt(_WEEK * 24 / len(y_now) + 1 / len(residuals))
     usual = max(np.log(_NOTABLE_RATIO), _STANDARD_ERRORS * error)
     shift = float((y_now - x_now @ _coefficients(gram, moment)).mean())
     return Shift(float(np.exp(shift)), float(np.exp(usual)))
 
 
-def _strays(x: Floats, y: Floats, week: npt.NDArray[np.int64], gram: Floats, moment: Floats) -> list[float]:
+def _weekly_residuals(x: Floats, y: Floats, week: npt.NDArray[np.int64], gram: Floats, moment: Floats) -> list[float]:
     """Mean residual of each week under the regression on all the others."""
     found = []
     for one in np.unique(week):
@@ -115,6 +115,6 @@ def _log(levels: pl.DataFrame) -> Floats:
 
 
 def _rows(levels: pl.DataFrame, explained: pl.DataFrame) -> tuple[pl.DataFrame, Floats]:
-    """The hours whose weather is known, with what explains them."""
+    """The hours with known weather, with their predictors."""
     rows = levels.select("at", "value").join(explained, on="at").drop_nulls()
     return rows, rows.drop("at", "value").to_numpy().astype(np.float64)

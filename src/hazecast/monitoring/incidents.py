@@ -1,17 +1,17 @@
-"""Incidents: from a first sign to its end, told once when it opens, sparingly while it lasts, once when it is over."""
+"""Incidents: from the first bad verdict to the end, with a notification when one opens, worsens and is resolved."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hazecast.monitoring.signals import Signal
 
-# A closed station or a rule that was taken out is not heard of again; its incident must not stay open for ever.
-FORGOTTEN_AFTER = timedelta(days=7)
+# A closed station or a removed rule gives no more signals; its incident must not stay open for ever.
+EXPIRES_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """A row of `air.verdicts.Alerts`; `event` counts what there was to tell: 0 nothing, 1 opened, …"""
+    """A row of `air.verdicts.Alerts`; `event` counts notifications: 0 none, 1 opened, …"""
 
     incident_id: str
     rule: str
@@ -30,50 +30,50 @@ class Incident:
     seen_at: datetime
 
     @property
-    def word(self) -> str:
-        """What its newest event is called: opened, updated or resolved."""
+    def event_word(self) -> str:
+        """Name of its newest event: opened, updated or resolved."""
         if self.state == "resolved":
             return "resolved"
         return "opened" if self.event == 1 else "updated"
 
 
-def advance(incident: Incident | None, signal: Signal, *, audience: str, now: datetime) -> Incident | None:
-    """The incident of a subject after one more look; its `event` has grown where there is something to tell.
+def transition(incident: Incident | None, signal: Signal, *, audience: str, now: datetime) -> Incident | None:
+    """The incident of a subject after one more signal; `event` increases if a notification is due.
 
-    A second look at the same time, or one at an earlier time, changes nothing.
+    A signal of the same or an earlier time changes nothing.
 
     Args:
-        incident: the newest incident of this rule and subject; None when there was none.
-        signal: what is seen now.
+        incident: the newest incident of this rule and subject; None without one.
+        signal: the current one.
         audience: operators or public.
         now: UTC.
 
     Returns:
-        The incident to store; None while all is well.
+        The incident to store; None while the subject is clear.
     """
     if incident is not None and incident.seen_at >= now:
         return incident
     if incident is None or incident.state == "resolved":
         return _begin(incident, signal, audience, now) if signal.level == "bad" else incident
     if signal.level == "bad":
-        return _go_on(replace(incident, clear_since=None, seen_at=now), signal, now)
+        return _continue(replace(incident, clear_since=None, seen_at=now), signal, now)
     if signal.level == "between":
         return replace(incident, clear_since=None, reason=signal.reason, seen_at=now)
     return _clear(replace(incident, clear_since=incident.clear_since or now, seen_at=now), signal, now)
 
 
-def forget(incident: Incident, *, now: datetime) -> Incident:
-    """End an incident that no look has mentioned for a week; otherwise leave it as it is."""
-    if incident.state == "resolved" or now - incident.seen_at <= FORGOTTEN_AFTER:
+def expire(incident: Incident, *, now: datetime) -> Incident:
+    """Resolve an incident without a signal for a week; otherwise return it unchanged."""
+    if incident.state == "resolved" or now - incident.seen_at <= EXPIRES_AFTER:
         return incident
-    over = replace(incident, state="resolved", resolved_at=now, seen_at=now, reason="not heard of for a week")
+    over = replace(incident, state="resolved", resolved_at=now, seen_at=now, reason="no signal for a week")
     return over if incident.event == 0 else replace(over, event=incident.event + 1, told_at=now)
 
 
 def _begin(earlier: Incident | None, signal: Signal, audience: str, now: datetime) -> Incident:
-    if earlier is not None and _came_back(earlier, signal, now):
-        back = replace(earlier, state="open", clear_since=None, resolved_at=None, seen_at=now)
-        return _tell(back, signal, now)
+    if earlier is not None and _has_reopened(earlier, signal, now):
+        reopened = replace(earlier, state="open", clear_since=None, resolved_at=None, seen_at=now)
+        return _notify(reopened, signal, now)
     begun = Incident(
         incident_id=f"{signal.rule.name}/{signal.subject}/{now:%Y%m%dT%H%M}",
         rule=signal.rule.name,
@@ -91,23 +91,23 @@ def _begin(earlier: Incident | None, signal: Signal, audience: str, now: datetim
         resolved_at=None,
         seen_at=now,
     )
-    return _go_on(begun, signal, now)
+    return _continue(begun, signal, now)
 
 
-def _came_back(earlier: Incident, signal: Signal, now: datetime) -> bool:
+def _has_reopened(earlier: Incident, signal: Signal, now: datetime) -> bool:
     cool_down = timedelta(hours=signal.rule.cool_down_hours)
     return earlier.event > 0 and earlier.resolved_at is not None and now - earlier.resolved_at < cool_down
 
 
-def _go_on(incident: Incident, signal: Signal, now: datetime) -> Incident:
+def _continue(incident: Incident, signal: Signal, now: datetime) -> Incident:
     if incident.state == "pending":
         if now - incident.bad_since < timedelta(hours=signal.rule.open_after_hours):
             return incident
-        return _tell(replace(incident, state="open", opened_at=now), signal, now)
+        return _notify(replace(incident, state="open", opened_at=now), signal, now)
     has_worsened = (incident.severity, signal.severity) == ("warning", "critical")
-    is_news = incident.summary != signal.summary and _has_cooled_down(incident, signal, now)
-    if has_worsened or is_news:
-        return _tell(incident, signal, now)
+    has_news = incident.summary != signal.summary and _has_cooled_down(incident, signal, now)
+    if has_worsened or has_news:
+        return _notify(incident, signal, now)
     return replace(incident, reason=signal.reason)
 
 
@@ -125,6 +125,6 @@ def _clear(incident: Incident, signal: Signal, now: datetime) -> Incident:
     return replace(over, reason=signal.reason)
 
 
-def _tell(incident: Incident, signal: Signal, now: datetime) -> Incident:
-    told = replace(incident, event=incident.event + 1, told_at=now, severity=signal.severity)
-    return replace(told, summary=signal.summary, reason=signal.reason)
+def _notify(incident: Incident, signal: Signal, now: datetime) -> Incident:
+    notified = replace(incident, event=incident.event + 1, told_at=now, severity=signal.severity)
+    return replace(notified, summary=signal.summary, reason=signal.reason)

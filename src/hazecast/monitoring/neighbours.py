@@ -1,4 +1,4 @@
-"""Sensors that drift away from their neighbours: what moves all stations is air, what moves one is an instrument."""
+"""Sensors that drift away from their neighbours: air moves all stations, an instrument fault moves one."""
 
 from datetime import datetime, timedelta
 from math import exp, log
@@ -22,10 +22,10 @@ _SERIES = ["station_id", "pollutant"]
 
 
 def neighbour_findings(observations: pl.DataFrame, *, now: datetime) -> list[Finding]:
-    """Hold each sensor's ratio to the median of the other stations in the last week against the 90 days before.
+    """Compare each sensor's ratio to the median of the other stations in the last week with that of the 90 days before.
 
     Args:
-        observations: `air.tables.Observations` of the last 97 days; what is flagged invalid is left out.
+        observations: `air.tables.Observations` of the last 97 days; rows flagged invalid are ignored.
         now: UTC.
 
     Returns:
@@ -69,9 +69,9 @@ def _judge(row: dict[str, Any]) -> Finding:
     subject = Subject(row["station_id"], row["pollutant"])
     ratio, usual, spread, n_days = (row[name] for name in ("ratio", "usual", "spread", "n_days"))
     if not isinstance(ratio, float) or not isinstance(usual, float) or not isinstance(spread, float):
-        return Finding("neighbours", subject, "unknown", "too few days beside its neighbours")
+        return Finding("neighbours", subject, "unknown", "too few days with neighbours")
     if not isinstance(n_days, int) or n_days < _MIN_BASELINE_DAYS:
-        return Finding("neighbours", subject, "unknown", f"only {n_days} days beside its neighbours")
+        return Finding("neighbours", subject, "unknown", f"only {n_days} days with neighbours")
     shift = ratio - usual
     moved = abs(shift) > max(_SPREADS * spread, log(_FACTOR))
     reason = f"{exp(ratio):.2f} times its neighbours in the last week, usually {exp(usual):.2f}"

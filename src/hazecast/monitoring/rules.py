@@ -1,4 +1,4 @@
-"""Rules of alerts, as data: what is worth telling whom, from when on, and how often (`config/alerts.yaml`)."""
+"""Alert rules as data: conditions, recipients, delays and cool-downs (`config/alerts.yaml`)."""
 
 from typing import Annotated, Literal
 
@@ -16,11 +16,11 @@ class _Part(BaseModel):
 
 
 class Rule(_Part):
-    """When an incident opens, ends and may be told again.
+    """When an incident opens, is resolved and may be notified again.
 
     Attributes:
         name: identifies the rule and its incidents.
-        label: what people read.
+        label: shown to people.
         open_after_hours: must have been bad for so long [h].
         close_after_hours: must have been clear for so long [h].
         cool_down_hours: updates are at least so far apart; coming back sooner than this after the end is the same
@@ -35,7 +35,7 @@ class Rule(_Part):
 
 
 class HealthRule(Rule):
-    """For operators: verdicts of monitoring that are worth a message."""
+    """For operators: verdicts of monitoring that open an incident."""
 
     checks: tuple[str, ...] = Field(min_length=1)
     severities: tuple[Literal["warning", "critical"], ...] = ("warning", "critical")
@@ -54,11 +54,11 @@ class ExceedanceRule(Rule):
 
     Attributes:
         above_ugm3: the value not to be exceeded, by pollutant [µg/m³].
-        by: what is held against it, per local day: the highest hourly median (day_maximum), the mean of the hourly
-            medians (day_mean; needs 18 hours), or the highest hourly probability of being above it (probability).
+        by: the statistic compared with it, per local day: the highest hourly median (day_maximum), the mean of the
+            hourly medians (day_mean; needs 18 hours), or the highest hourly probability above it (probability).
         open_at: bad from here on: a multiple of the value, or a probability.
         close_at: clear below this; between both an incident stays as it is.
-        days_ahead: local days looked at, today included.
+        days_ahead: local days evaluated, including today.
         severity: of its incidents.
     """
 

@@ -1,4 +1,4 @@
-"""Sensors: who is late, silent, incomplete or stuck."""
+"""Sensors: late, silent, incomplete or stuck."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from hazecast.monitoring.findings import Finding, Subject
 
 SOURCE_SILENT_AFTER_HOURS = 30.0
 _SILENT_AFTER_HOURS, _GONE_AFTER_HOURS = 12.0, 72.0
-# What has not reported for so long is taken as closed, not as broken.
+# A station without reports for longer counts as closed, not as broken.
 _CLOSED_AFTER = timedelta(days=30)
 _COMPLETE_DAYS = 7
 _COMPLETE, _HALF = 0.75, 0.5
@@ -24,7 +24,7 @@ def sensor_findings(
 ) -> list[Finding]:
     """Freshness and completeness of stations, silent and stuck sensors; the source itself first.
 
-    Stations are held against the newest hour of the whole source: how often it is collected is nobody's fault here.
+    Stations are compared with the newest hour of the whole source, so that the interval of collection does not matter.
 
     Args:
         observations: `air.tables.Observations` of the last 30 days or more.
@@ -112,7 +112,7 @@ def _completeness(recent: pl.DataFrame, last_hour: datetime) -> list[Finding]:
 
 
 def _stuck(recent: pl.DataFrame) -> list[Finding]:
-    """Half of the last day repeats one number, by the judgement of the quality rules."""
+    """Half of the last day is flagged as a flatline by the quality rules."""
     day = pl.col("observed_at") > pl.col("observed_at").max().over(_SERIES) - timedelta(days=1)
     flat = pl.col("flag_reasons").str.contains("flatline", literal=True)
     rows = (

@@ -1,4 +1,4 @@
-"""Signals: what the newest verdicts and forecasts say to each rule, one per subject."""
+"""Signals: the newest verdicts and forecasts evaluated against each rule, one signal per subject."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,15 +19,15 @@ _SERIES = ("station_id", "pollutant")
 
 @dataclass(frozen=True)
 class Signal:
-    """One subject as one rule sees it now.
+    """The state of one subject under one rule.
 
     Attributes:
         rule: the rule.
         subject: key of the incident: a check and its subject, or a station and pollutant; never taken apart.
         level: bad, clear, or between: nothing changes.
         severity: warning or critical.
-        summary: what people are told; a change of it is worth an update.
-        reason: the numbers behind it, as they are now.
+        summary: for people; a change of it is a reason for an update.
+        reason: the current values.
     """
 
     rule: Rule
@@ -39,10 +39,10 @@ class Signal:
 
 
 def health_signals(rule: HealthRule, health: pl.DataFrame) -> list[Signal]:
-    """What one monitoring run says to a rule; an unknown verdict is neither bad nor clear.
+    """The verdicts of one monitoring run under a rule; an unknown verdict is neither bad nor clear.
 
     Args:
-        rule: which checks it looks at.
+        rule: with the checks to use.
         health: `air.verdicts.Health` of one run.
     """
     return [
@@ -70,12 +70,12 @@ def _level(verdict: str, rule: HealthRule) -> Level:
 
 
 def exceedance_signals(rule: ExceedanceRule, forecasts: pl.DataFrame, stations: pl.DataFrame) -> list[Signal]:
-    """What the newest forecast says to a rule, per station and pollutant.
+    """The newest forecast under a rule, per station and pollutant.
 
     Args:
         rule: value, measure and thresholds.
         forecasts: `air.tables.Forecasts` of one issue.
-        stations: `air.tables.Stations`; their clocks make the days.
+        stations: `air.tables.Stations`; their time zones define the days.
     """
     values = {pollutant.value: value for pollutant, value in rule.above_ugm3.items()}
     mine = forecasts.filter(pl.col("pollutant").is_in(values.keys())).join(
@@ -132,9 +132,9 @@ def _exceedance(rule: ExceedanceRule, days: pl.DataFrame) -> Signal:
 
 def _in_words(rule: ExceedanceRule, day: dict[str, object]) -> str:
     value, above = float(str(day["value"])), float(str(day["above"]))
-    said = {
+    reason = {
         "probability": f"an hour above {above:g} µg/m³ has a chance of up to {value:.0%}",
         "day_maximum": f"highest hour {value * above:.0f} µg/m³, above {above:g} with a chance of {day['chance']:.0%}",
         "day_mean": f"day mean {value * above:.0f} µg/m³, the value is {above:g}",
     }[rule.by]
-    return f"{day['day']}: {said} (forecast of {day['issued_at']:%Y-%m-%d %H:%M} UTC)"
+    return f"{day['day']}: {reason} (forecast of {day['issued_at']:%Y-%m-%d %H:%M} UTC)"

@@ -14,7 +14,7 @@ from hazecast.errors import HazecastError, NoChampion, RegistryError
 from hazecast.models import Model
 from hazecast.models.climatology import Climatology
 from hazecast.steps import Progress, silent
-from hazecast.steps.alert import Alerted, alert
+from hazecast.steps.alert import AlertResult, alert
 from hazecast.steps.backfill import backfill, outstanding_stretches
 from hazecast.steps.background import archive_background
 from hazecast.steps.check import Checked, check
@@ -201,7 +201,7 @@ class Pipeline:
             notes.summary = summary_of(found)
         return found
 
-    def alert(self) -> Alerted:
+    def alert(self) -> AlertResult:
         """Update incidents from the newest verdicts and forecast; notify the channels unless the clock is replayed."""
         parts = self.parts
         is_replayed = self._given_now is not None or parts.replayed_now is not None

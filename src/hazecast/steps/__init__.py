@@ -1,4 +1,4 @@
-"""The steps of the pipeline, each a short story of the rooms below; they meet only through stored tables."""
+"""The steps of the pipeline. They exchange data only through stored tables."""
 
 from collections.abc import Callable
 
@@ -7,4 +7,4 @@ Progress = Callable[[str, float], None]
 
 
 def silent(_line: str, _share: float) -> None:
-    """Progress that nobody watches."""
+    """Discards progress."""

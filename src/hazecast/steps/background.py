@@ -1,4 +1,4 @@
-"""Background: keep what physics models forecast, by issue, so that it can be shown, scored and one day learned from."""
+"""Background: archive forecasts of physics models by issue, to be shown and scored."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,23 +13,23 @@ from hazecast.store import Store
 def archive_background(
     models: Sequence[BackgroundModel], store: Store, *, now: datetime, progress: Progress = silent
 ) -> str:
-    """Add the newest run of each model at the stored stations to the archive; what was archived is never altered.
+    """Add the newest run of each model at the stored stations to the archive; archived rows are never changed.
 
-    A model that does not deliver is told of and costs nothing else.
+    A model that is unavailable is reported and skipped.
 
     Returns:
-        What was kept and what was not, as a line for people.
+        What was archived and what was not, in one line.
     """
     stations = store.read(Stations)
-    told = []
+    lines = []
     for number, model in enumerate(models):
-        progress(f"asking {model.name}", number / len(models))
+        progress(f"fetching {model.name}", number / len(models))
         try:
             rows = conform(Background, model.fetch_background(stations, now=now))
         except SourceError as err:
-            told.append(f"{model.name} not kept: {err}")
+            lines.append(f"{model.name} not archived: {err}")
             continue
         store.append(Background, rows)
-        told.append(f"{model.name} {rows.height:,} hours" if rows.height else f"{model.name} has nothing here")
-    progress("; ".join(told), 1.0)
-    return "; ".join(told)
+        lines.append(f"{model.name} {rows.height:,} hours" if rows.height else f"{model.name} has nothing here")
+    progress("; ".join(lines), 1.0)
+    return "; ".join(lines)

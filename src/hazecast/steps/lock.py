@@ -1,4 +1,4 @@
-"""One at a time, across all processes of a machine."""
+"""Mutual exclusion across the processes of a machine."""
 
 import fcntl
 import os
@@ -11,22 +11,22 @@ from hazecast.errors import AlreadyRunning
 
 @contextmanager
 def only_one(work: str, folder: Path, place: str) -> Iterator[None]:
-    """Hold the lock of `work` for `place` inside the body; the system frees it when the process dies, however it dies.
+    """Acquire the lock of `work` for `place` for the body; the operating system releases it when the process ends.
 
     Raises:
-        AlreadyRunning: another process holds it; the message says which.
+        AlreadyRunning: another process has it; the message has its id.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{work}-{place}.lock"
-    with path.open("a+") as held:
+    with path.open("a+") as lock:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
-            held.seek(0)
+            lock.seek(0)
             raise AlreadyRunning(
-                f"{work} for {place} is running already in process {held.read().strip() or 'unknown'}; wait for it"
+                f"{work} for {place} is running already in process {lock.read().strip() or 'unknown'}; wait for it"
             ) from err
-        held.truncate(0)
-        held.write(str(os.getpid()))
-        held.flush()
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield

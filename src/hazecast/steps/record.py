@@ -1,4 +1,4 @@
-"""Every run of a step leaves a row in the table `runs`, also when it fails."""
+"""Records each run of a step in the table `runs`, including failures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ log = structlog.get_logger()
 
 
 class Notes:
-    """What a step wants remembered: one line for people."""
+    """The summary of a step, set by its body: one line for people."""
 
     summary = ""
 
 
 @contextmanager
 def recorded(step: str, store: Store, *, as_of: datetime) -> Iterator[Notes]:
-    """Record the step run in the body; an error is recorded and goes on its way.
+    """Record the step run in the body; an error is recorded and raised again.
 
     Args:
         step: its name.
@@ -55,5 +55,5 @@ def _write(store: Store, step: str, started_at: datetime, as_of: datetime, *, ou
     try:
         store.append(Runs, pl.DataFrame([row], schema=Runs.create_empty().schema))
     except HazecastError as err:
-        # A store that cannot take the note must not hide why the step failed.
+        # A failure to record must not replace the error of the step.
         log.warning("the run could not be recorded", reason=str(err))

@@ -1,4 +1,4 @@
-"""The rules of alerts, read from `alerts.yaml`."""
+"""Reads alert rules from `alerts.yaml`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,4 +27,4 @@ def read_rules(folders: Iterable[Path]) -> Rules:
         raise SettingsError(f"{path} cannot be read: {err}") from err
     except ValidationError as err:
         problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']}" for p in err.errors())
-        raise SettingsError(f"{path}: {problems} (docs/alerts.md explains every word)") from err
+        raise SettingsError(f"{path}: {problems} (docs/alerts.md describes every key)") from err
