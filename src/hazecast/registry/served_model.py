@@ -1,6 +1,6 @@
 """The registered model as MLflow serves it: recent observations of a station in, its forecast out.
 
-MLflow copies this file beside the model and runs it on load, so nothing is pickled.
+MLflow logs this file with the model and runs it on load, so nothing is pickled.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from hazecast.features import build_panel
 from hazecast.models import load_model
 
 
-class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped here
+class ServedModel(PythonModel):  # type: ignore[misc]  # MLflow is untyped here
     """Wraps a saved Model."""
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -42,11 +42,11 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
             A frame by (station_id, pollutant, issued_at, valid_at; UTC): mean, q05 … q95 [µg/m³].
         """
         observed = _observations(pl.from_pandas(model_input))
-        asked = (params or {}).get("issued_at", "")
+        requested = (params or {}).get("issued_at", "")
         last_hour = newest(observed["observed_at"])
         if last_hour is None:
             raise ValueError("no observation given; send at least one hour with a concentration")
-        issued_at = parse_utc(asked) if asked else last_hour + HOUR
+        issued_at = parse_utc(requested) if requested else last_hour + HOUR
         panel = build_panel(observed, Weather.create_empty(), _stations(observed))
         forecast = self._forecaster.predict(panel, issued_at)
         # MLflow's times have no zone; they are UTC.
@@ -55,7 +55,7 @@ class ServedForecaster(PythonModel):  # type: ignore[misc]  # MLflow is untyped 
 
 
 def _stations(observed: pl.DataFrame) -> pl.DataFrame:
-    """Stations that are known by name only."""
+    """Stations with an id and nothing else."""
     named = observed.select("station_id").unique().sort("station_id")
     unknown = {"name": pl.col("station_id"), "timezone": pl.lit("UTC"), "source": pl.lit("request")}
     nowhere = {name: pl.lit(None, pl.Float64) for name in ("latitude", "longitude")}
@@ -82,4 +82,4 @@ def _observations(given: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-set_model(ServedForecaster())
+set_model(ServedModel())
