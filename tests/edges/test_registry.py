@@ -168,7 +168,9 @@ def test_a_champion_of_another_release_forecasts_nothing(
     keeping = Registry(registry.tracking_uri, place="town", keep_in=tmp_path / "champions")
     keeping.champion()
     monkeypatch.setattr("hazecast.models.base.input_signature", lambda *_inputs, **_options: "other features")
-    with pytest.raises(NoChampion, match=r"version 1 of hazecast-town .* another release.*hazecast run training"):
+    with pytest.raises(
+        NoChampion, match=r"version 1 of hazecast-town .* a release with other features.*hazecast run training"
+    ):
         Registry(registry.tracking_uri, place="town").champion()
     assert keeping.champion_read_last() is None
 

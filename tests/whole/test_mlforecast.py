@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
+from one_station import write_station
 from typer.testing import CliRunner
 
 from hazecast.air.tables import Forecasts
@@ -33,11 +34,12 @@ def test_mlforecast_is_trained_validated_registered_and_served_by_the_same_comma
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    for name, value in {
-        "HOME": str(tmp_path), "SOURCE": "simulated", "NOW": "2026-03-01T06:00Z", "HISTORY_DAYS": "40",
-        "MODEL": "mlforecast",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(f"HAZECAST_{name}", value)
+    data = tmp_path / "town"
+    write_station(data)
+    monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HAZECAST_DATA", str(data))
+    monkeypatch.setenv("HAZECAST_SOURCE", "files")
+    monkeypatch.setenv("HAZECAST_MODEL", "mlforecast")
     command("run", "training", "--set", "trees.rounds=20")
     assert "relative MAE" in command("models")
     parts = Wiring(load_settings())

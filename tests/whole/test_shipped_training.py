@@ -1,26 +1,22 @@
 """The shipped training: all default parameters, no preset, on little data, through the commands."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
+from one_station import write_station
 from typer.testing import CliRunner
 
 from hazecast.air.tables import Forecasts, Runs
 from hazecast.cli import app
 from hazecast.models import ModelConfig
 from hazecast.settings import load_settings
-from hazecast.sources.simulated import SimulatedSource
 from hazecast.wiring import Wiring
-
-UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
-DAYS = UNTIL - timedelta(days=40), UNTIL
 
 
 def test_the_default_model_is_trained_validated_and_forecasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     data = tmp_path / "town"
-    _write(data)
+    write_station(data)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     monkeypatch.setenv("HAZECAST_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HAZECAST_LIGHT_TRAINING", raising=False)
@@ -39,14 +35,3 @@ def test_the_default_model_is_trained_validated_and_forecasts(tmp_path: Path, mo
     assert rows.height == 72
     assert (rows["q05"] <= rows["q95"]).all()
     assert parts.store.read(Runs).filter(outcome="ok", step="train").height == 1
-
-
-def _write(folder: Path) -> None:
-    """Forty days of one pollutant at one simulated station, without weather."""
-    folder.mkdir()
-    source = SimulatedSource(n_stations=1)
-    since, until = DAYS
-    wide = source.fetch_observations(since=since, until=until).filter(pollutant="pm25")
-    wide = wide.select("station_id", "observed_at", pm25="concentration_ugm3")
-    source.fetch_stations().select("station_id", "name", "latitude", "longitude").write_csv(folder / "stations.csv")
-    wide.write_parquet(folder / "observations.parquet")
