@@ -11,7 +11,7 @@ from one_station import write_station
 from typer.testing import CliRunner
 
 from hazecast.air.tables import Forecasts
-from hazecast.api.app import Options, create_app
+from hazecast.api.app import create_app
 from hazecast.cli import app
 from hazecast.settings import load_settings
 from hazecast.wiring import Wiring
@@ -53,7 +53,7 @@ def test_mlforecast_is_trained_validated_registered_and_served_by_the_same_comma
     assert set(rows["status"]) == {"ok"}
     assert (rows["q05"] <= rows["q95"]).all()
     station = rows.filter(pl.col("pollutant") == "pm25")["station_id"][0]
-    with TestClient(create_app(parts.store, Options(now=parts.now))) as client:
+    with TestClient(create_app(store=parts.store, clock=parts.now, clock_replayed=True)) as client:
         answer = client.get(f"/api/v1/stations/{station}/forecast", params={"pollutant": "pm25"})
     assert answer.status_code == 200, answer.text
     assert '"model_version":"1"' in json.dumps(answer.json(), separators=(",", ":"))
