@@ -13,7 +13,7 @@ from hazecast.air.tables import DRIVERS, Drivers, Forecasts, Observations, Score
 from hazecast.errors import NoChampion, SettingsError, TooLittleHistory
 from hazecast.models import ModelConfig
 from hazecast.models.climatology import Climatology
-from hazecast.places.folder import SHIPPED
+from hazecast.paths import SHIPPED
 from hazecast.registry import Registry
 from hazecast.sources.files import FilesSource
 from hazecast.steps.check import check
