@@ -74,6 +74,8 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     later = ISSUED + spec.horizon_hours * HOUR + 2 * HOUR
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        # MLflow exports the address of the database that it used last.
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("HAZECAST_HOME", str(folder / "home"))
         patch.setenv("HAZECAST_SOURCE", "files")
         patch.setenv("HAZECAST_DATA", str(dataset))
