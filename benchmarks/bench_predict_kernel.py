@@ -20,9 +20,9 @@ import numpy as np
 import polars as pl
 
 from hazecast.air.clock import HOUR
+from hazecast.air.distance import nearest_stations
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.features import FutureWeather, Panel, build_panel
-from hazecast.features.surroundings import nearest_stations
 from hazecast.models.stack import Stack
 from hazecast.sources.simulated import SimulatedSource
 

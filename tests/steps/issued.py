@@ -49,8 +49,13 @@ def forecasts(
 ) -> pl.DataFrame:
     """Forecasts between the truth (`error` 0) and the seasonal naive (1), with some noise and intervals `spread` wide.
 
-    As for a model, their errors are large when those of the naive forecast are, so the relative error is steady.
+    As for a model, their errors are large when those of the naive forecast are, so the relative error is steady. Hours
+    that are not observed yet are forecast as if the last days repeated themselves, so that every issue reaches its
+    horizon.
     """
+    repeated = pl.col("observed_at") + pl.duration(hours=horizon_hours)
+    last_days = truth.filter(pl.col("observed_at") > truth["observed_at"].max() - horizon_hours * HOUR)
+    truth = pl.concat([truth, last_days.with_columns(observed_at=repeated)])
     frames = [_issue(truth, moment, seed=seed, error=error, horizon_hours=horizon_hours) for moment in issues]
     rows = pl.concat(frames).sort("station_id", "pollutant", "issued_at", "valid_at")
     middle = rows["guess_ugm3"].to_numpy() * bias

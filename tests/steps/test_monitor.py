@@ -230,7 +230,11 @@ def test_when_a_drifting_sensor_is_noticed(truth: pl.DataFrame):
     for day in range(1, 40):
         now = since + day * DAY
         known = read.filter(pl.col("observed_at").is_between(now - 97 * DAY, now, closed="left"))
-        bad = [str(finding.subject) for finding in neighbour_findings(known, now=now) if finding.is_bad]
+        bad = [
+            str(finding.subject)
+            for finding in neighbour_findings(known, town(seed=SEED).fetch_stations(), now=now)
+            if finding.is_bad
+        ]
         assert set(bad) <= {f"{HARBOUR} pm25"}
         if bad and noticed is None:
             noticed = day

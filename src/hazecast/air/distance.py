@@ -2,11 +2,16 @@
 
 from math import asin, cos, radians, sin, sqrt
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 EARTH_RADIUS_KM = 6371.0
 # Of latitude.
 KM_PER_DEGREE = 111.2
+NEIGHBOURS = 8
+REGION_KM = 150.0  # the regional scale on which stagnation and transport are shared
+_BATCH_ROWS = 1000
 _NULL_ISLAND_DEGREES = 1e-4
 
 
@@ -20,32 +25,52 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(across + scale * along)))
 
 
-def neighbour_pairs(stations: pl.DataFrame, *, within_km: float, of: pl.Series | None = None) -> pl.DataFrame:
-    """Pairs `station_id`, `other` of different stations at most `within_km` apart [km], in both orders.
+def nearest_stations(
+    latitude_deg: npt.NDArray[np.floating], longitude_deg: npt.NDArray[np.floating], *, within_km: float = REGION_KM
+) -> npt.NDArray[np.int64]:
+    """The up to 8 nearest other stations within `within_km`, nearest first; (station, k), -1 where there are fewer.
+
+    This is the neighbourhood of a station everywhere in Hazecast. A station without coordinates has no neighbours and
+    is not a neighbour of any.
+    """
+    n = len(latitude_deg)
+    k = min(NEIGHBOURS, max(n - 1, 0))
+    found = np.full((n, k), -1, np.int64)
+    if k == 0:
+        return found
+    points = _unit_vectors(latitude_deg, longitude_deg)
+    for first in range(0, n, _BATCH_ROWS):
+        rows = slice(first, min(first + _BATCH_ROWS, n))
+        chord = np.clip(points[rows] @ points.T, -1, 1)
+        distance_km = np.nan_to_num(EARTH_RADIUS_KM * np.arccos(chord), nan=np.inf)
+        distance_km[np.arange(rows.stop - first), np.arange(first, rows.stop)] = np.inf
+        near = np.argpartition(distance_km, k - 1, axis=1)[:, :k]
+        distance = np.take_along_axis(distance_km, near, axis=1)
+        order = np.argsort(distance, axis=1, kind="stable")
+        near, distance = np.take_along_axis(near, order, axis=1), np.take_along_axis(distance, order, axis=1)
+        found[rows] = np.where(distance <= within_km, near, -1)
+    return found
+
+
+def neighbour_pairs(stations: pl.DataFrame, *, within_km: float = REGION_KM) -> pl.DataFrame:
+    """Pairs `station_id`, `other` of each station and its `nearest_stations`.
 
     Args:
         stations: station_id, latitude, longitude [degrees]; those without coordinates have no neighbours.
         within_km: greatest distance [km].
-        of: only pairs of these stations; None: of all.
     """
-    # A grid of cells of that size: neighbours lie in the same or an adjoining cell, so far pairs are never compared.
-    cell_degrees = within_km / 111.0
     placed = stations.select("station_id", "latitude", "longitude").drop_nulls()
-    cells = placed.with_columns(row=(pl.col("latitude") / cell_degrees).floor().cast(pl.Int64))
-    shifted = pl.concat([cells.with_columns(row=pl.col("row") + step) for step in (-1, 0, 1)])
-    ones = cells if of is None else cells.filter(pl.col("station_id").is_in(of.unique().implode()))
-    pairs = ones.join(shifted, on="row", suffix="_other").filter(pl.col("station_id") != pl.col("station_id_other"))
-    near = pairs.filter(_distance_km_expr() <= within_km)
-    return near.select("station_id", other="station_id_other").unique()
+    nearest = nearest_stations(placed["latitude"].to_numpy(), placed["longitude"].to_numpy(), within_km=within_km)
+    row, column = np.nonzero(nearest >= 0)
+    ids = placed["station_id"]
+    return pl.DataFrame({"station_id": ids.gather(row), "other": ids.gather(nearest[row, column])})
 
 
-def _distance_km_expr() -> pl.Expr:
-    """Great-circle distance of two points in one row, as `distance_km`."""
-    names = ("latitude", "latitude_other", "longitude", "longitude_other")
-    north, north_other, east, east_other = (pl.col(name).radians() for name in names)
-    across = ((north_other - north) / 2).sin() ** 2
-    along = north.cos() * north_other.cos() * ((east_other - east) / 2).sin() ** 2
-    return 2 * EARTH_RADIUS_KM * (across + along).clip(0.0, 1.0).sqrt().arcsin()
+def _unit_vectors(
+    latitude_deg: npt.NDArray[np.floating], longitude_deg: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    lat, lon = np.radians(latitude_deg.astype(np.float64)), np.radians(longitude_deg.astype(np.float64))
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
 
 
 def without_null_island(stations: pl.DataFrame) -> pl.DataFrame:

@@ -11,9 +11,9 @@ import polars as pl
 
 from hazecast.air.arrays import Bools, Floats32, Ints
 from hazecast.air.clock import HOUR
+from hazecast.air.distance import nearest_stations
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import MAX_HORIZON_HOURS
-from hazecast.features.surroundings import nearest_stations
 
 WEATHER = (
     "temperature_c",

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from hazecast.air.distance import neighbour_pairs
 from hazecast.monitoring.findings import Finding, Subject
 
 BASELINE_DAYS = 90
@@ -21,18 +22,19 @@ _FLOOR_SHARE = 0.2
 _SERIES = ["station_id", "pollutant"]
 
 
-def neighbour_findings(observations: pl.DataFrame, *, now: datetime) -> list[Finding]:
-    """Compare each sensor's ratio to the median of the other stations in the last week with that of the 90 days before.
+def neighbour_findings(observations: pl.DataFrame, stations: pl.DataFrame, *, now: datetime) -> list[Finding]:
+    """Compare each sensor's ratio to the median of its neighbours in the last week with that of the 90 days before.
 
     Args:
         observations: `air.tables.Observations` of the last 97 days; rows flagged invalid are ignored.
+        stations: `air.tables.Stations`; one without coordinates is compared with all others.
         now: UTC.
 
     Returns:
-        A finding "neighbours" per series of pollutants measured at three stations or more; unknown with less than
-        4 weeks of days before the last one.
+        A finding "neighbours" per series measured at two neighbours or more; unknown with less than 4 weeks of days
+        before the last one.
     """
-    days = _ratios(observations.filter(pl.col("flag") != "invalid"))
+    days = _ratios(observations.filter(pl.col("flag") != "invalid"), _pairs(stations))
     last = days.filter(pl.col("day") >= now - timedelta(days=_WEEK_DAYS))
     before = days.filter(pl.col("day") < now - timedelta(days=_WEEK_DAYS))
     weeks = before.with_columns(
@@ -48,15 +50,23 @@ def neighbour_findings(observations: pl.DataFrame, *, now: datetime) -> list[Fin
     return [_judge(row) for row in rows.iter_rows(named=True)]
 
 
-def _ratios(observations: pl.DataFrame) -> pl.DataFrame:
-    """Per series and day: the logarithm of its mean over the median of the other stations' means."""
+def _pairs(stations: pl.DataFrame) -> pl.DataFrame:
+    """Each station (station_id) with every station it is compared with (station_id_other)."""
+    unplaced = stations.filter(pl.any_horizontal(pl.col("latitude", "longitude").is_null())).select("station_id")
+    others = unplaced.join(stations.select(other="station_id"), how="cross").filter(
+        pl.col("station_id") != pl.col("other")
+    )
+    return pl.concat([neighbour_pairs(stations), others]).rename({"other": "station_id_other"})
+
+
+def _ratios(observations: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Per series and day: the logarithm of its mean over the median of its neighbours' means."""
     day = observations.group_by(*_SERIES, day=pl.col("observed_at").dt.truncate("1d"))
     means = day.agg(pl.len(), mean=pl.col("concentration_ugm3").mean().clip(0))
     means = means.filter(pl.col("len") >= _MIN_HOURS_A_DAY).drop("len")
     floor = means.group_by("pollutant").agg(floor=_FLOOR_SHARE * pl.col("mean").median())
-    others = means.join(means, on=["pollutant", "day"], suffix="_other").filter(
-        pl.col("station_id") != pl.col("station_id_other")
-    )
+    neighbours = means.select("pollutant", "day", station_id_other="station_id", mean_other="mean")
+    others = means.join(pairs, on="station_id").join(neighbours, on=["station_id_other", "pollutant", "day"])
     compared = others.group_by(*_SERIES, "day").agg(
         pl.col("mean").first(), n_others=pl.len(), others=pl.col("mean_other").median()
     )

@@ -9,7 +9,7 @@ _HOUR = ["pollutant", "observed_at"]
 
 
 def confirmed(readings: pl.DataFrame, stations: pl.DataFrame) -> pl.Series:
-    """Whether another station within 50 km read at least `needed` in the same hour, row by row.
+    """Whether one of the nearest stations within 50 km read at least `needed` in the same hour, row by row.
 
     Args:
         readings: station_id, pollutant, observed_at, `trusted` [µg/m³] and `needed` [µg/m³]: what a neighbour must
@@ -20,7 +20,7 @@ def confirmed(readings: pl.DataFrame, stations: pl.DataFrame) -> pl.Series:
     """
     rows = readings.with_row_index("row")
     candidates = rows.filter(pl.col("needed").is_not_null())
-    pairs = neighbour_pairs(stations, within_km=NEAR_KM, of=candidates["station_id"])
+    pairs = neighbour_pairs(stations, within_km=NEAR_KM)
     others = readings.select("trusted", *_HOUR, other="station_id")
     confirming = (
         candidates.join(pairs, on="station_id")

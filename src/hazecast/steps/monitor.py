@@ -9,7 +9,7 @@ import polars as pl
 
 from hazecast import monitoring
 from hazecast.air.spec import STALE_AFTER_HOURS, ForecastSpec
-from hazecast.air.tables import WEATHER_VARIABLES, Forecasts, Observations, Runs, Scores, Weather, conform
+from hazecast.air.tables import WEATHER_VARIABLES, Forecasts, Observations, Runs, Scores, Stations, Weather, conform
 from hazecast.air.verdicts import Drift, Health, Retrains, Verification
 from hazecast.monitoring import Finding, RetrainDecision
 from hazecast.steps import Progress, silent
@@ -182,7 +182,8 @@ def _skill_and_coverage(
 def _sensors(store: Store, now: datetime) -> list[Finding]:
     since = now - timedelta(days=_SENSOR_DAYS)
     known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
-    return [*monitoring.sensor_findings(known, now=now), *monitoring.neighbour_findings(known, now=now)]
+    neighbours = monitoring.neighbour_findings(known, store.read(Stations), now=now)
+    return [*monitoring.sensor_findings(known, now=now), *neighbours]
 
 
 def _faulty_sensors(store: Store, now: datetime) -> pl.DataFrame:
