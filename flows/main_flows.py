@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import bootstrap  # noqa: F401 - settings that must be there before Prefect is
@@ -51,6 +52,7 @@ LIMITS = {
     "retrain": Limits(5),
     "alert": Limits(10),
 }
+LONGEST_RUN = timedelta(minutes=sum(LIMITS[step.key].minutes for step in FULL.steps))
 ARTIFACTS: dict[str, Callable[[Pipeline, Any], None]] = {
     "validate": show_validation,
     "forecast": show_forecast,

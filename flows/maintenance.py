@@ -6,6 +6,7 @@ from typing import Any
 
 import bootstrap  # noqa: F401 - settings that must be there before Prefect is
 import polars as pl
+from main_flows import LONGEST_RUN
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,8 +24,8 @@ from hazecast.settings import load_settings
 from hazecast.store import Store
 from hazecast.wiring import Wiring
 
-# A process that has not started its flow by then never will; running is longer than the task limits of a flow.
-MAX_AGE = {StateType.PENDING: timedelta(minutes=15), StateType.RUNNING: timedelta(hours=9)}
+# A process that has not started its flow by then never will; no flow runs longer than the limits of all its tasks.
+MAX_AGE = {StateType.PENDING: timedelta(minutes=15), StateType.RUNNING: LONGEST_RUN}
 # Scheduled and not started by then: no worker is running.
 LATE = timedelta(hours=1)
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
