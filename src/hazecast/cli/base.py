@@ -20,7 +20,7 @@ from hazecast.errors import HazecastError, SettingsError
 if TYPE_CHECKING:
     from hazecast.wiring import Wiring
 
-FAILURE, USAGE_ERROR = 1, 2
+FAILURE = 1
 
 console = Console()
 err_console = Console(stderr=True)

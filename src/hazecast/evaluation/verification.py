@@ -11,7 +11,7 @@ from hazecast.air.limits import limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import LEAD_BLOCKS, QUANTILE_LEVELS, QUANTILES, block_name
 from hazecast.errors import TooLittleHistory
-from hazecast.scoring import p_exceed, pair, score
+from hazecast.scoring import lead_block, p_exceed, pair, score
 
 BLOCKS = pl.Enum([*map(block_name, LEAD_BLOCKS), "all"])
 MIN_EVENTS = 10
@@ -94,7 +94,7 @@ def _with_groups(rows: pl.DataFrame, timezone: str) -> pl.DataFrame:
         observed=level.replace_strict(dict(enumerate(_level_labels(edges))), return_dtype=pl.String),
         level=level,
         lead_day=(pl.col("lead_hours") + 23) // 24,
-        lead_block=_block_of("lead_hours"),
+        lead_block=lead_block().cast(BLOCKS),
     )
 
 
@@ -138,13 +138,6 @@ def _statuses(forecasts: pl.DataFrame) -> pl.DataFrame:
     return counted.with_columns(share=pl.col("n") / pl.col("n").sum().over("pollutant")).sort(
         pl.col("pollutant").cast(pl.Enum(POLLUTANTS)), "status"
     )
-
-
-def _block_of(column: str) -> pl.Expr:
-    """The lead block of a column of lead hours."""
-    lead = pl.col(column)
-    named = (pl.when(lead.is_between(*block)).then(pl.lit(block_name(block))) for block in LEAD_BLOCKS)
-    return pl.coalesce(named).cast(BLOCKS)
 
 
 def _probabilities(rows: pl.DataFrame, past: pl.DataFrame) -> dict[str, pl.DataFrame]:
