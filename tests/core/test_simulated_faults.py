@@ -85,6 +85,13 @@ def test_a_wrong_unit_and_a_new_regime_scale_the_values(fault: Fault, factor: fl
     assert ratio.to_list() == pytest.approx([factor] * ratio.len())
 
 
+def test_a_regime_of_some_hours_scales_these_hours_of_every_day():
+    night = RegimeChange(**ONE, factor=6.0, hours=(20, 3))
+    ratio = struck_by(night).select(pl.col("observed_at").dt.hour(), pl.col("concentration_ugm3") / pl.col("healthy"))
+    scaled = ratio.filter(pl.col("concentration_ugm3") > 1.5)["observed_at"].unique().sort().to_list()
+    assert scaled == [0, 1, 2, 3, 20, 21, 22, 23]
+
+
 def test_an_outage_silences_a_station_or_the_whole_network():
     within = pl.col("observed_at").is_between(AT["since"], AT["until"], closed="left")
     one = readings(Outage(station_id=STATION, **AT)).filter(within)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,6 +11,7 @@ from hazecast.air.pollutants import Pollutant
 from hazecast.errors import SettingsError
 from hazecast.sources.simulated import Fault, Gap, RegimeChange, SensorDrift
 
+HourOfDay = Annotated[int, Field(ge=0, le=23)]
 Kind = Literal["sensor_failing", "sensor_drifting", "source_outage", "regime_change", "poisoned_batch"]
 
 LABELS: dict[Kind, str] = {
@@ -39,6 +40,7 @@ class PlannedFault(_Part):
         pollutant: the sensor of that station; for a regime change None means all.
         per_day_ugm3: drift [µg/m³ per day].
         factor: of the concentrations.
+        hours: first and last hour of the day (UTC) in which a regime change applies; None: all hours.
     """
 
     kind: Kind
@@ -48,6 +50,7 @@ class PlannedFault(_Part):
     pollutant: Pollutant | None = None
     per_day_ugm3: float | None = None
     factor: float | None = Field(default=None, gt=0)
+    hours: tuple[HourOfDay, HourOfDay] | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> "PlannedFault":
@@ -84,7 +87,8 @@ class PlannedFault(_Part):
             where = {"station_id": self.station, "pollutant": self.pollutant}
             return SensorDrift(**where, since=since, until=until, per_day_ugm3=drift)  # type: ignore[arg-type]
         if self.kind == "regime_change":
-            return RegimeChange(pollutant=self.pollutant, since=since, until=until, factor=self.factor or 1.0)
+            factor = self.factor or 1.0
+            return RegimeChange(pollutant=self.pollutant, since=since, until=until, factor=factor, hours=self.hours)
         return None
 
 

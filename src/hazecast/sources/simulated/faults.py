@@ -18,10 +18,15 @@ _HOUR_S = 3600
 
 @dataclass(frozen=True)
 class Series:
-    """Readings [µg/m³] of one instrument, how long each is after the fault began [h], and its stream of draws."""
+    """Readings [µg/m³] of one instrument.
+
+    `since_hours` is the time of each since the fault began [h], `hour_of_day` its hour 0…23 UTC; `key` selects the
+    stream of draws.
+    """
 
     readings: Floats
     since_hours: Hours
+    hour_of_day: Hours
     key: int
 
 
@@ -49,7 +54,7 @@ class Fault(ABC):
         """`readings` [µg/m³] of one series at `hours`, distorted in [since, until); NaN where nothing arrives."""
         first, end = int(self.since.timestamp()) // _HOUR_S, int(self.until.timestamp()) // _HOUR_S
         affected = (hours >= first) & (hours < end)
-        return np.where(affected, self._distort(Series(readings, hours - first, key)), readings)
+        return np.where(affected, self._distort(Series(readings, hours - first, hours % 24, key)), readings)
 
     @abstractmethod
     def _distort(self, series: Series) -> Floats:
@@ -112,9 +117,18 @@ class UnitMistake(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class RegimeChange(Fault):
-    """The air itself changes for good, by a new road or a ban: true concentrations times `factor`."""
+    """The air itself changes for good: true concentrations times `factor`.
+
+    Without `hours` at all times, as by a new road or a ban. With `hours`, the first and last hour of the day (UTC),
+    only then, as by a plant that runs at night; `hours` may pass midnight.
+    """
 
     factor: float
+    hours: tuple[int, int] | None = None
 
     def _distort(self, series: Series) -> Floats:
-        return series.readings * self.factor
+        if self.hours is None:
+            return series.readings * self.factor
+        first, last = self.hours
+        active = (series.hour_of_day - first) % 24 <= (last - first) % 24
+        return np.where(active, series.readings * self.factor, series.readings)
