@@ -83,7 +83,7 @@ def test_a_trial_that_fails_names_the_channel(home: Path, monkeypatch: pytest.Mo
     with stamina.set_testing(True):
         result = invoke("alerts", "--source", "simulated", "--trial")
     assert result.exit_code == 1
-    assert "cannot be reached" in output_of(result)
+    assert "is unreachable" in output_of(result)
     assert "token" not in output_of(result)
 
 
