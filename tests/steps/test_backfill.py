@@ -150,7 +150,7 @@ def test_the_background_is_archived_by_issue_and_a_dead_model_costs_nothing(stor
     check(collect(Town(), store, now=NOW, history_days=10), store, now=NOW)
     models = [Physics("cams_global", MONDAY, -1.0), Physics("silam", MONDAY, 5.0)]
     summary = archive_background(models, store, now=NOW)
-    assert summary == "cams_global not kept: cams_global is out of reach; silam 1 hours"
+    assert summary == "cams_global not archived: cams_global is out of reach; silam 1 hours"
     archive_background([Physics("silam", MONDAY, 9.0), Physics("silam", MONDAY + STRETCH, 7.0)], store, now=NOW)
     assert store.read(Background).sort("issued_at")["concentration_ugm3"].to_list() == [5.0, 7.0]
 
