@@ -1,5 +1,6 @@
 """Fixtures for all tests: real servers on loopback, free ports, the shared data sets."""
 
+import os
 import subprocess
 import sys
 import time
@@ -26,6 +27,13 @@ def log_to_no_closed_stream() -> Iterator[None]:
     """What a command of one test configured must not outlive the stream it was given."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def no_tracking_uri_of_another_test() -> Iterator[None]:
+    """MLflow exports the address it was given to the environment, where the settings of the next test would read it."""
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ def test_maintenance_crashes_stale_runs_records_them_and_purges_old_ones(flows: 
         stuck = client.create_flow_run(flows.training, state=Running())
         waiting = client.create_flow_run(flows.training, state=Scheduled(scheduled_time=now))
         assert maintenance.crash_stale(client, now=now + timedelta(hours=8)) == []
-        assert [run.id for run in maintenance.crash_stale(client, now=now + timedelta(hours=10))] == [stuck.id]
+        assert [run.id for run in maintenance.crash_stale(client, now=now + timedelta(hours=11))] == [stuck.id]
         assert client.read_flow_run(stuck.id).state.is_crashed()
         submitted = client.create_flow_run(flows.training, state=Pending())
         assert maintenance.crash_stale(client, now=now) == []
