@@ -140,7 +140,7 @@ def alerts(
     context: Context, state: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
 ) -> schemas.Incidents:
     """Incidents, newest first; `state` is pending, open or resolved."""
-    rows = context.store.read(Alerts, pl.lit(True) if state is None else pl.col("state") == state)
+    rows = context.store.read(Alerts, _matches("state", state))
     page, next_cursor = _page(rows, ("bad_since", "incident_id"), limit, cursor)
     found = [schemas.Incident.model_validate(row) for row in page.to_dicts()]
     return schemas.Incidents(alerts=found, next_cursor=next_cursor)
@@ -151,7 +151,7 @@ def runs(
     context: Context, step: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
 ) -> schemas.RunList:
     """Runs of the pipeline's steps, newest first."""
-    rows = context.store.read(Runs, pl.lit(True) if step is None else pl.col("step") == step)
+    rows = context.store.read(Runs, _matches("step", step))
     page, next_cursor = _page(rows, ("started_at", "run_id"), limit, cursor)
     return schemas.RunList(runs=[schemas.Run.model_validate(row) for row in page.to_dicts()], next_cursor=next_cursor)
 
@@ -159,6 +159,11 @@ def runs(
 def _newest_check(store: Store, now: datetime) -> datetime | None:
     checked: datetime | None = store.read(Health, pl.col("checked_at") <= now)["checked_at"].max()  # type: ignore[assignment]  # a time or None
     return checked
+
+
+def _matches(column: str, value: str | None) -> pl.Expr:
+    """Rows with this value; all rows for None."""
+    return pl.lit(True) if value is None else pl.col(column) == value
 
 
 def _page(rows: pl.DataFrame, key: tuple[str, str], limit: int, cursor: str | None) -> tuple[pl.DataFrame, str | None]:
