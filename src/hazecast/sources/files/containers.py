@@ -58,22 +58,31 @@ def read_sheets(path: Path) -> list[Sheet]:
     Raises:
         SourceRefused: not readable as what its name says, or without a row.
     """
+    found = read_members(path, rf"\.{_TABULAR}$")
+    if not found:
+        raise SourceRefused(f"{path.name}: has no CSV or Parquet file inside; add one")
+    return [_read_table(title, name, content) for title, name, content in found]
+
+
+def read_members(path: Path, pattern: str) -> list[tuple[str, str, bytes]]:
+    """Title, name and content of a file, decompressed; of a zip those of its files whose name matches `pattern`.
+
+    Raises:
+        SourceRefused: not readable, or damaged.
+    """
     try:
         content = path.read_bytes()
-        if content.startswith(_ZIP):
-            return _read_zip(path, content)
-        return [_read_table(path.name, path.name, gzip.decompress(content) if content.startswith(_GZIP) else content)]
+        if not content.startswith(_ZIP):
+            return [(path.name, path.name, _decompressed(content))]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in sorted(archive.namelist()) if re.search(pattern, name, re.IGNORECASE)]
+            return [(f"{path.name}/{name}", name, _decompressed(archive.read(name))) for name in names]
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as err:
         raise SourceRefused(f"{path.name}: not readable ({err}); copy the file again") from err
 
 
-def _read_zip(path: Path, content: bytes) -> list[Sheet]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = [name for name in sorted(archive.namelist()) if re.search(rf"\.{_TABULAR}$", name, re.IGNORECASE)]
-        sheets = [_read_table(f"{path.name}/{name}", name, archive.read(name)) for name in names]
-    if not sheets:
-        raise SourceRefused(f"{path.name}: has no CSV or Parquet file inside; add one")
-    return sheets
+def _decompressed(content: bytes) -> bytes:
+    return gzip.decompress(content) if content.startswith(_GZIP) else content
 
 
 def _read_table(title: str, name: str, content: bytes) -> Sheet:
@@ -83,7 +92,7 @@ def _read_table(title: str, name: str, content: bytes) -> Sheet:
         except (pl.exceptions.PolarsError, OSError) as err:
             raise SourceRefused(f"{title}: not readable as Parquet ({_first_line(err)}); save it again") from err
         return _sheet(title, frame, headers=frame.columns, first_row=2, decimal_comma=False)
-    return _read_text(title, _decoded(title, content))
+    return _read_text(title, decoded(title, content))
 
 
 def _read_text(title: str, text: str) -> Sheet:
@@ -121,7 +130,12 @@ def _sheet(title: str, frame: pl.DataFrame, *, headers: list[str], first_row: in
     return Sheet(title, frame, decimal_comma=decimal_comma)
 
 
-def _decoded(title: str, content: bytes) -> str:
+def decoded(title: str, content: bytes) -> str:
+    """The text of a file in UTF-8 or UTF-16.
+
+    Raises:
+        SourceRefused: neither; the message names the row.
+    """
     try:
         if content.startswith(_UTF16):
             return content.decode("utf-16")

@@ -50,6 +50,26 @@ def refuse_other_steps(rows: pl.DataFrame, file: str) -> None:
     Raises:
         SourceRefused: naming the series, the step and the first such time.
     """
+    found = other_steps(rows)
+    if found.height:
+        worst = found.row(0, named=True)
+        step_hours = worst["step"] / HOUR
+        raise SourceRefused(
+            f"{file}, column {worst['pollutant']}, station {worst['station_id']}: values are {step_hours:.0f} h apart "
+            f"from {worst['first']:%Y-%m-%dT%H:%MZ} on; Hazecast reads hourly means: leave out means over longer "
+            "periods, they cannot be split into hours"
+        )
+
+
+def other_steps(rows: pl.DataFrame) -> pl.DataFrame:
+    """Parts of series whose values are means over more than an hour, the longest first.
+
+    Args:
+        rows: station_id, pollutant, observed_at.
+
+    Returns:
+        station_id, pollutant, step, n (of steps), first and last time of the part.
+    """
     stepped = (
         rows.select(*SERIES, "observed_at")
         .unique()
@@ -58,25 +78,18 @@ def refuse_other_steps(rows: pl.DataFrame, file: str) -> None:
         .drop_nulls("step")
         .with_columns(run=(pl.col("step") != pl.col("step").shift()).fill_null(value=True).cum_sum().over(SERIES))
     )
+    columns = [*SERIES, "step", "n", "first", "last"]
+    part = {"n": pl.len(), "first": pl.col("observed_at").min(), "last": pl.col("observed_at").max()}
     runs = (
         stepped.filter(pl.col("step") > HOUR)
         .group_by(*SERIES, "run", "step")
-        .agg(n=pl.len(), first=pl.col("observed_at").min())
+        .agg(**part)
         .filter(pl.col("n") >= _FEWEST_STEPS)
     )
-    whole = stepped.group_by(SERIES).agg(n=pl.len(), step=pl.col("step").min(), first=pl.col("observed_at").min())
-    sparse = whole.filter((pl.col("step") > HOUR) & (pl.col("n") >= _FEWEST_SPARSE)).select(
-        *SERIES, "step", "n", "first"
-    )
-    found = pl.concat([runs.select(*SERIES, "step", "n", "first"), sparse]).sort("n", descending=True)
-    if found.height:
-        worst = found.row(0, named=True)
-        step_hours = worst["step"] / HOUR
-        raise SourceRefused(
-            f"{file}, column {worst['pollutant']}, station {worst['station_id']}: values are {step_hours:.0f} h apart "
-            f"from {worst['first'] - worst['step']:%Y-%m-%dT%H:%MZ} on; Hazecast reads hourly means: leave out means "
-            "over longer periods, they cannot be split into hours"
-        )
+    whole = stepped.group_by(SERIES).agg(step=pl.col("step").min(), **part)
+    sparse = whole.filter((pl.col("step") > HOUR) & (pl.col("n") >= _FEWEST_SPARSE))
+    found = pl.concat([runs.select(columns), sparse.select(columns)]).sort("n", descending=True)
+    return found.with_columns(first=pl.col("first") - pl.col("step"))
 
 
 def aggregated(rows: pl.DataFrame) -> pl.DataFrame:

@@ -115,7 +115,7 @@ class Sheet:
             return pl.Series(column, [None] * self.frame.height, dtype=pl.Float64)
         raw = self.frame[column]
         if raw.dtype == pl.String:
-            raw = _unblank(raw)
+            raw = without_blanks(raw)
             if self.decimal_comma:
                 raw = raw.str.replace(r"^([+-]?\d*),(\d+)$", "$1.$2")
         elif not (raw.dtype.is_numeric() or raw.dtype == pl.Null):
@@ -164,7 +164,7 @@ class Sheet:
         """`utc`, and the `minute` as written, in the file's own zone."""
         raw = self.frame[column]
         if raw.dtype == pl.String:
-            raw = _unblank(raw)
+            raw = without_blanks(raw)
             times = self._parse_times(column, raw)
         elif isinstance(raw.dtype, pl.Datetime) and raw.dtype.time_zone:
             local = raw.cast(pl.Datetime("us", raw.dtype.time_zone))
@@ -231,6 +231,7 @@ def _as_text(raw: pl.Series) -> pl.Series:
     return raw.cast(pl.String).str.strip_chars().replace("", None)
 
 
-def _unblank(raw: pl.Series) -> pl.Series:
+def without_blanks(raw: pl.Series) -> pl.Series:
+    """Text, stripped; null where it stands for a missing value."""
     stripped = raw.str.strip_chars()
     return pl.select(pl.when(~stripped.str.to_lowercase().is_in(_BLANKS)).then(stripped).alias(raw.name)).to_series()
