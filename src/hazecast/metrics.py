@@ -1,4 +1,8 @@
-"""Prometheus metrics, read from the stored tables at scrape time; a restart loses nothing."""
+"""Prometheus metrics, read from the stored tables at scrape time; a restart loses nothing.
+
+Ages count to the scrape, so they grow while nothing runs. The other values are those of the newest monitoring, whose
+own age is a metric too.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -8,9 +12,10 @@ import polars as pl
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from hazecast.air.clock import hours_between
-from hazecast.air.tables import Forecasts, Runs
+from hazecast.air.clock import HOUR, hours_between
+from hazecast.air.tables import Forecasts, Observations, Runs
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains
+from hazecast.monitoring import CLOSED_AFTER
 from hazecast.store import Store
 
 _RUNS_WITHIN = timedelta(days=7)
@@ -19,9 +24,7 @@ _COLUMN_OF = {"station": "station_id"}
 _CHECKED = (
     ("skill", "hazecast_rolling_rmae", "MAE over the seasonal naive's, last 14 days", ("pollutant", "lead_block")),
     ("coverage", "hazecast_rolling_coverage_80", "Share inside the 80 % interval", ("pollutant", "lead_block")),
-    ("freshness", "hazecast_observation_age_hours", "Age of the station's newest observation [h]", ("station",)),
     ("completeness", "hazecast_completeness_ratio", "Share of hours present, last 7 days", ("station",)),
-    ("source", "hazecast_source_age_hours", "Age of the newest observation of all [h]", ()),
     ("fallback", "hazecast_fallback_ratio", "Share of climatology in the newest forecast", ()),
 )
 
@@ -41,7 +44,9 @@ class StoredMetrics:
     def collect(self) -> Iterator[Metric]:
         """All gauges; called by prometheus_client."""
         health = self._newest(Health, "checked_at")
-        yield from self._forecast_age()
+        yield from self._age("hazecast_forecast_age_hours", "Age of the newest forecast [h]", Forecasts, "issued_at")
+        yield from self._age("hazecast_monitoring_age_hours", "Age of the newest verdicts [h]", Health, "checked_at")
+        yield from self._observation_ages()
         yield from (self._checked(health, *one) for one in _CHECKED)
         yield self._verdicts(health)
         yield self._drift()
@@ -49,11 +54,26 @@ class StoredMetrics:
         yield self._runs()
         yield self._alerts()
 
-    def _forecast_age(self) -> Iterator[Metric]:
-        issued_at = self._store.newest(Forecasts, "issued_at")
-        if issued_at is not None:
-            age_hours = hours_between(issued_at, self._now)
-            yield self._gauge("hazecast_forecast_age_hours", "Age of the newest forecast [h]", (), [((), age_hours)])
+    def _age(self, name: str, text: str, table: type[dy.Schema], column: str) -> Iterator[Metric]:
+        newest = self._store.newest(table, column, until=self._now)
+        if newest is not None:
+            yield self._gauge(name, text, (), [((), hours_between(newest, self._now))])
+
+    def _observation_ages(self) -> Iterator[Metric]:
+        """Ages of the whole source and of each station, from the end of the newest hour to now."""
+        newest = self._store.newest(Observations, "observed_at", until=self._now)
+        if newest is None:
+            return
+        since = newest - CLOSED_AFTER
+        stations = self._store.newest_by(Observations, "observed_at", "station_id", since=since, until=self._now)
+        ages = [((station,), self._age_hours(last)) for station, last in stations.items()]
+        text = "Age of the newest observation of all [h]"
+        yield self._gauge("hazecast_source_age_hours", text, (), [((), self._age_hours(newest))])
+        text = "Age of the station's newest observation [h]"
+        yield self._gauge("hazecast_observation_age_hours", text, ("station",), ages)
+
+    def _age_hours(self, observed_at: datetime) -> float:
+        return max(hours_between(observed_at + HOUR, self._now), 0.0)
 
     def _checked(
         self, health: pl.DataFrame, check: str, name: str, text: str, labels: tuple[str, ...]
@@ -94,7 +114,7 @@ class StoredMetrics:
         return self._gauge("hazecast_open_incidents", "Open incidents", ("audience", "rule"), samples)
 
     def _newest(self, table: type[dy.Schema], column: str) -> pl.DataFrame:
-        newest = self._store.newest(table, column)
+        newest = self._store.newest(table, column, until=self._now)
         return table.create_empty() if newest is None else self._store.read(table, pl.col(column) == newest)
 
     def _gauge(

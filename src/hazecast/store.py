@@ -71,14 +71,32 @@ class Store:
         delta = self._open(table)
         return None if delta is None else int(delta.version())
 
-    def newest(self, table: type[dy.Schema], column: str) -> datetime | None:
-        """Largest time in `column`; None if nothing is stored yet. Reads one column only."""
+    def newest(self, table: type[dy.Schema], column: str, *, until: datetime | None = None) -> datetime | None:
+        """Largest time in `column`, up to `until`; None if nothing is stored yet. Reads one column only.
+
+        Args:
+            table: a class of `air.tables`.
+            column: a time, UTC.
+            until: rows after it are ignored: those stored while the clock was ahead; None: all rows count.
+        """
         delta = self._open(table)
         if delta is None:
             return None
-        scan = self._scan(delta).select(pl.col(column).max())
-        found: datetime | None = self._guard(table, lambda: scan.collect().item())
+        scan = self._scan(delta)
+        rows = scan if until is None else scan.filter(pl.col(column) <= until)
+        found: datetime | None = self._guard(table, lambda: rows.select(pl.col(column).max()).collect().item())
         return found
+
+    def newest_by(
+        self, table: type[dy.Schema], column: str, by: str, *, since: datetime, until: datetime
+    ) -> dict[str, datetime]:
+        """Largest time in `column` within [since, until] for each value of `by`. Reads two columns only."""
+        delta = self._open(table)
+        if delta is None:
+            return {}
+        rows = self._scan(delta).filter(pl.col(column).is_between(since, until))
+        grouped = rows.group_by(by).agg(pl.col(column).max()).sort(by)
+        return dict(self._guard(table, lambda: grouped.collect().iter_rows()))
 
     def upsert(self, table: type[dy.Schema], rows: pl.DataFrame) -> int:
         """Insert rows with a new key, and replace the stored rows whose values changed.

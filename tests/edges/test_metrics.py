@@ -9,7 +9,7 @@ import pytest
 from deltalake import write_deltalake
 from prometheus_client.parser import text_string_to_metric_families
 
-from hazecast.air.tables import Forecasts
+from hazecast.air.tables import Forecasts, Observations
 from hazecast.air.verdicts import Alerts, Drift, Health, Retrains
 from hazecast.errors import SourceUnavailable, StoreError
 from hazecast.metrics import exposition
@@ -54,18 +54,14 @@ def test_verdicts_become_gauges_of_the_newest_look_only(store: Store):
         ("skill", first, "warning", 0.92),
         ("skill", second, "unknown", None),
         ("coverage", first, "ok", 0.78),
-        ("freshness", Subject("harbour"), "ok", 1.5),
         ("completeness", Subject("harbour"), "ok", 0.98),
-        ("source", Subject(name="source"), "ok", 1.0),
         ("fallback", Subject(name="forecast"), "ok", 0.0),
     )
     found = samples(store)
     assert found["rolling_rmae", "1-6", "pm25"] == 0.92
     assert ("rolling_rmae", "7-24", "pm25") not in found
     assert found["rolling_coverage_80", "1-6", "pm25"] == 0.78
-    assert found["observation_age_hours", "harbour"] == 1.5
     assert found["completeness_ratio", "harbour"] == 0.98
-    assert found["source_age_hours",] == 1.0
     assert found["fallback_ratio",] == 0.0
     assert found["verdicts", "skill", "warning"] == 1
     assert found["verdicts", "skill", "unknown"] == 1
@@ -125,30 +121,57 @@ def test_the_age_of_the_forecast_counts_to_now(store: Store):
     assert samples(store)["forecast_age_hours",] == pytest.approx(3.5)
 
 
+def observed(store: Store, *hours: tuple[str, datetime]) -> None:
+    rows = [
+        {"station_id": station, "pollutant": "pm25", "observed_at": at, "concentration_ugm3": 5.0, "flag": "ok"}
+        | {"flag_reasons": "", "source": "files", "available_at": at + HOUR, "ingested_at": at + HOUR}
+        for station, at in hours
+    ]
+    store.upsert(Observations, pl.DataFrame(rows, schema=Observations.create_empty().schema))
+
+
+def test_ages_of_observations_and_verdicts_count_to_the_scrape(store: Store):
+    hour = datetime(2026, 6, 1, 4, tzinfo=UTC)
+    checked(store, ("source", Subject(name="source"), "ok", 0.4), at=hour)
+    observed(store, ("harbour", hour), ("harbour", hour - HOUR), ("hill", hour - 20 * HOUR))
+    closed, ahead = hour - timedelta(days=40), NOW + timedelta(days=1000)
+    observed(store, ("closed", closed), ("ahead", ahead))
+    found = samples(store)
+    assert found["source_age_hours",] == 1.5
+    assert {name[1]: age for name, age in found.items() if name[0] == "observation_age_hours"} == {
+        "harbour": 1.5,
+        "hill": 21.5,
+    }
+    assert found["monitoring_age_hours",] == 2.5
+
+
 def test_names_with_quotes_and_newlines_are_escaped(store: Store):
-    checked(store, ("freshness", Subject('the"odd\\one'), "ok", 1.0))
-    assert samples(store)["observation_age_hours", 'the"odd\\one'] == 1.0
+    checked(store, ("completeness", Subject('the"odd\\one'), "ok", 1.0))
+    assert samples(store)["completeness_ratio", 'the"odd\\one'] == 1.0
 
 
 def test_station_ids_with_blanks_are_separate_series(store: Store):
     towns = ("Old Town", 1.0), ("Old Port", 30.0)
-    checked(store, *(("freshness", Subject(name), "ok", age) for name, age in towns))
+    checked(store, *(("completeness", Subject(name), "ok", age) for name, age in towns))
     found = samples(store)
-    assert [found["observation_age_hours", name] for name, _ in towns] == [1.0, 30.0]
+    assert [found["completeness_ratio", name] for name, _ in towns] == [1.0, 30.0]
 
 
 def test_verdicts_stored_before_the_identity_columns_give_no_labelled_sample(store: Store):
-    checked(store, ("freshness", Subject("harbour"), "ok", 1.0), ("source", Subject(name="source"), "ok", 2.0))
+    before = NOW - HOUR
+    harbour, forecast = Subject("harbour"), Subject(name="forecast")
+    checked(store, ("completeness", harbour, "ok", 1.0), ("fallback", forecast, "ok", 2.0), at=before)
     newer = ["station_id", "pollutant", "lead_block"]
     old = store.read(Health).drop(newer)
     shutil.rmtree(f"{store.root}/health")
     write_deltalake(f"{store.root}/health", old.to_arrow())
     found = samples(store)
-    assert found["source_age_hours",] == 2.0
-    assert ("observation_age_hours", "harbour") not in found
-    checked(store, ("freshness", Subject("harbour"), "ok", 3.0), at=NOW + HOUR)
-    checked(store, ("freshness", Subject("harbour"), "ok", 4.0), at=NOW + HOUR)
-    assert samples(store)["observation_age_hours", "harbour"] == 4.0
+    assert found["fallback_ratio",] == 2.0
+    assert ("completeness_ratio", "harbour") not in found
+    later = NOW + timedelta(minutes=-10)
+    checked(store, ("completeness", Subject("harbour"), "ok", 3.0), at=later)
+    checked(store, ("completeness", Subject("harbour"), "ok", 4.0), at=later)
+    assert samples(store)["completeness_ratio", "harbour"] == 4.0
     assert store.read(Health, pl.col("station_id").is_null()).height == old.height
 
 

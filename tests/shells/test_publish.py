@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from hazecast.air.tables import Forecasts
+from hazecast.air.tables import Forecasts, Observations
 from hazecast.air.verdicts import Alerts
 from hazecast.cli.publish import stored_metrics
 from hazecast.store import Store
@@ -15,14 +15,15 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class Shelf:
-    """A store that knows one forecast and some alerts."""
+    """A store of one forecast, one observation and some alerts."""
 
-    def __init__(self, issued_at: datetime | None, rules: list[str]) -> None:
-        self._issued_at, self._rules = issued_at, rules
+    def __init__(self, issued_at: datetime | None, rules: list[str], observed_at: datetime | None = None) -> None:
+        self._times = {(Forecasts, "issued_at"): issued_at, (Observations, "observed_at"): observed_at}
+        self._rules = rules
 
-    def newest(self, table: type, column: str) -> datetime | None:
-        assert (table, column) == (Forecasts, "issued_at")
-        return self._issued_at
+    def newest(self, table: type, column: str, *, until: datetime) -> datetime | None:
+        assert until == NOW
+        return self._times[table, column]
 
     def read(self, table: type, where: pl.Expr) -> pl.DataFrame:
         assert table is Alerts
@@ -47,6 +48,10 @@ def test_open_incidents_are_counted_by_rule_and_none_is_a_zero():
 def test_the_age_of_the_forecast_is_absent_without_a_forecast():
     assert emitted(Shelf(NOW - timedelta(hours=5), []))[0]["forecast_age_hours"] == 5
     assert not any("forecast_age_hours" in line for line in emitted(Shelf(None, [])))
+
+
+def test_the_age_of_the_source_counts_from_the_end_of_its_newest_hour():
+    assert emitted(Shelf(None, [], NOW - timedelta(hours=5)))[0]["source_age_hours"] == 4
 
 
 @pytest.mark.parametrize("index", [0, 1])

@@ -132,7 +132,7 @@ def forecast(source: Source = None, data: Data = None, now: Now = None, place: P
 
     parts = wire(source, data, now, place)
     _pipeline(parts).forecast()
-    show.forecast_table(parts.store, parts.spec)
+    show.forecast_table(parts.store, parts.spec, now=parts.now())
 
 
 def verify(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:

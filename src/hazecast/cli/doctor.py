@@ -79,7 +79,7 @@ def _source(parts: Wiring) -> str:
 
 
 def _tables(parts: Wiring) -> str:
-    newest = parts.store.newest(Observations, "observed_at")
+    newest = parts.store.newest(Observations, "observed_at", until=parts.now())
     return f"newest observation {newest:%Y-%m-%d %H:%M} UTC" if newest else "empty; run `hazecast collect`"
 
 
@@ -89,7 +89,7 @@ def _registry(parts: Wiring) -> str:
 
 
 def _forecast(parts: Wiring) -> str:
-    issued = parts.store.newest(Forecasts, "issued_at")
+    issued = parts.store.newest(Forecasts, "issued_at", until=parts.now())
     if issued is None:
         return "none issued yet; run `hazecast up` or `hazecast run full`"
     age_hours = hours_between(issued, parts.now())

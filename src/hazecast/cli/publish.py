@@ -7,8 +7,8 @@ from datetime import datetime
 import polars as pl
 import structlog
 
-from hazecast.air.clock import hours_between
-from hazecast.air.tables import Forecasts
+from hazecast.air.clock import HOUR, hours_between
+from hazecast.air.tables import Forecasts, Observations
 from hazecast.air.verdicts import Alerts
 from hazecast.cli.cloudwatch import metric_line
 from hazecast.cli.queue import queue_depth
@@ -20,14 +20,18 @@ log = structlog.get_logger()
 
 
 def stored_metrics(store: Store, rules: tuple[str, ...], *, place: str, namespace: str, now: datetime) -> Iterator[str]:
-    """Age of the newest forecast [h], if there is one, and the open incidents of each operators' rule.
+    """Ages of the newest forecast and observation [h], if any, and the open incidents of each operators' rule.
 
     Raises:
         StoreError: a table cannot be read.
     """
-    issued_at = store.newest(Forecasts, "issued_at")
+    issued_at = store.newest(Forecasts, "issued_at", until=now)
     if issued_at is not None:
         age = {"forecast_age_hours": hours_between(issued_at, now)}
+        yield metric_line(age, {"place": place}, namespace=namespace, now=now)
+    observed_at = store.newest(Observations, "observed_at", until=now)
+    if observed_at is not None:
+        age = {"source_age_hours": max(hours_between(observed_at + HOUR, now), 0.0)}
         yield metric_line(age, {"place": place}, namespace=namespace, now=now)
     opened = store.read(Alerts, (pl.col("state") == "open") & (pl.col("audience") == "operators"))["rule"].to_list()
     for rule in rules:

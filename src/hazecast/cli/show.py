@@ -46,15 +46,15 @@ def labels(parts: Wiring) -> None:
 
 def addresses(parts: Wiring, services: tuple[Service, ...]) -> None:
     """The newest forecast, and the address of each service."""
-    forecast_table(parts.store, parts.spec)
+    forecast_table(parts.store, parts.spec, now=parts.now())
     for service in services:
         console.print(f"  {service.name:<10} {service.url}{'' if service.essential else '  (ready within a minute)'}")
     console.print("\nCtrl-C stops everything.")
 
 
-def forecast_table(store: Store, spec: ForecastSpec) -> None:
+def forecast_table(store: Store, spec: ForecastSpec, *, now: datetime) -> None:
     """The newest forecast of the first pollutant at a few stations: median and 80 % interval by lead."""
-    issued_at = store.newest(Forecasts, "issued_at")
+    issued_at = store.newest(Forecasts, "issued_at", until=now)
     if issued_at is None:
         console.print("no forecast yet; run `hazecast up` or `hazecast run full`")
         return
@@ -92,7 +92,7 @@ def status(parts: Wiring) -> None:
     if champion:
         _skill(store, champion)
     _runs(store)
-    forecast_table(store, parts.spec)
+    forecast_table(store, parts.spec, now=now)
 
 
 def findings(found: list[Finding]) -> bool:
@@ -143,7 +143,7 @@ def _observations(store: Store, now: datetime) -> None:
             f"{age_hours:.0f}",
         )
     console.print(table if observations.height else "no observations yet; run `hazecast collect`")
-    checked_at = store.newest(Quality, "checked_at")
+    checked_at = store.newest(Quality, "checked_at", until=now)
     if checked_at:
         console.print(f"[bold]last check[/bold] {checked_at:%Y-%m-%d %H:%M} UTC")
 

@@ -8,11 +8,12 @@ from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
 from hazecast.monitoring.pipeline import fallback_findings, forecast_findings, horizon_findings, run_findings
 from hazecast.monitoring.retrain import COOL_DOWN, RetrainDecision, decide
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
-from hazecast.monitoring.sensors import sensor_findings
+from hazecast.monitoring.sensors import CLOSED_AFTER, sensor_findings
 from hazecast.monitoring.signals import Signal, exceedance_signals, health_signals, incident_subject
 
 __all__ = [
     "BASELINE_DAYS",
+    "CLOSED_AFTER",
     "COOL_DOWN",
     "COVERAGE_DAYS",
     "ExceedanceRule",

@@ -11,7 +11,7 @@ from hazecast.monitoring.findings import Finding, Subject
 SOURCE_SILENT_AFTER_HOURS = 30.0
 _SILENT_AFTER_HOURS, _GONE_AFTER_HOURS = 12.0, 72.0
 # A station without reports for longer counts as closed, not as broken.
-_CLOSED_AFTER = timedelta(days=30)
+CLOSED_AFTER = timedelta(days=30)
 _COMPLETE_DAYS = 7
 _COMPLETE, _HALF = 0.75, 0.5
 _STUCK_HOURS, _STUCK_SHARE = 12, 0.5
@@ -31,7 +31,7 @@ def sensor_findings(
         now: UTC.
         source_silent_after_hours: the source as a whole is called silent after this [h].
     """
-    recent = observations.filter(pl.col("observed_at") >= now - _CLOSED_AFTER)
+    recent = observations.filter(pl.col("observed_at") >= now - CLOSED_AFTER)
     last_hour = newest(recent["observed_at"])
     if last_hour is None:
         return [Finding("source", _SOURCE, "critical", "nothing was observed in the last 30 days")]

@@ -70,7 +70,7 @@ class Pipeline:
     @property
     def is_issued(self) -> bool:
         """Whether this hour's forecast is in the archive already."""
-        return self.parts.store.newest(Forecasts, "issued_at") == floor_hour(self.now)
+        return self.parts.store.newest(Forecasts, "issued_at", until=self.now) == floor_hour(self.now)
 
     def collect(self, *, since: datetime | None = None) -> Batch:
         """Fetch new data; nothing is stored yet.
@@ -237,7 +237,7 @@ class Pipeline:
                 version = self.parts.registry.champion_version()
                 notes.summary = f"champion: {version or 'none yet'}"
         except RegistryError:
-            return newest_version(store)
+            return newest_version(store, now=self.now)
         return version
 
     def _backfill(self, since: datetime | None) -> None:

@@ -103,11 +103,11 @@ def _transition_all(store: Store, rules: Rules, now: datetime) -> list[Incident]
 
 
 def _signals(store: Store, rules: Rules, now: datetime) -> Iterable[tuple[str, Signal]]:
-    checked_at = store.newest(Health, "checked_at")
+    checked_at = store.newest(Health, "checked_at", until=now)
     if checked_at is not None:
         health = store.read(Health, pl.col("checked_at") == checked_at)
         yield from (("operators", signal) for rule in rules.operators for signal in health_signals(rule, health))
-    issued_at = store.newest(Forecasts, "issued_at")
+    issued_at = store.newest(Forecasts, "issued_at", until=now)
     # An old forecast neither opens nor resolves an incident.
     if issued_at is not None and now - issued_at <= _FORECAST_TOO_OLD:
         forecasts = store.read(Forecasts, (pl.col("issued_at") == issued_at) & (pl.col("valid_at") >= now))

@@ -40,9 +40,9 @@ def forecast(
     return rows
 
 
-def newest_version(store: Store) -> str | None:
+def newest_version(store: Store, *, now: datetime) -> str | None:
     """Model version of the newest forecast; None without one, or if it is the climatology's."""
-    issued_at = store.newest(Forecasts, "issued_at")
+    issued_at = store.newest(Forecasts, "issued_at", until=now)
     versions = store.read(Forecasts, pl.col("issued_at") == issued_at)["model_version"].unique().to_list()
     return next((version for version in versions if version != BASELINE_VERSION), None)
 

@@ -93,7 +93,7 @@ def check_model(
     Raises:
         StoreError: a table cannot be read or written.
     """
-    latest, runs = _latest_forecast(store), store.read(Runs, pl.col("as_of") >= now - timedelta(days=2))
+    latest, runs = _latest_forecast(store, now), store.read(Runs, pl.col("as_of") >= now - timedelta(days=2))
     findings = [
         *monitoring.forecast_findings(latest, now=now, stale_after_hours=stale_after_hours),
         *monitoring.run_findings(runs, now=now),
@@ -215,6 +215,6 @@ def _within(column: str, spans: Sequence[tuple[datetime, datetime]]) -> pl.Expr:
     return pl.any_horizontal(pl.col(column).is_between(*span, closed="left") for span in spans)
 
 
-def _latest_forecast(store: Store) -> pl.DataFrame:
-    issued_at = store.newest(Forecasts, "issued_at")
+def _latest_forecast(store: Store, now: datetime) -> pl.DataFrame:
+    issued_at = store.newest(Forecasts, "issued_at", until=now)
     return store.read(Forecasts, pl.col("issued_at") == issued_at) if issued_at else Forecasts.create_empty()
