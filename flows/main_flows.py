@@ -17,9 +17,10 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.deployments import run_deployment
-from prefect.runtime import deployment
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
+from structlog.contextvars import bound_contextvars
 
 from hazecast.errors import RegistryError, SourceUnavailable, StoreError
 from hazecast.logs import configure_logs
@@ -124,7 +125,8 @@ def run_name(sequence: Sequence) -> Callable[[], str]:
 
 def run(sequence: Sequence) -> State[Any]:
     """Run a sequence inside the flow that calls this; the state is named after the outcome."""
-    outcome = PrefectRunner(configured_pipeline()).run(sequence)
+    with bound_contextvars(flow_run_id=flow_run.id):
+        outcome = PrefectRunner(configured_pipeline()).run(sequence)
     return Completed(name=outcome.name, message=outcome.message)
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import polars as pl
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.tables import Forecasts
@@ -131,6 +132,7 @@ class Pipeline:
             known = training_parameters(parts)
             verdict = validate(candidate, parts.registry, parts.store, now=self.now, parameters=known, progress=report)
             notes.summary = f"version {verdict.version} {verdict.outcome}: {verdict.reason}"
+            notes.model_version = verdict.version
         return verdict
 
     def forecast(self) -> pl.DataFrame:
@@ -142,6 +144,7 @@ class Pipeline:
         parts = self.parts
         with self._step("forecast") as (notes, report):
             forecaster, version = self._active_model()
+            notes.model_version = version
             if forecaster.spec != parts.spec:
                 own, wanted = forecaster.spec.horizon_hours, parts.spec.horizon_hours
                 log.warning("the model has another horizon than the place; train again", model=own, place=wanted)
@@ -175,6 +178,7 @@ class Pipeline:
         parts = self.parts
         with self._step("model_health") as (notes, report):
             report("skill and coverage", 0.1)
+            notes.model_version = self.champion_version
             health = check_model(
                 parts.store,
                 self.champion_version,
@@ -235,7 +239,7 @@ class Pipeline:
         try:
             with recorded("registry", store, as_of=self.now) as notes:
                 version = self.parts.registry.champion_version()
-                notes.summary = f"champion: {version or 'none yet'}"
+                notes.summary, notes.model_version = f"champion: {version or 'none yet'}", version
         except RegistryError:
             return newest_version(store, now=self.now)
         return version
@@ -257,5 +261,6 @@ class Pipeline:
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[Notes, Progress]]:
-        with self._show(name) as report, recorded(name, self.parts.store, as_of=self.now) as notes:
+        place = bound_contextvars(place=self.parts.settings.place_name)
+        with place, self._show(name) as report, recorded(name, self.parts.store, as_of=self.now) as notes:
             yield notes, report
