@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from one_station import write_station
+
 from hazecast.air.tables import Runs
 from hazecast.store import Store
-from one_station import write_station
 
 
 def test_every_line_of_a_step_carries_its_run_its_place_and_the_model(tmp_path: Path):

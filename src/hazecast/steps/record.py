@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Notes:
-    """What the body of a step sets: a summary, one line for people, and the version of the model that it used or made."""
+    """Set by the body of a step: a summary, one line for people, and the version of the model it used or made."""
 
     summary = ""
     model_version: str | None = None
