@@ -131,7 +131,28 @@ MALFORMED = {
     "infinity": (HEAD + "b,2020-01-01T00:00Z,inf\n", "column pm25, row 2"),
     "time without zone": (HEAD + "b,2020-01-01 00:00:00,1\n", "column observed_at, row 2.*no time zone; add Z"),
     "day without zone": (HEAD + "b,2020-01-01,1\n", "no time zone"),
-    "zone name": (HEAD + "b,2020-01-01T00:00 CET,1\n", "is not a time; write it as"),
+    "zone name": (HEAD + "b,2020-01-01T00:00 CET,1\n", "is not a time: names of zones differ.*offsets such as"),
+    "month names": (HEAD + "b,01-Mar-2024 00:00,1\n", "row 2: '01-Mar-2024 00:00' is not a time: months are read as"),
+    "afternoon": (HEAD + "b,2024-03-01 01:00 PM,1\n", "is not a time: hours are read from 0 to 23; write it as"),
+    "day and month": (HEAD + "b,03/04/2024 00:00,1\n", "is not a time: day and month are ambiguous; write it as"),
+    "day number": (HEAD + "b,45352.041667,1\n", "is not a time but a day number of a spreadsheet, which has no zone"),
+    "half past 24": (HEAD + "b,2024-03-01T24:30Z,1\n", "row 2: '2024-03-01T24:30Z' is not a time"),
+    "below detection": (HEAD + "b,2020-01-01T00:00Z,<LOD\n", r"row 2: '<LOD' is not a number.*missing: \[...\]"),
+    "two units": ("station_id,observed_at,o3_ppb,unit\nb,2020-01-01T00:00Z,3,ppm\n", "row 2: 'ppm' but ppb elsewhere"),
+    "an index": (
+        "station_id,observed_at,PM2.5_AQI\nb,2020-01-01T00:00Z,1\n",
+        "a concentration is needed, not an index",
+    ),
+    "8-hour mean": ("station_id,observed_at,o3_8h\nb,2020-01-01T00:00Z,1\n", "hourly means are needed, not means over"),
+    "nitric oxide": ("station_id,observed_at,NO\nb,2020-01-01T00:00Z,1\n", "'NO': Hazecast does not read it"),
+    "long layout": (
+        "station_id,observed_at,parameter,value\nb,2020-01-01T00:00Z,pm25,1\n",
+        "one column per pollutant is needed",
+    ),
+    "a flag that is true": (
+        HEAD.strip() + ",flag\nb,2020-01-01T00:00Z,1,true\n",
+        "column flag, row 2: 'true' is not understood",
+    ),
     "day that never was": (HEAD + "b,2020-02-30T00:00Z,1\n", "column observed_at, row 2: '2020-02-30T00:00Z' is not a"),
     "half hour": (HEAD + "b,2020-01-01T00:30Z,1\n", "row 2: .2020-01-01T00:30Z. is not the start.*whole UTC hours"),
     "no time": (HEAD + "b,,1\n", "column observed_at, row 2: a blank where a time is needed"),
@@ -181,6 +202,11 @@ MALFORMED_STATIONS = {
     "latitude": ("station_id,latitude\na/1,90\nb,-90.5\n", "column latitude, row 3: '-90.5' is outside ±90"),
     "longitude": ("station_id,longitude\nb,181\n", "outside ±180"),
     "twice": ("station_id\nb\nb\n", "row 3: 'b' is there twice"),
+    "a latitude alone": ("station_id,lat,lon\nb,48.1,\n", "row 2: '48.1' without longitude: fill in both"),
+    "degrees and minutes": ("station_id,lat,lon\nb,48°08'N,11\n", "column lat, row 2: .*is not a number"),
+    "code for missing": ("station_id,lat,lon\nb,-999,-999\n", "outside ±90.*or nothing where unknown"),
+    "projected": ("station_id,easting,northing\nb,691000,5335000\n", "columns? 'easting', 'northing'"),
+    "offset for a zone": ("station_id,tz\nb,UTC+8\n", "column tz, row 2: 'UTC[+]8'.*Etc/GMT-8 for UTC[+]8"),
     "no id column": ("town\nb\n", "column 'town' is not understood"),
 }
 
@@ -243,9 +269,9 @@ def test_text_that_is_not_utf8_is_refused(folder: Path):
             {"observed_at": [utc("2020-01-01T00:00")], "pm25": [True]},
             "column pm25: values are Boolean; store it as numbers",
         ),
-        ({"observed_at": [1577836800], "pm25": [1.0]}, "column observed_at: values are Int64"),
+        ({"observed_at": [20200101], "pm25": [1.0]}, "column observed_at, row 2: 20200101 has no time zone"),
     ],
-    ids=["naive time", "truth for number", "seconds"],
+    ids=["naive time", "truth for number", "day"],
 )
 def test_mistyped_parquet_columns_are_refused(folder: Path, columns: dict, message: str):
     (folder / "observations.csv").unlink()
@@ -289,7 +315,7 @@ def day(header: str, value: str, *, hours: int = 24, station: str = "b") -> str:
     return f"station_id,observed_at,{header}\n{rows}"
 
 
-@pytest.mark.parametrize("header", ["PM2.5", "pm2_5", " Pm25 ", "PM 2.5", "PM<sub>2.5</sub>", "pm2p5"])
+@pytest.mark.parametrize("header", ["PM2.5", "pm2_5", " Pm25 ", "PM 2.5", "PM<sub>2.5</sub>", "pm2p5", "PM₂.₅"])
 def test_pollutants_are_matched_by_their_common_names(folder: Path, header: str):
     rows = observed(folder, f"Station_ID , Observed_At,{header}\nb,2020-01-01T00:00Z,7\n")
     assert rows.select("pollutant", "concentration_ugm3").rows() == [("pm25", 7.0)]
@@ -307,6 +333,14 @@ def test_pollutants_are_matched_by_their_common_names(folder: Path, header: str)
         ("pm25_mg_m3", "0.03", "pm25", 30.0),
         ("o3,unit", "0.030,ppm", "o3", 59.86),
         ("co,Units", "0.3,mg/m3", "co", 300.0),
+        ("NO₂ (µg m⁻³)", "30", "no2", 30.0),
+        ("Nitrogen dioxide", "30", "no2", 30.0),
+        ("CO-mg/m3", "0.3", "co", 300.0),
+        ("O3 in ppb", "30", "o3", 59.86),
+        ("co,unit", "0.3,milligrams per cubic metre", "co", 300.0),
+        ("PM2.5 (µg/m³)", "30", "pm25", 30.0),
+        ("pm25 [ug/m^3]", "30", "pm25", 30.0),
+        ("co (nmol mol-1)", "300", "co", 349.3),
     ],
 )
 def test_units_are_read_from_the_header_or_a_column(folder: Path, header: str, value: str, pollutant: str, ugm3: float):
@@ -315,10 +349,34 @@ def test_units_are_read_from_the_header_or_a_column(folder: Path, header: str, v
     assert rows["concentration_ugm3"].to_list() == pytest.approx([ugm3] * 24, rel=1e-3)
 
 
+def test_a_unit_in_two_places_is_refused_where_they_differ(folder: Path):
+    (folder / "dataset.yaml").write_text("units: {o3: ppm}\n")
+    with pytest.raises(SourceRefused, match=r"column o3_ppb: ppb in the header but ppm in dataset.yaml; keep one"):
+        observed(folder, day("o3_ppb", "30"))
+
+
+def test_words_that_mean_missing_may_be_given(folder: Path):
+    (folder / "dataset.yaml").write_text('missing: [ND, "<LOD", 0]\n')
+    text = "station_id,observed_at,pm25\n" + "".join(
+        f"b,2020-01-01T0{hour}:00Z,{value}\n" for hour, value in enumerate(("7", "nd", "<LOD", "0", "n/a", "–", "8"))
+    )
+    assert observed(folder, text)["concentration_ugm3"].to_list() == [7.0, 8.0]
+
+
 def test_units_and_columns_of_dataset_yaml_are_used_and_sentinels_are_not_converted(folder: Path):
     (folder / "dataset.yaml").write_text("units: {co: mg/m3}\ncolumns: {Kohle: co}\nignore_columns: [Notiz]\n")
     rows = observed(folder, day("Kohle,Notiz", "0.3,x") + "b,2020-01-02T00:00Z,-999,x\n")
     assert rows["concentration_ugm3"].to_list() == [300.0] * 24 + [-999.0]
+    (folder / "dataset.yaml").write_text("units: {CO: mg/m3}\ncolumns: {Kohle: co}\nignore_columns: [Notiz]\n")
+    assert FilesSource(folder).fetch_observations(**ALWAYS).equals(rows)
+    for wrong, message in {
+        "units: {soot: mg/m3}": "units: 'soot' is none of pm25, pm10",
+        "columns: {Kohle: soot}": "columns: 'soot' is none of station_id",
+        "units: {co: furlongs}\ncolumns: {Kohle: co}\nignore_columns: true": "'furlongs' is not a unit of co",
+    }.items():
+        (folder / "dataset.yaml").write_text(wrong)
+        with pytest.raises(SourceRefused, match=message):
+            FilesSource(folder).fetch_observations(**ALWAYS)
     (folder / "dataset.yaml").write_text("unit: mg/m3\n")
     with pytest.raises(SourceRefused, match=r"dataset.yaml: unit: .*its keys are columns, units"):
         FilesSource(folder).fetch_observations(**ALWAYS)
@@ -351,7 +409,7 @@ def test_a_column_that_is_not_understood_is_named_and_left_out_only_on_request(f
 
 
 def test_coordinates_and_zone_are_matched_by_their_common_names(folder: Path):
-    (folder / "stations.csv").write_text("Station_ID,Name,LAT,Lon,tz\nb,B,51.5,-0.12,Europe/London\n")
+    (folder / "stations.csv").write_text("Station_ID,Name,LAT,LONG,tz,Elevation\nb,B,51.5,-0.12,europe/london,9\n")
     row = FilesSource(folder).fetch_stations().row(0, named=True)
     assert (row["latitude"], row["longitude"], row["timezone"]) == (51.5, -0.12, "Europe/London")
 
@@ -383,11 +441,25 @@ def test_the_meaning_of_quality_codes_may_be_given(folder: Path):
         ("2024-01-01T05:00:00.000+0000", "2024-01-01T05:00"),
         ("2024-01-01T06Z", "2024-01-01T06:00"),
         ("2024-01-01T00:00+05:30", "2023-12-31T18:00"),
+        ("2024-01-01 08:00 UTC+8", "2024-01-01T00:00"),
+        ("2024-01-01 05:00 UTC+05:00", "2024-01-01T00:00"),
+        ("2024-01-01T00:00−03:00", "2024-01-01T03:00"),
+        ("2024-01-01T01:00+01:00[Europe/Berlin]", "2024-01-01T00:00"),
+        ("2024-1-1 7:00Z", "2024-01-01T07:00"),
+        ("1704067200", "2024-01-01T00:00"),
+        ("1704067200.0", "2024-01-01T00:00"),
+        ("1704067200000", "2024-01-01T00:00"),
         ("2024-01-01T00:00+05:45", "2023-12-31T18:00"),
     ],
 )
 def test_unambiguous_times_are_read(folder: Path, written: str, time: str):
     assert observed(folder, f"station_id,observed_at,pm25\nb,{written},7\n")["observed_at"].to_list() == [utc(time)]
+
+
+@pytest.mark.parametrize("header", ["datetime_utc", "Date (UTC)", "Time GMT", "observed_at [UTC]", "observed_at_utc"])
+def test_a_header_may_state_that_its_times_are_utc(folder: Path, header: str):
+    rows = observed(folder, f"station_id,{header},pm25\nb,2024-01-01 05:00,7\n")
+    assert rows["observed_at"].to_list() == [utc("2024-01-01T05:00")]
 
 
 def test_utc_hours_of_a_half_hour_zone_belong_to_the_hour_they_start_in(folder: Path):
@@ -490,12 +562,31 @@ WEATHER = "station_id,valid_at,{}\n"
         ("pressure_pa", "101200", "pressure_hpa", 1012.0),
         ("wind_speed_kmh", "36", "wind_speed_ms", 10.0),
         ("RH", "80", "relative_humidity_pct", 80.0),
+        ("pressure (inHg)", "29.92", "pressure_hpa", 1013.2),
+        ("wind speed (m s**-1)", "5", "wind_speed_ms", 5.0),
+        ("wind_speed_mph", "22.37", "wind_speed_ms", 10.0),
+        ("rh (0-1)", "0.8", "relative_humidity_pct", 80.0),
+        ("wind_direction (rad)", "3.14159", "wind_direction_deg", 180.0),
     ],
 )
 def test_weather_is_matched_by_name_and_unit(folder: Path, header: str, value: str, variable: str, ours: float):
     rows = "".join(f"b,2020-01-01T{hour:02}:00Z,{value}\n" for hour in range(24))
     (folder / "weather.csv").write_text(WEATHER.format(header) + rows)
-    assert FilesSource(folder).fetch_weather(**ALWAYS)[variable].to_list() == pytest.approx([ours] * 24)
+    assert FilesSource(folder).fetch_weather(**ALWAYS)[variable].to_list() == pytest.approx([ours] * 24, rel=1e-4)
+
+
+def test_units_of_weather_may_be_given_and_codes_are_not_converted(folder: Path):
+    (folder / "dataset.yaml").write_text("units: {temperature_c: K, wind_speed_ms: km/h}\n")
+    (folder / "weather.csv").write_text(WEATHER.format("temperature,ws") + "b,2020-01-01T00:00Z,281.15,-9999\n")
+    row = FilesSource(folder).fetch_weather(**ALWAYS).row(0, named=True)
+    assert (row["temperature_c"], row["wind_speed_ms"]) == (8.0, -9999.0)
+
+
+@pytest.mark.parametrize("header", ["wind_direction_to", "wind direction towards", "u10"])
+def test_wind_that_is_no_direction_it_comes_from_is_refused(folder: Path, header: str):
+    (folder / "weather.csv").write_text(WEATHER.format(header) + "b,2020-01-01T00:00Z,90\n")
+    with pytest.raises(SourceRefused, match=r"comes from is needed|not components"):
+        FilesSource(folder).fetch_weather(**ALWAYS)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Units of concentration: one conversion, always at a stated reference temperature."""
 
+import re
 from enum import StrEnum
+from math import pi
 from typing import overload
 
 import numpy as np
@@ -37,21 +39,24 @@ _SPELLINGS = {
     "ugm3": Unit.UGM3,
     "ugm-3": Unit.UGM3,
     "ug.m-3": Unit.UGM3,
-    "micrograms/cubicmeter(lc)": Unit.UGM3,
-    "micrograms/cubicmeter(25c)": Unit.UGM3,
-    "micrograms/cubicmeter": Unit.UGM3,
+    "ug/cubicmeter(lc)": Unit.UGM3,
+    "ug/cubicmeter(25c)": Unit.UGM3,
+    "ug/cubicmeter": Unit.UGM3,
     "mg/m3": Unit.MGM3,
     "mgm3": Unit.MGM3,
     "mgm-3": Unit.MGM3,
     "mg.m-3": Unit.MGM3,
+    "mg/cubicmeter": Unit.MGM3,
     "ppb": Unit.PPB,
     "ppbv": Unit.PPB,
     "partsperbillion": Unit.PPB,
     "nmol/mol": Unit.PPB,
+    "nmolmol-1": Unit.PPB,
     "ppm": Unit.PPM,
     "ppmv": Unit.PPM,
     "partspermillion": Unit.PPM,
     "umol/mol": Unit.PPM,
+    "umolmol-1": Unit.PPM,
 }
 
 
@@ -68,25 +73,53 @@ WEATHER_UNITS: dict[str, dict[str, tuple[float, float]]] = {
         **dict.fromkeys(("hpa", "mb", "mbar"), (1.0, 0.0)),
         "pa": (0.01, 0.0),
         "kpa": (10.0, 0.0),
-        "mmhg": (1.33322, 0.0),
+        "bar": (1000.0, 0.0),
+        "atm": (1013.25, 0.0),
+        **dict.fromkeys(("mmhg", "torr"), (1.333224, 0.0)),
+        "inhg": (33.86389, 0.0),
     },
-    "precipitation_mm": {"mm": (1.0, 0.0), "mm/h": (1.0, 0.0), "in": (25.4, 0.0), "m": (1000.0, 0.0)},
-    "wind_direction_deg": dict.fromkeys(("deg", "°", "degrees"), (1.0, 0.0)),
+    "precipitation_mm": {
+        **dict.fromkeys(("mm", "mm/h", "kgm-2"), (1.0, 0.0)),
+        "cm": (10.0, 0.0),
+        "in": (25.4, 0.0),
+        "m": (1000.0, 0.0),
+    },
+    "wind_direction_deg": {
+        **dict.fromkeys(("deg", "°", "degree", "degrees", "degtrue"), (1.0, 0.0)),
+        **dict.fromkeys(("rad", "radian", "radians"), (180 / pi, 0.0)),
+    },
     "wind_speed_ms": {
         **dict.fromkeys(("ms", "m/s", "mps", "ms-1"), (1.0, 0.0)),
-        **dict.fromkeys(("kmh", "km/h", "kph"), (1 / 3.6, 0.0)),
+        **dict.fromkeys(("kmh", "km/h", "kph", "kmh-1"), (1 / 3.6, 0.0)),
+        **dict.fromkeys(("cms", "cm/s", "cms-1"), (0.01, 0.0)),
+        **dict.fromkeys(("fts", "ft/s"), (0.3048, 0.0)),
         **dict.fromkeys(("kn", "kt", "knots"), (0.514444, 0.0)),
         "mph": (0.44704, 0.0),
     },
-    "relative_humidity_pct": {**dict.fromkeys(("pct", "%", "percent"), (1.0, 0.0)), "fraction": (100.0, 0.0)},
+    "relative_humidity_pct": {
+        **dict.fromkeys(("pct", "%", "percent", "%rh"), (1.0, 0.0)),
+        **dict.fromkeys(("fraction", "0-1", "1", "-"), (100.0, 0.0)),
+    },
 }
 
 
 def parse_unit(text: str) -> Unit | None:
     """The unit written as `text` ("µg/m³", "ug m-3", "ppb"); None where it is not one of ours."""
-    plain = text.strip().lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("³", "3").replace("^", "")
-    plain = plain.replace("**", "").replace("⁻", "-").replace(" ", "").replace("_", "")
-    return _SPELLINGS.get(plain)
+    return _SPELLINGS.get(_plain(text))
+
+
+def weather_unit(variable: str, text: str) -> tuple[float, float] | None:
+    """Factor and offset that convert weather written in the unit `text` to ours; None where it is not known."""
+    return WEATHER_UNITS[variable].get(_plain(text))
+
+
+def _plain(text: str) -> str:
+    """A unit in lower case and ASCII, without blanks: "µg m⁻³" is "ugm-3"."""
+    plain = text.strip().lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("³", "3").replace("²", "2")
+    plain = plain.replace("**", "").replace("^", "").replace("⁻", "-").replace("¹", "1").replace("−", "-")
+    plain = re.sub(r"\s*\bper\b\s*", "/", plain)
+    plain = re.sub(r"\bmicrograms?\b", "ug", re.sub(r"\bmilligrams?\b", "mg", plain)).replace("metre", "meter")
+    return re.sub(r"[\s_]+", "", plain)
 
 
 def ugm3_per(unit: Unit, pollutant: Pollutant, *, reference_c: float) -> float:

@@ -1,17 +1,18 @@
 """The meaning of a column by its header: case, blanks, synonyms, and the unit in its name."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
-from hazecast.air.units import WEATHER_UNITS, Unit, parse_unit
+from hazecast.air.units import WEATHER_UNITS, Unit, parse_unit, weather_unit
 
 # Compared without case, blanks and punctuation. Sources: headers of EEA, UK-AIR/openair, US EPA AQS, CNEMC, CPCB, UCI,
 # Sensor.Community, ERA5, NOAA ISD/worldmet.
 _SYNONYMS = {
     "station_id": "stationid siteid sitecode stationcode locationid sensorid airqualitystation",
-    "observed_at": "observedat datetime timestamp datetimeutc dateutc timeutc datetimegmt dategmt datetimebegin start",
-    "valid_at": "validat datetime timestamp datetimeutc dateutc timeutc datetimegmt dategmt",
+    "observed_at": "observedat datetime timestamp datetimebegin start",
+    "valid_at": "validat datetime timestamp",
     "issued_at": "issuedat issued runtime reftime",
     "available_at": "availableat",
     "latitude": "lat latitudedeg",
@@ -62,9 +63,40 @@ _METADATA = frozenset(
         "verification",
         "averagingtime",
         "datacapture",
+        "elevation",
+        "elevationm",
+        "altitude",
+        "altitudem",
+        "stationtype",
+        "sitetype",
+        "environment",
+        "address",
+        "owner",
     ]
 )
 _QUALITY = re.compile(r"(data)?(is)?valid(ity)?|(data)?(quality|qc|qa)(flag|code|status)?|flags?|status")
+# Headers near one of ours that are about something else; renaming them to ours would be wrong.
+_OTHER = {
+    "a concentration is needed, not an index": re.compile(r".*(aqi|index|iaqi|subindex).*"),
+    "hourly means are needed, not means over longer periods": re.compile(
+        r"(pm25|pm10|no2|o3|so2|co|ozone).*(8h|8hr|24h|24hr|day|daily|dailymean|rolling|running|avg24|annual)"
+    ),
+    "Hazecast does not read it": re.compile(
+        r"nox?|nitricoxide|nitrogenoxides|co2|carbondioxide|pm1|pm4|tsp|bc|blackcarbon|nh3|ammonia|h2s|ch4|voc|nmhc|benzene"
+        r"|c6h6|toluene|(wind|gust)(speed|dir|direction)?(gust|max)|.*(std|stddev|max|min|raw|median|uncertainty)"
+    ),
+    "the direction the wind comes from is needed": re.compile(r"wind(direction|dir)?to(wards?)?(direction)?|wdto"),
+    "wind speed and direction are needed, not components": re.compile(
+        r"[uv](10|10m|wind)?|(uwind|vwind|windu|windv).*"
+    ),
+    "a time is one column, such as 2016-06-01T00:00Z": re.compile(
+        r"date|time|hour|year|month|day|minute|localtime|timelocal"
+    ),
+    "the start of the hour is needed, not its end": re.compile(r"(datetime|date|time|hour)?_?end(ing|time|date)?"),
+    "one column per pollutant is needed (`hazecast import` converts)": re.compile(
+        r"pollutant|parameter|parametername|component|value|concentration|measurement|airpollutant"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -87,17 +119,25 @@ class Column:
 
 
 def compact(header: str) -> str:
-    """The header without case, markup, blanks and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"<[^>]*>", "", header.lower()))
+    """The header without case, markup, blanks and punctuation; "NO₂" is "no2"."""
+    plain = unicodedata.normalize("NFKC", re.sub(r"<[^>]*>", "", header.lower()))
+    return re.sub(r"[^a-z0-9]", "", plain)
 
 
 def understand(header: str, fields: tuple[str, ...]) -> Column:
     """The meaning of `header` in a table of `fields`."""
     base, unit = _split_unit(header.strip(), fields)
-    word = compact(base)
+    word, zone = compact(base), ""
+    is_weak = False
+    for end in ("utc", "gmt"):
+        # "Date (UTC)", "observed_at_utc"
+        if compact(unit) == end or (word.endswith(end) and word != end):
+            word, unit, zone = word.removesuffix(end), "", end
+            is_weak = True
     for field in fields:
-        if word in (compact(field), *_SYNONYMS.get(field, "").split()):
-            return Column(header, field, unit, says_utc=word.endswith(("utc", "gmt")))
+        names = (compact(field), *_SYNONYMS.get(field, "").split())
+        if word in names or (is_weak and field in _WEAK and word in _WEAK[field].split()):
+            return Column(header, field, unit, says_utc=bool(zone))
     quality = _quality_of(header, fields)
     return quality or Column(header, "")
 
@@ -106,6 +146,12 @@ def weak_field(header: str, fields: tuple[str, ...]) -> str:
     """The field that `header` may stand for where no other column is it; empty: none."""
     word = compact(header)
     return next((field for field in fields if word in _WEAK.get(field, "").split()), "")
+
+
+def why_other(header: str) -> str:
+    """What a header stands for that Hazecast does not read; empty where that is not known."""
+    word = compact(header)
+    return next((reason for reason, pattern in _OTHER.items() if pattern.fullmatch(word)), "")
 
 
 def is_metadata(header: str) -> bool:
@@ -129,13 +175,17 @@ def _split_unit(header: str, fields: tuple[str, ...]) -> tuple[str, str]:
     bracketed = re.fullmatch(r"(.+?)[\s_]*[(\[](.+)[)\]]", header)
     if bracketed:
         return bracketed[1], bracketed[2].strip()
-    tokens = re.split(r"[\s_]+", header)
+    tokens = [token for token in re.split(r"[\s_,:]+|-(?=[a-zµμ])", header) if token not in ("in", "")]
     for number in range(1, len(tokens)):
         base, unit = "_".join(tokens[:number]), "_".join(tokens[number:])
         field = next(
             (name for name in fields if compact(base) in (compact(name), *_SYNONYMS.get(name, "").split())), ""
         )
-        is_unit = parse_unit(unit) if field in POLLUTANTS else unit.lower() in WEATHER_UNITS.get(field, {})
+        is_unit = (
+            parse_unit(unit)
+            if field in POLLUTANTS
+            else field in WEATHER_UNITS and weather_unit(field, unit) is not None
+        )
         if field and is_unit:
             return base, unit
     # temperature_k: the field's own name ends in its unit, so it is compared without.
@@ -148,8 +198,8 @@ def _split_unit(header: str, fields: tuple[str, ...]) -> tuple[str, str]:
     return header, ""
 
 
-def pollutant_unit(column: Column, text: str) -> Unit | None:
-    """The unit `text` for the pollutant of `column`; None where it cannot have that unit."""
+def pollutant_unit(pollutant: str, text: str) -> Unit | None:
+    """The unit `text`; None where `pollutant` cannot have that unit."""
     unit = parse_unit(text)
     is_mixing_ratio = unit in (Unit.PPB, Unit.PPM)
-    return None if is_mixing_ratio and Pollutant(column.field).molar_mass_gmol is None else unit
+    return None if is_mixing_ratio and Pollutant(pollutant).molar_mass_gmol is None else unit

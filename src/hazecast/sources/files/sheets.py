@@ -10,13 +10,31 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from hazecast.errors import SourceRefused
-from hazecast.sources.files.columns import Column, is_metadata, understand, weak_field
+from hazecast.sources.files.columns import Column, is_metadata, understand, weak_field, why_other
 from hazecast.sources.files.options import DatasetOptions
-from hazecast.sources.files.times import has_no_zone, parse_times
+from hazecast.sources.files.times import has_no_zone, parse_times, why_no_time
 
 ROW = "__row"
-_BLANKS = ("", "na", "n/a", "nan", "-nan", "null", "none", "nodata", "no data", "-", "--", "---", "missing")
-_NOT_A_TIME = "is not a time; write it as 2016-06-01T00:00Z"
+_BLANKS = (
+    *(
+        "",
+        "na",
+        "n/a",
+        "#n/a",
+        "n.a.",
+        "<na>",
+        "nan",
+        "-nan",
+        "null",
+        "none",
+        "nil",
+        "\\n",
+        "nodata",
+        "no data",
+        "missing",
+    ),
+    *("-", "--", "---", "----", "–", "—", ".", "..", "...", "invld"),
+)
 _UTC = pl.Datetime("us", "UTC")
 
 
@@ -29,12 +47,14 @@ class Sheet:
         frame: the cells, one column per field once arranged.
         decimal_comma: whether numbers may be written "10,5".
         columns: what each field of the frame is in the file.
+        blanks: words in lower case that stand for a missing value.
     """
 
     file: str
     frame: pl.DataFrame = field(repr=False)
     decimal_comma: bool = False
     columns: dict[str, Column] = field(default_factory=dict)
+    blanks: tuple[str, ...] = _BLANKS
 
     def arrange(self, fields: tuple[str, ...], options: DatasetOptions) -> "Sheet":
         """The sheet with its columns named by `fields`; metadata and ignored columns are gone.
@@ -59,7 +79,8 @@ class Sheet:
         used = {name for name, _ in chosen.values()}
         self._refuse_unknown([header for name, header in raw.items() if name not in used], fields, options)
         frame = self.frame.select(ROW, *(pl.col(name).alias(key) for key, (name, _) in chosen.items()))
-        return replace(self, frame=frame, columns={key: column for key, (_, column) in chosen.items()})
+        blanks = (*_BLANKS, *(str(word).strip().lower() for word in options.missing))
+        return replace(self, frame=frame, columns={key: column for key, (_, column) in chosen.items()}, blanks=blanks)
 
     def refuse(self, column: str, wrong: pl.Series, problem: str) -> None:
         """Raise for the first row where `wrong` is true; nothing otherwise.
@@ -115,7 +136,7 @@ class Sheet:
             return pl.Series(column, [None] * self.frame.height, dtype=pl.Float64)
         raw = self.frame[column]
         if raw.dtype == pl.String:
-            raw = without_blanks(raw)
+            raw = without_blanks(raw, self.blanks)
             if self.decimal_comma:
                 raw = raw.str.replace(r"^([+-]?\d*),(\d+)$", "$1.$2")
         elif not (raw.dtype.is_numeric() or raw.dtype == pl.Null):
@@ -124,7 +145,12 @@ class Sheet:
             )
         numbers = raw.cast(pl.Float64, strict=False)
         unreadable = (raw.is_not_null() & numbers.is_null()) | numbers.is_infinite()
-        self.refuse(column, unreadable, "is not a number; write digits with a decimal point, or nothing where missing")
+        self.refuse(
+            column,
+            unreadable,
+            "is not a number; write digits with a decimal point, or nothing where missing, or list the words that mean "
+            "missing in dataset.yaml (missing: [...])",
+        )
         return numbers.fill_nan(None)
 
     def times(self, column: str, *, may_be_blank: bool = False) -> pl.Series:
@@ -164,8 +190,10 @@ class Sheet:
         """`utc`, and the `minute` as written, in the file's own zone."""
         raw = self.frame[column]
         if raw.dtype == pl.String:
-            raw = without_blanks(raw)
+            raw = without_blanks(raw, self.blanks)
             times = self._parse_times(column, raw)
+        elif raw.dtype.is_integer():
+            times = self._parse_times(column, raw.cast(pl.String))
         elif isinstance(raw.dtype, pl.Datetime) and raw.dtype.time_zone:
             local = raw.cast(pl.Datetime("us", raw.dtype.time_zone))
             times = pl.DataFrame({"utc": local.dt.convert_time_zone("UTC"), "minute": local.dt.minute()})
@@ -186,14 +214,18 @@ class Sheet:
         else:
             self.refuse(column, without, "has no time zone; add Z for UTC or an offset such as +08:00")
         times = parse_times(raw)
-        self.refuse(column, raw.is_not_null() & times["utc"].is_null(), _NOT_A_TIME)
+        unreadable = raw.is_not_null() & times["utc"].is_null()
+        first = raw.filter(unreadable).first()
+        self.refuse(column, unreadable, f"is not a time{why_no_time(str(first))}; write it as 2016-06-01T00:00Z")
         return times.select("utc", "minute")
 
     def _refuse_unknown(self, headers: list[str], fields: tuple[str, ...], options: DatasetOptions) -> None:
         unknown = [name for name in headers if not is_metadata(name) and not options.ignores(name)]
         if unknown:
-            near = {name: difflib.get_close_matches(name.lower(), fields, n=1) for name in unknown}
-            hints = [f"{name!r} looks like {close[0]}" for name, close in near.items() if close]
+            other = {name: why_other(name) for name in unknown}
+            near = {name: difflib.get_close_matches(name.lower(), fields, n=1) for name in unknown if not other[name]}
+            hints = [f"{name!r}: {reason}" for name, reason in other.items() if reason]
+            hints += [f"{name!r} looks like {close[0]}" for name, close in near.items() if close]
             listed = ", ".join(map(repr, unknown))
             hint = f" ({'; '.join(hints)})" if hints else ""
             raise SourceRefused(
@@ -204,7 +236,7 @@ class Sheet:
 
 def _meaning(header: str, fields: tuple[str, ...], options: DatasetOptions) -> Column:
     if header in options.columns:
-        return Column(header, options.columns[header])
+        return replace(understand(header, fields), header=header, field=options.columns[header])
     return understand(header, fields)
 
 
@@ -231,7 +263,7 @@ def _as_text(raw: pl.Series) -> pl.Series:
     return raw.cast(pl.String).str.strip_chars().replace("", None)
 
 
-def without_blanks(raw: pl.Series) -> pl.Series:
+def without_blanks(raw: pl.Series, blanks: Sequence[str] = _BLANKS) -> pl.Series:
     """Text, stripped; null where it stands for a missing value."""
     stripped = raw.str.strip_chars()
-    return pl.select(pl.when(~stripped.str.to_lowercase().is_in(_BLANKS)).then(stripped).alias(raw.name)).to_series()
+    return pl.select(pl.when(~stripped.str.to_lowercase().is_in(blanks)).then(stripped).alias(raw.name)).to_series()

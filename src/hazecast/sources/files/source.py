@@ -12,27 +12,27 @@ from hazecast.air.clock import HOUR
 from hazecast.air.magnitude import likely_weather_unit, other_units
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
-from hazecast.air.units import EU_REFERENCE_C, WEATHER_UNITS, ugm3_per
+from hazecast.air.units import EU_REFERENCE_C, WEATHER_UNITS, parse_unit, ugm3_per, weather_unit
 from hazecast.errors import SourceRefused
 from hazecast.quality.rules import SENTINELS
 from hazecast.sources.files.columns import pollutant_unit
 from hazecast.sources.files.containers import find_files, read_sheets, unread_files
 from hazecast.sources.files.hours import aggregated, refuse_other_steps, without_outlying_times
-from hazecast.sources.files.options import FILE, DatasetOptions, read_options
+from hazecast.sources.files.options import FILE, OBSERVATIONS, STATIONS, WEATHER, DatasetOptions, read_options
 from hazecast.sources.files.sheets import Sheet
 
 log = logging.getLogger(__name__)
 
-_STATIONS = ("station_id", "name", "latitude", "longitude", "timezone", "attribution", "licence")
-_OBSERVATIONS = ("station_id", "observed_at", *POLLUTANTS, "unit")
-_WEATHER = ("station_id", "valid_at", "issued_at", "available_at", *WEATHER_VARIABLES)
 _TABLES = ("stations", "observations", "weather")
 # Values of validity columns that mean invalid, and words of flag columns (EEA: -1, -99 and 4 for all but ozone).
-_VALID = frozenset(["1", "2", "3", "true", "yes", "y", "valid", "v", "ok", "good", "g", "passed", "pass", "verified"])
-_INVALID = frozenset(
-    ["0", "-1", "-99", "false", "no", "n", "invalid", "i", "bad", "b", "fail", "failed", "error", "rejected"]
-)
-_NUMBERS = frozenset(["0", "1", "2", "3", "-1", "-99"])
+_VALID = frozenset(["valid", "v", "ok", "good", "g", "passed", "pass", "verified"])
+_INVALID = frozenset(["invalid", "i", "bad", "b", "fail", "failed", "error", "rejected"])
+# Understood in columns named after validity only: a `flag` that is true, or 1, mostly means the opposite.
+_IF_VALIDITY = {
+    "valid": frozenset(["1", "2", "3", "true", "yes", "y", "t"]),
+    "invalid": frozenset(["0", "-1", "-99", "false", "no", "n", "f"]),
+}
+_NEEDS_BOTH = "without {}: fill in both, or leave both empty"
 
 
 class FilesSource:
@@ -106,18 +106,19 @@ class FilesSource:
 
     def _read_stations(self) -> pl.DataFrame:
         parts = []
-        for sheet in self._sheets("stations", _STATIONS, self._options):
+        for sheet in self._sheets("stations", STATIONS, self._options):
             sheet.require(["station_id"])
             station_id = sheet.words("station_id")
             sheet.refuse("station_id", ~station_id.is_first_distinct(), "is there twice; keep one row per station")
-            timezone = sheet.words("timezone", default="UTC")
-            known = timezone.is_in(sorted(available_timezones()))
-            sheet.refuse("timezone", ~known, "is not an IANA zone (Europe/Madrid)")
+            timezone = _zones(sheet)
+            latitude, longitude = _degrees(sheet, "latitude", limit=90), _degrees(sheet, "longitude", limit=180)
+            for axis, other in ((latitude, longitude), (longitude, latitude)):
+                sheet.refuse(axis.name, axis.is_not_null() & other.is_null(), _NEEDS_BOTH.format(other.name))
             columns = {
                 "station_id": station_id,
                 "name": sheet.words("name", default=station_id),
-                "latitude": _degrees(sheet, "latitude", limit=90),
-                "longitude": _degrees(sheet, "longitude", limit=180),
+                "latitude": latitude,
+                "longitude": longitude,
                 "timezone": timezone,
                 "attribution": sheet.words("attribution", default=self._folder.resolve().name),
                 "licence": sheet.words("licence", default="not stated"),
@@ -129,7 +130,7 @@ class FilesSource:
         options = self._options
         if not strict:
             options = options.model_copy(update={"ignore_columns": True, "aggregate": True})
-        parts = [self._long(sheet, options) for sheet in self._sheets("observations", _OBSERVATIONS, options)]
+        parts = [self._long(sheet, options) for sheet in self._sheets("observations", OBSERVATIONS, options)]
         rows = pl.concat([rows for rows, _ in parts])
         if rows.is_empty():
             raise SourceRefused(f"{parts[0][1]}: has no value in its pollutant columns; fill in what was measured")
@@ -175,7 +176,7 @@ class FilesSource:
         return pl.concat(parts).drop_nulls("concentration_ugm3"), sheet.file
 
     def _read_weather(self) -> pl.DataFrame:
-        sheets = self._sheets("weather", _WEATHER, self._options)
+        sheets = self._sheets("weather", WEATHER, self._options)
         parts = [Weather.create_empty(), *(self._weather_rows(sheet) for sheet in sheets)]
         return conform(Weather, pl.concat(parts))
 
@@ -184,7 +185,7 @@ class FilesSource:
         station_id = self._known_station(sheet)
         zones = self.fetch_stations().select("station_id", "timezone")
         zone = pl.DataFrame([station_id]).join(zones, on="station_id", how="left", maintain_order="left")["timezone"]
-        variables = [_weather_values(sheet, variable) for variable in WEATHER_VARIABLES]
+        variables = [_weather_values(sheet, variable, self._options) for variable in WEATHER_VARIABLES]
         rows = pl.DataFrame([station_id, sheet.hours("valid_at", zone, aggregate=False), *variables])
         rows = rows.with_columns(_optional_times(sheet, "issued_at"), _optional_times(sheet, "available_at"))
         early = rows["available_at"] < rows["issued_at"]
@@ -219,24 +220,23 @@ def _in_ugm3(sheet: Sheet, pollutant: str, options: DatasetOptions) -> pl.Series
     """A pollutant column in µg/m³, by the unit of its header, of `dataset.yaml`, or of the unit column."""
     values = sheet.numbers(pollutant)
     column = sheet.columns[pollutant]
-    named = column.unit or options.units.get(pollutant, "")
+    named = _named_unit(sheet, pollutant, options)
     if named:
-        unit = pollutant_unit(column, named)
+        unit = pollutant_unit(pollutant, named)
         if unit is None:
-            raise SourceRefused(
-                f"{sheet.file}, column {column.header}: {named!r} is not a unit of {pollutant}; use µg/m³, mg/m³, "
-                "or for gases ppb or ppm"
-            )
+            raise SourceRefused(f"{sheet.file}, column {column.header}: {named!r} {_no_unit(pollutant)}")
+        if "unit" in sheet.frame.columns:
+            texts = sheet.words("unit", default=named)
+            other = [text for text in texts.unique().to_list() if parse_unit(text) is not unit]
+            sheet.refuse("unit", texts.is_in(other) & values.is_not_null(), f"but {named} elsewhere; keep one")
         factors = pl.Series([ugm3_per(unit, Pollutant(pollutant), reference_c=EU_REFERENCE_C)]).new_from_index(
             0, len(values)
         )
     elif "unit" in sheet.frame.columns:
         texts = sheet.words("unit", default="µg/m³")
-        units = {text: pollutant_unit(column, text) for text in texts.unique().to_list()}
+        units = {text: pollutant_unit(pollutant, text) for text in texts.unique().to_list()}
         unknown = [text for text, unit in units.items() if unit is None]
-        sheet.refuse(
-            "unit", texts.is_in(unknown) & values.is_not_null(), f"is not a unit of {pollutant}; use µg/m³ or mg/m³"
-        )
+        sheet.refuse("unit", texts.is_in(unknown) & values.is_not_null(), _no_unit(pollutant))
         known = {
             text: ugm3_per(unit, Pollutant(pollutant), reference_c=EU_REFERENCE_C)
             for text, unit in units.items()
@@ -248,8 +248,28 @@ def _in_ugm3(sheet: Sheet, pollutant: str, options: DatasetOptions) -> pl.Series
     return pl.select(pl.when(values.is_in(list(SENTINELS))).then(values).otherwise(values * factors)).to_series()
 
 
-def _weather_values(sheet: Sheet, variable: str) -> pl.Series:
-    """A weather column in our unit, by the unit in its header.
+def _no_unit(pollutant: str) -> str:
+    ratios = "" if Pollutant(pollutant).molar_mass_gmol is None else ", ppb or ppm"
+    return f"is not a unit of {pollutant}; use µg/m³ or mg/m³{ratios}"
+
+
+def _named_unit(sheet: Sheet, field: str, options: DatasetOptions) -> str:
+    """The unit that the header or `dataset.yaml` names; empty: none.
+
+    Raises:
+        SourceRefused: both name one, and they differ.
+    """
+    in_header, in_options = sheet.columns[field].unit, options.units.get(field, "")
+    if in_header and in_options and in_header != in_options:
+        raise SourceRefused(
+            f"{sheet.file}, column {sheet.columns[field].header}: {in_header} in the header but {in_options} in "
+            f"{FILE}; keep one"
+        )
+    return in_header or in_options
+
+
+def _weather_values(sheet: Sheet, variable: str, options: DatasetOptions) -> pl.Series:
+    """A weather column in our unit, by the unit in its header or in `dataset.yaml`.
 
     Raises:
         SourceRefused: an unknown unit, or values of the magnitude of another one.
@@ -258,16 +278,20 @@ def _weather_values(sheet: Sheet, variable: str) -> pl.Series:
     column = sheet.columns.get(variable)
     if column is None:
         return values
-    units = WEATHER_UNITS[variable]
-    factor, offset = units.get(column.unit.lower(), (1.0, 0.0))
-    if column.unit and column.unit.lower() not in units:
-        raise SourceRefused(f"{sheet.file}, column {column.header}: {column.unit!r} is not one of {', '.join(units)}")
-    converted = values * factor + offset
+    named = _named_unit(sheet, variable, options)
+    conversion = weather_unit(variable, named) if named else (1.0, 0.0)
+    if conversion is None:
+        raise SourceRefused(
+            f"{sheet.file}, column {column.header}: {named!r} is not one of {', '.join(WEATHER_UNITS[variable])}"
+        )
+    factor, offset = conversion
+    is_code = values.is_in(list(SENTINELS))
+    converted = pl.select(pl.when(is_code).then(values).otherwise(values * factor + offset)).to_series()
     likely = likely_weather_unit(variable, converted)
     if likely is not None:
         raise SourceRefused(
             f"{sheet.file}, column {column.header}: median {_median(converted):.6g} is not outdoor weather in the unit "
-            f"of {variable}; it looks like {likely}: convert it, or name the unit in the header"
+            f"of {variable}; it looks like {likely}: convert it, or name its unit in the header or in {FILE} (units)"
         )
     return converted
 
@@ -289,17 +313,19 @@ def _invalid(sheet: Sheet, options: DatasetOptions) -> dict[str, list[pl.Series]
         words = sheet.words(key, default="").str.to_lowercase().str.replace(r"^(-?\d+)\.0+$", "$1")
         marks = {str(value).lower() for value in options.invalid.get(column.header, [])}
         is_validity = "valid" in column.header.lower()
-        understood = _VALID | _INVALID if is_validity else (_VALID | _INVALID) - _NUMBERS
+        valid, invalid = (
+            (_VALID | _IF_VALIDITY["valid"], _INVALID | _IF_VALIDITY["invalid"]) if is_validity else (_VALID, _INVALID)
+        )
         if not marks:
             if options.ignores(column.header):
                 continue
             sheet.refuse(
                 key,
-                ~words.is_in([*understood, ""]),
+                ~words.is_in([*valid, *invalid, ""]),
                 f"is not understood; list the values that mean invalid in {FILE} (invalid: {{{column.header}: [...]}}) "
                 "or pass --ignore-columns",
             )
-        wrong = words.is_in(list(marks or _INVALID))
+        wrong = words.is_in(list(marks or invalid))
         found.setdefault(column.pollutant, []).append(wrong)
     return found
 
@@ -322,9 +348,25 @@ def _refuse_other_units(rows: pl.DataFrame, file: str) -> None:
         )
 
 
+def _zones(sheet: Sheet) -> pl.Series:
+    """IANA zones, in their own spelling; blanks are UTC."""
+    known = {name.lower(): name for name in available_timezones()}
+    zones = sheet.words("timezone", default="UTC")
+    lower = zones.str.to_lowercase()
+    sheet.refuse(
+        "timezone",
+        ~lower.is_in(list(known)),
+        "is not an IANA zone; write it as Europe/Madrid, or as Etc/GMT-8 for UTC+8",
+    )
+    return lower.replace_strict(known, return_dtype=pl.String)
+
+
 def _degrees(sheet: Sheet, column: str, *, limit: float) -> pl.Series:
     degrees = sheet.numbers(column)
-    sheet.refuse(column, degrees.abs() > limit, f"is outside ±{limit:.0f}; write degrees, north and east positive")
+    wrong = degrees.abs() > limit
+    sheet.refuse(
+        column, wrong, f"is outside ±{limit:.0f}; write degrees, north and east positive, or nothing where unknown"
+    )
     return degrees
 
 
