@@ -162,13 +162,13 @@ def call_model(home: str) -> None:
     """Print the median time of the bare model call [ms]."""
     from hazecast.air.tables import Weather
     from hazecast.api import schemas
-    from hazecast.api.resources import predict
+    from hazecast.api.resources import models
     from hazecast.features import build_panel
 
     request = schemas.PredictRequest.model_validate(payloads()[0])
     model, _ = registry(home).champion()
-    issued_at = predict.issue_time(request)
-    rows, station = predict.observation_rows(request, issued_at), predict.station_row(request)
+    issued_at = models.issue_time(request)
+    rows, station = models.observation_rows(request, issued_at), models.station_row(request)
     panel = build_panel(rows, Weather.create_empty(), station)
     durations = []
     for _ in range(N_CALLS):

@@ -15,8 +15,8 @@ from small_store import DONGSI, HARBOUR, HOUR, ISSUED
 from hazecast.air.tables import Forecasts
 from hazecast.api import schemas
 from hazecast.api.app import Options, create_app
-from hazecast.api.auth import TokenBucket
 from hazecast.api.cache import VOLATILE_FIELDS, CachePolicy
+from hazecast.api.middleware import TokenBucket
 from hazecast.errors import ContractError, NotKnown, SettingsError
 from hazecast.keys import add_key, read_keys, revoke_key
 
@@ -209,7 +209,7 @@ def test_a_token_bucket_refills_evenly():
 
 
 def test_a_revoked_key_stops_working(make, filled_store, keys_file, monkeypatch):
-    monkeypatch.setattr("hazecast.api.auth.RELOAD_SECONDS", 0.0)
+    monkeypatch.setattr("hazecast.api.middleware.RELOAD_SECONDS", 0.0)
     key = add_key(keys_file, "app", scopes=["read"], per_minute=60)
     client = make(filled_store, keys_file=keys_file)
     assert client.get(FORECAST, headers={"X-API-Key": key}).status_code == 200

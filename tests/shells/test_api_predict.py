@@ -13,7 +13,7 @@ from small_store import DONGSI, HARBOUR, ISSUED, NOW
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api.app import Options, create_app
-from hazecast.api.resources import predict
+from hazecast.api.resources import models
 from hazecast.features import FutureWeather, build_panel
 from hazecast.models import ModelConfig
 from hazecast.models.climatology import Climatology
@@ -104,13 +104,13 @@ def test_an_invalid_request_is_rejected(client, changed):
 
 
 def test_concurrent_predictions_are_limited(client, monkeypatch):
-    monkeypatch.setattr(predict, "QUEUE_TIMEOUT_SECONDS", 0.01)
-    for _ in range(predict.MAX_CONCURRENT):
-        assert predict.slots.acquire(timeout=1)
+    monkeypatch.setattr(models, "QUEUE_TIMEOUT_SECONDS", 0.01)
+    for _ in range(models.MAX_CONCURRENT):
+        assert models.slots.acquire(timeout=1)
     try:
         response = client.post(PREDICT, json=request_body())
     finally:
-        predict.slots.release(predict.MAX_CONCURRENT)
+        models.slots.release(models.MAX_CONCURRENT)
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"
 

@@ -11,11 +11,10 @@ from prometheus_client import CollectorRegistry
 
 import hazecast
 from hazecast.air.spec import HORIZONS_HOURS, STALE_AFTER_HOURS
-from hazecast.api.auth import AuthMiddleware
 from hazecast.api.cache import CachePolicy, ResponseCache
 from hazecast.api.dependencies import ApiContext
 from hazecast.api.errors import UnhandledErrorMiddleware, add_error_handlers
-from hazecast.api.middleware import RequestLogMiddleware, VaryingCorsMiddleware
+from hazecast.api.middleware import AuthMiddleware, RequestLogMiddleware, VaryingCorsMiddleware
 from hazecast.api.registry_cache import REFRESH_SECONDS, RegistryCache
 from hazecast.api.repository import Repository
 from hazecast.api.resources import router

@@ -7,8 +7,6 @@ from hazecast.api.resources import (
     forecasts,
     indices,
     models,
-    observations,
-    predict,
     state,
     stations,
     summaries,
@@ -16,5 +14,5 @@ from hazecast.api.resources import (
 
 router = APIRouter()
 # Station ids may contain /, so `/stations/{station_id}` comes after the longer paths.
-for resource in (state, forecasts, summaries, observations, stations, indices, evidence, models, predict):
+for resource in (state, forecasts, summaries, stations, indices, evidence, models):
     router.include_router(resource.router)

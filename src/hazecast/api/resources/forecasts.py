@@ -29,7 +29,6 @@ from hazecast.api.dependencies import (
     parse_list,
 )
 from hazecast.api.errors import InvalidRequest, NoData, problem_responses
-from hazecast.api.hourly_index import index_by_hour, index_name, render_index
 from hazecast.api.render import (
     MAP_FORMATS,
     TABLE_FORMATS,
@@ -41,6 +40,7 @@ from hazecast.api.render import (
     render_table,
 )
 from hazecast.api.repository import IssuedForecasts, Repository
+from hazecast.api.resources.indices import index_by_hour, index_name, render_index
 from hazecast.api.resources.stations import (
     SIMULATED,
     RequestedStation,

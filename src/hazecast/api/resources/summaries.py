@@ -14,8 +14,8 @@ from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
 from hazecast.api.dependencies import PREFIX, ApiContext, Context, IndexQuery
 from hazecast.api.errors import problem_responses
-from hazecast.api.hourly_index import band_level, index_by_hour, index_name, render_index
 from hazecast.api.resources.forecasts import forecast_pollutant, served_status
+from hazecast.api.resources.indices import band_level, index_by_hour, index_name, render_index
 from hazecast.api.resources.stations import (
     SIMULATED,
     RequestedStation,

@@ -1,18 +1,5 @@
 """Responses and request bodies of the API: units in the names, times in UTC with Z."""
 
-from hazecast.api.schemas.air import (
-    Advice,
-    Aqi,
-    AqiRequest,
-    IndexBand,
-    IndexDescription,
-    IndexPart,
-    Indices,
-    ReadingIn,
-    Rule,
-    Rules,
-    SubIndex,
-)
 from hazecast.api.schemas.base import ApiModel, Problem, RequestModel, Status, UtcTime
 from hazecast.api.schemas.evidence import (
     HealthVerdicts,
@@ -49,6 +36,19 @@ from hazecast.api.schemas.forecasts import (
     Summaries,
     Summary,
     Trend,
+)
+from hazecast.api.schemas.indices import (
+    Advice,
+    Aqi,
+    AqiRequest,
+    IndexBand,
+    IndexDescription,
+    IndexPart,
+    Indices,
+    ReadingIn,
+    Rule,
+    Rules,
+    SubIndex,
 )
 from hazecast.api.schemas.models import (
     ModelChange,

@@ -5,9 +5,9 @@ from datetime import datetime
 from pydantic import Field
 
 from hazecast.air.pollutants import Pollutant
-from hazecast.api.schemas.air import MAX_CONCENTRATION
 from hazecast.api.schemas.base import ApiModel, RequestModel, UtcTime
 from hazecast.api.schemas.forecasts import ForecastHour
+from hazecast.api.schemas.indices import MAX_CONCENTRATION
 
 # Six pollutants for almost 20 weeks of hours; the model reads four weeks.
 MAX_OBSERVATIONS = 20_000
