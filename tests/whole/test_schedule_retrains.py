@@ -123,7 +123,7 @@ def test_the_stored_tables_give_the_same_decisions(year, verification: pl.DataFr
     store.upsert(Scores, validated())
     for now in (at for at in LOOKS if since <= at < until):
         store.append(Verification, verification.filter(pl.col("issued_on") <= now - SCORED_AFTER))
-        check_model(store, "1", now=now)
+        check_model(store, "1", sensors=(), now=now)
         decide_retraining(store, "1", now=now, cool_down=COOL_DOWN)
     stored = store.read(Retrains).sort("checked_at")
     assert stored.height == 40

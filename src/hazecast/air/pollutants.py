@@ -1,8 +1,10 @@
 """The pollutants: one row each, all concentrations [µg/m³]. A new pollutant is a new row.
 
 A row is: value, label, molar mass [g/mol] (None for particles, which have no mixing ratio), the plausible range of
-hourly means, and whether the pollutant is photochemical. Instruments near zero report small negatives; below the noise
-floor they are wrong. Values above `suspicious_above_ugm3` are flagged; values above `invalid_above_ugm3` are not used.
+hourly means, and whether the pollutant is photochemical. A row has no unit: every source converts to µg/m³ where it
+reads, so that stored values, limits and errors compare without a conversion. Instruments near zero report small
+negatives; below the noise floor they are wrong. Values above `suspicious_above_ugm3` are flagged; values above
+`invalid_above_ugm3` are not used.
 
 Sources: NIST molar masses, as in pyaerocom's molmasses. Suspicious: NOAA qc_site_pm25 (500), common network practice.
 Invalid is above the hourly means recorded on Earth: PM10 15 366 (New South Wales, dust storm of 23 September 2009),

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hazecast.air.clock import hours_between
+from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.spec import LEAD_BLOCKS, block_name
 from hazecast.air.verdicts import ModelQuality, Verification
 from hazecast.alerts import Message
@@ -42,16 +43,16 @@ def _skill_table(scored: pl.DataFrame) -> Table:
     found = summarize(scored, ("model_version", "pollutant", "lead_block"))
     table = Table(title=f"forecasts issued in the last {_DAYS_SHOWN} days, as observed since", title_justify="left")
     columns = ("version", "pollutant", "lead [h]", "hours", "MAE", "bias", "rMAE", "vs persistence", "vs background")
-    for column in (*columns, "in 80 %", "POD", "FAR", "CSI"):
+    for column in (*columns, "in 80 %", *(f"POD/FAR/CSI {key}" for key in LIMIT_KEYS)):
         table.add_column(column, justify="left" if column in columns[:3] else "right")
     order = pl.col("lead_block").cast(pl.Enum(blocks))
     for row in found.sort("model_version", "pollutant", order).iter_rows(named=True):
         numbers = ("mae", "bias", "rmae", "rmae_persistence", "rmae_background", "coverage_80")
-        events = ("pod_eu", "far_eu", "csi_eu")
-        cells = [_number(row[name]) for name in (*numbers, *events)]
+        events = ["/".join(_number(row[f"{score}_{key}"]) for score in ("pod", "far", "csi")) for key in LIMIT_KEYS]
+        cells = [*(_number(row[name]) for name in numbers), *events]
         table.add_row(row["model_version"], row["pollutant"], row["lead_block"], f"{row['n']:,}", *cells)
     table.caption = (
-        "MAE, bias in µg/m³; rMAE below 1: better than the seasonal naive; POD, FAR, CSI: hours above the EU value"
+        "MAE, bias in µg/m³; rMAE below 1: better than the seasonal naive; POD, FAR, CSI: hours above the limit"
     )
     return table
 

@@ -185,7 +185,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """
     file = folder / _FACTS
     facts: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    if not facts or facts["kind"] not in KINDS or facts["compatibility"] != compatibility(facts):
+    is_known = facts.get("kind") in KINDS and "compatibility" in facts
+    if not is_known or facts["compatibility"] != compatibility(facts):
         raise ModelOutdated("it was trained by a release with other features; run `hazecast run training`")
     return facts
 

@@ -20,6 +20,8 @@ BRIER_TOLERANCE = 1.02
 COVERAGE_TOLERANCE = 0.02
 WORST_STATIONS_TOLERANCE = 1.05
 _WORST_SHARE = 0.1
+# The hours above a WHO level are frequent enough to score in a month; those above the other limits are not.
+_BRIER_LIMIT = "who"
 _VERBS = {
     (False, True): "beats",
     (False, False): "does not beat",
@@ -142,8 +144,8 @@ def _naive(paired: pl.DataFrame, *by: str) -> pl.DataFrame:
 
 
 def _brier(paired: pl.DataFrame) -> float:
-    paired = paired.filter(pl.col("pollutant").is_in(list(limit_values("who"))))
-    limit = paired["pollutant"].replace_strict(dict(limit_values("who")), return_dtype=pl.Float64).to_numpy()
+    paired = paired.filter(pl.col("pollutant").is_in(list(limit_values(_BRIER_LIMIT))))
+    limit = paired["pollutant"].replace_strict(dict(limit_values(_BRIER_LIMIT)), return_dtype=pl.Float64).to_numpy()
     exceeded = paired["observed_ugm3"].to_numpy() > limit
     return _mean((p_exceed(paired.select(QUANTILES).to_numpy(), limit) - exceeded) ** 2)
 

@@ -5,7 +5,13 @@ from hazecast.monitoring.findings import Finding, Subject, as_health, findings_i
 from hazecast.monitoring.incidents import Incident, expire, transition
 from hazecast.monitoring.model import COVERAGE_DAYS, model_health
 from hazecast.monitoring.neighbours import BASELINE_DAYS, neighbour_findings
-from hazecast.monitoring.pipeline import fallback_findings, forecast_findings, horizon_findings, run_findings
+from hazecast.monitoring.pipeline import (
+    fallback_findings,
+    forecast_findings,
+    horizon_findings,
+    release_findings,
+    run_findings,
+)
 from hazecast.monitoring.retrain import COOL_DOWN, RetrainDecision, decide
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
 from hazecast.monitoring.sensors import CLOSED_AFTER, sensor_findings
@@ -39,6 +45,7 @@ __all__ = [
     "model_health",
     "neighbour_findings",
     "reference_windows",
+    "release_findings",
     "run_findings",
     "sensor_findings",
     "transition",

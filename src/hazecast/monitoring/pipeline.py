@@ -8,7 +8,8 @@ from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.tables import newest
 from hazecast.monitoring.findings import Finding, Subject
 
-_FORECAST, _CHAMPION, _HORIZON = Subject(name="forecast"), Subject(name="champion"), Subject(name="horizon")
+_FORECAST, _CHAMPION = Subject(name="forecast"), Subject(name="champion")
+_HORIZON, _RELEASE = Subject(name="horizon"), Subject(name="release")
 _RUNS_WITHIN = timedelta(hours=48)
 _FAILED_OFTEN = 3
 _FALLBACK_SHARE = 0.2
@@ -67,6 +68,18 @@ def fallback_findings(latest: pl.DataFrame, scores: pl.DataFrame, *, champion: s
     verdict = "warning" if share > _FALLBACK_SHARE else "ok"
     reason = f"climatology makes up {share:.0%} of the newest forecast"
     return [own, Finding("fallback", _FORECAST, verdict, reason, value=share, expected=_FALLBACK_SHARE)]
+
+
+def release_findings(outdated: str | None, *, champion: str) -> list[Finding]:
+    """Whether this release can use the champion; a retraining changes that, before climatology has to forecast.
+
+    Args:
+        outdated: why it cannot; None: it can.
+        champion: its version.
+    """
+    if outdated is None:
+        return [Finding("champion", _RELEASE, "ok", f"version {champion} can be used by this release")]
+    return [Finding("champion", _RELEASE, "critical", f"version {champion} cannot forecast here: {outdated}")]
 
 
 def horizon_findings(latest: pl.DataFrame, *, champion: str, horizon_hours: int) -> list[Finding]:

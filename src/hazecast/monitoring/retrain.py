@@ -30,8 +30,9 @@ def decide(
     """Decide from the findings of one monitoring run.
 
     Causes are: the champion lost skill or coverage; a pollutant drifted and its forecasts cannot be judged (accurate
-    forecasts of unusual air need no new model); the climatology forecasts series that the champion was trained for;
-    the champion has another horizon than the place; there is no champion. The cool-down gives the effect of one
+    forecasts of unusual air need no new model); the champion was trained by a release with other inputs; the
+    climatology forecasts series that the champion was trained for; the champion has another horizon than the place;
+    there is no champion. The cool-down gives the effect of one
     justified retraining time to show; scheduled trainings do not count, because they are more frequent than any useful
     cool-down.
 

@@ -14,6 +14,7 @@ from hazecast.air.tables import Forecasts
 from hazecast.errors import HazecastError, NoChampion, RegistryError
 from hazecast.models import Model
 from hazecast.models.climatology import Climatology
+from hazecast.monitoring import Finding
 from hazecast.steps import Progress, silent
 from hazecast.steps.alert import AlertResult, alert
 from hazecast.steps.backfill import backfill, outstanding_stretches
@@ -27,6 +28,7 @@ from hazecast.steps.monitor import (
     MonitoringReport,
     check_data,
     check_model,
+    check_sensors,
     count_verdicts,
     decide_retraining,
     summary_of,
@@ -182,9 +184,11 @@ class Pipeline:
             health = check_model(
                 parts.store,
                 self.champion_version,
+                sensors=self._sensors,
                 now=self.now,
                 stale_after_hours=parts.settings.stale_after_hours,
                 spec=parts.spec,
+                outdated=self._champion_outdated(),
             )
             notes.summary = count_verdicts(health)
         return health
@@ -193,7 +197,7 @@ class Pipeline:
         """Check sensors, stations, source and drift. Returns rows of Health and of Drift."""
         with self._step("data_drift") as (notes, report):
             report("sensors and drift", 0.1)
-            health, drifts = check_data(self.parts.store, now=self.now)
+            health, drifts = check_data(self.parts.store, sensors=self._sensors, now=self.now)
             notes.summary = count_verdicts(health)
         return health, drifts
 
@@ -243,6 +247,18 @@ class Pipeline:
         except RegistryError:
             return newest_version(store, now=self.now)
         return version
+
+    @cached_property
+    def _sensors(self) -> list[Finding]:
+        """Findings about sensors, computed once for both checks."""
+        return check_sensors(self.parts.store, now=self.now)
+
+    def _champion_outdated(self) -> str | None:
+        try:
+            return self.parts.registry.champion_outdated()
+        except RegistryError as err:
+            log.warning("whether this release can use the champion is not known", reason=str(err))
+            return None
 
     def _backfill(self, since: datetime | None) -> None:
         parts, until = self.parts, floor_hour(self.now)

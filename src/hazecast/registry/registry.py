@@ -180,6 +180,17 @@ class Registry:
             self._cached_champion.store(forecaster, version)
         return forecaster, version
 
+    def champion_outdated(self) -> str | None:
+        """Why this release cannot use the champion; None if it can, or there is none."""
+        version = self.champion_version()
+        if version is None:
+            return None
+        try:
+            self.load(version)
+        except ModelOutdated as err:
+            return str(err)
+        return None
+
     def champion_read_last(self) -> tuple[Model, str] | None:
         """The champion as this machine last read it, and its version, without any request; None if it never did."""
         return None if self._cached_champion is None else self._cached_champion.read()

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Self
 
+import polars as pl
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
@@ -31,6 +32,16 @@ class Box:
     def contains(self, station_id: str, latitude: float, longitude: float) -> bool:  # noqa: ARG002
         """Whether the station lies inside."""
         return self.south <= latitude <= self.north and self.west <= longitude <= self.east
+
+    def covers(self) -> pl.Expr:
+        """Whether the columns `latitude`, `longitude` lie inside."""
+        return pl.col("latitude").is_between(self.south, self.north) & pl.col("longitude").is_between(
+            self.west, self.east
+        )
+
+
+# The domain of the European models, CAMS and SILAM.
+EUROPE = Box(west=-25.0, south=30.0, east=45.0, north=72.0)
 
 
 @dataclass(frozen=True, config=_FORBID)

@@ -60,32 +60,49 @@ def monitor(
     cool_down: timedelta = monitoring.COOL_DOWN,
     progress: Progress = silent,
 ) -> MonitoringReport:
-    """`check_model`, `check_data` and `decide_retraining` in one call; arguments and errors are theirs."""
-    check_model(store, champion, now=now, stale_after_hours=stale_after_hours, spec=spec)
+    """All checks and `decide_retraining` in one call; arguments and errors are theirs."""
+    sensors = check_sensors(store, now=now)
+    check_model(store, champion, sensors=sensors, now=now, stale_after_hours=stale_after_hours, spec=spec)
     progress("model checked", 0.3)
-    check_data(store, now=now)
+    check_data(store, sensors=sensors, now=now)
     progress("data checked", 0.9)
     report = decide_retraining(store, champion, now=now, cool_down=cool_down)
     progress(summary_of(report), 1.0)
     return report
 
 
+def check_sensors(store: Store, *, now: datetime) -> list[Finding]:
+    """Findings about sensors, stations and source as of `now`, for `check_model` and `check_data`; nothing is stored.
+
+    Raises:
+        StoreError: a table cannot be read.
+    """
+    since = now - timedelta(days=_SENSOR_DAYS)
+    known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
+    neighbours = monitoring.neighbour_findings(known, store.read(Stations), now=now)
+    return [*monitoring.sensor_findings(known, now=now), *neighbours]
+
+
 def check_model(
     store: Store,
     champion: str | None,
     *,
+    sensors: Sequence[Finding],
     now: datetime,
     stale_after_hours: float = STALE_AFTER_HOURS,
     spec: ForecastSpec | None = None,
+    outdated: str | None = None,
 ) -> pl.DataFrame:
     """Check skill and coverage of the champion, the newest forecast and recent runs as of `now`; store the verdicts.
 
     Args:
         store: forecasts, their verification (run `verify` before) and runs.
         champion: version of the champion; None without one.
+        sensors: of `check_sensors`; the skill at faulty sensors is left out.
         now: UTC.
         stale_after_hours: age at which a forecast is too old [h].
         spec: the horizon of the place's forecasts; None: the default.
+        outdated: why this release cannot use the champion; None: it can.
 
     Returns:
         The rows of `air.verdicts.Health`; the same hour again replaces them.
@@ -101,16 +118,17 @@ def check_model(
     if champion is not None:
         spec = spec or ForecastSpec()
         scores = store.read(Scores, pl.col("model") == f"version-{champion}")
+        findings += monitoring.release_findings(outdated, champion=champion)
         findings += monitoring.fallback_findings(latest, scores, champion=champion)
         findings += monitoring.horizon_findings(latest, champion=champion, horizon_hours=spec.horizon_hours)
-        findings += _skill_and_coverage(store, champion, scores, now=now, spec=spec)
+        findings += _skill_and_coverage(store, champion, scores, sensors, now=now, spec=spec)
     health = monitoring.as_health(findings, checked_at=now)
     store.upsert(Health, health)
     return health
 
 
-def check_data(store: Store, *, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Check sensors, stations and source, and the drift of observations and weather as of `now`; store the verdicts.
+def check_data(store: Store, *, sensors: Sequence[Finding], now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Check the drift of observations and weather as of `now`; store these verdicts and those of `check_sensors`.
 
     Returns:
         The rows of `air.verdicts.Health` and of `air.verdicts.Drift`; the same hour again replaces them.
@@ -119,7 +137,7 @@ def check_data(store: Store, *, now: datetime) -> tuple[pl.DataFrame, pl.DataFra
         StoreError: a table cannot be read or written.
     """
     drifts, drift_findings = _drift(store, now)
-    health = monitoring.as_health([*_sensors(store, now), *drift_findings], checked_at=now)
+    health = monitoring.as_health([*sensors, *drift_findings], checked_at=now)
     store.upsert(Health, health)
     store.upsert(Drift, drifts)
     return health, drifts
@@ -168,27 +186,26 @@ def count_verdicts(health: pl.DataFrame) -> str:
 
 
 def _skill_and_coverage(
-    store: Store, champion: str, scores: pl.DataFrame, *, now: datetime, spec: ForecastSpec
+    store: Store,
+    champion: str,
+    scores: pl.DataFrame,
+    sensors: Sequence[Finding],
+    *,
+    now: datetime,
+    spec: ForecastSpec,
 ) -> list[Finding]:
     since = now - timedelta(days=monitoring.COVERAGE_DAYS + spec.lead_days + 1)
     mine = (pl.col("issued_on") >= since) & (pl.col("issued_on") <= now) & (pl.col("model_version") == champion)
     rows = store.read(Verification, mine)
     if rows.is_empty():
         return []
-    rows = rows.join(_faulty_sensors(store, now), on=["station_id", "pollutant"], how="anti")
+    rows = rows.join(_faulty(sensors), on=["station_id", "pollutant"], how="anti")
     return monitoring.model_health(rows, scores, now=now, horizon_days=spec.lead_days)
 
 
-def _sensors(store: Store, now: datetime) -> list[Finding]:
-    since = now - timedelta(days=_SENSOR_DAYS)
-    known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
-    neighbours = monitoring.neighbour_findings(known, store.read(Stations), now=now)
-    return [*monitoring.sensor_findings(known, now=now), *neighbours]
-
-
-def _faulty_sensors(store: Store, now: datetime) -> pl.DataFrame:
+def _faulty(sensors: Sequence[Finding]) -> pl.DataFrame:
     """(station_id, pollutant) of sensors that are stuck or drift away from their neighbours."""
-    faults = [finding for finding in _sensors(store, now) if finding.is_bad and finding.check in _SENSOR_FAULTS]
+    faults = [finding for finding in sensors if finding.is_bad and finding.check in _SENSOR_FAULTS]
     series = [(finding.subject.station_id, finding.subject.pollutant) for finding in faults]
     return pl.DataFrame(series, schema={"station_id": pl.String, "pollutant": pl.String}, orient="row")
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.tables import Background, conform
+from hazecast.sources.area import EUROPE
 from hazecast.sources.open_meteo.api import TIME, OpenMeteo, Query
 
 ATTRIBUTION = "Open-Meteo.com; contains modified Copernicus Atmosphere Monitoring Service information (CAMS)"
@@ -21,14 +22,11 @@ _THEIRS = {
     "co": "carbon_monoxide",
 }
 _RUN_LENGTH = {"cams_europe": timedelta(hours=96), "cams_global": timedelta(hours=120)}
-_EUROPE = {"latitude": (30.0, 72.0), "longitude": (-25.0, 45.0)}
 
 
 def is_in_europe(latitude: float, longitude: float) -> bool:
     """Whether the European model covers the point; the global one covers all."""
-    south, north = _EUROPE["latitude"]
-    west, east = _EUROPE["longitude"]
-    return south <= latitude <= north and west <= longitude <= east
+    return EUROPE.contains("", latitude, longitude)
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class CamsForecast:
         """
         points = stations.drop_nulls(["latitude", "longitude"])
         if self.name == "cams_europe":
-            points = points.filter(pl.col(axis).is_between(*bounds) for axis, bounds in _EUROPE.items())
+            points = points.filter(EUROPE.covers())
         if points.is_empty():
             return Background.create_empty()
         run = self.api.newest_run("air-quality-api", self.name)

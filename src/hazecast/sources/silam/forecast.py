@@ -12,6 +12,7 @@ import polars as pl
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.tables import Background, conform
 from hazecast.errors import SourceRefused
+from hazecast.sources.area import EUROPE
 from hazecast.sources.http import Budget, HttpClient, MalformedResponse, Request, Response, Service
 
 URL = "https://opendata.fmi.fi/wfs"
@@ -25,7 +26,6 @@ PARAMETERS = {
     "O3Concentration": "o3",
     "SO2Concentration": "so2",
 }
-_EUROPE = {"latitude": (30.0, 72.0), "longitude": (-25.0, 45.0)}
 _SPACES = {
     "om": "http://www.opengis.net/om/2.0",
     "gml": "http://www.opengis.net/gml/3.2",
@@ -60,8 +60,7 @@ class SilamForecast:
             SourceUnavailable: not reachable now.
             SourceRefused: the service refuses the query.
         """
-        inside = [pl.col(axis).is_between(*bounds) for axis, bounds in _EUROPE.items()]
-        points = stations.drop_nulls(["latitude", "longitude"]).filter(inside)
+        points = stations.drop_nulls(["latitude", "longitude"]).filter(EUROPE.covers())
         frames = [self._at(point, now) for point in points.iter_rows(named=True)]
         return conform(Background, pl.concat([Background.create_empty(), *frames]))
 
