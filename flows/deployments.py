@@ -81,7 +81,7 @@ def deploy(settings: Settings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> l
 def work(settings: Settings) -> None:
     """Replace this process by a worker of the pool with a health-check port; does not return."""
     os.environ["PREFECT_WORKER_WEBSERVER_PORT"] = str(settings.worker_port)
-    os.environ["PREFECT_WORKER_WEBSERVER_HOST"] = settings.host
+    os.environ["PREFECT_WORKER_WEBSERVER_HOST"] = settings.worker_host
     worker = ("worker", "start", "--pool", settings.prefect_pool, "--type", "process", "--with-healthcheck")
     os.execv(sys.executable, (sys.executable, "-m", "prefect", *worker))
 

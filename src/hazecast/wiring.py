@@ -91,11 +91,13 @@ class Wiring:
         from hazecast.registry import Registry
 
         settings, home = self.settings, self.settings.home.resolve()
+        password = settings.mlflow_tracking_password.get_secret_value()
         return Registry(
             settings.tracking_uri,
             place=settings.place_name,
             artifacts_root=None if settings.has_mlflow_server else (home / "models").as_uri(),
             keep_in=home / "champions",
+            login=(settings.mlflow_tracking_username, password) if password else None,
         )
 
     @cached_property
@@ -165,10 +167,10 @@ def environment_of(parts: Wiring) -> dict[str, str]:
         "HAZECAST_HOME": str(settings.home.resolve()),
         "HAZECAST_SOURCE": settings.source,
         "HAZECAST_PLACE": settings.place_name,
-        "HAZECAST_API_URL": f"http://{settings.host}:{settings.api_port}",
+        "HAZECAST_API_URL": settings.api_address,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "PREFECT_API_URL": settings.prefect_api_url or f"http://{settings.host}:{settings.prefect_port}/api",
+        "PREFECT_API_URL": settings.prefect_address,
         "PREFECT_HOME": str(settings.home.resolve() / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",

@@ -81,12 +81,29 @@ def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, 
         assert forecast["source"] == "files"
         assert not forecast["simulated"]
         assert await_answer(environment, "WORKER", "/health")
+        require_passwords(environment, output)
         deployments = post(environment, "/api/deployments/filter")
         assert {found["name"] for found in deployments} == {"training", "prediction", "monitoring", "full", "upkeep"}
     assert process.returncode == 0, log.read_text()
     for name in PORTS:
         with pytest.raises(httpx.TransportError):
             answers(environment, name, "/")
+
+
+def require_passwords(environment: dict[str, str], output: str) -> None:
+    """MLflow and Prefect open with the passwords in the files that `up` names, and print or log neither."""
+    home = Path(environment["HAZECAST_HOME"])
+    assert answers(environment, "MLFLOW", "/").status_code == 401
+    assert answers(environment, "PREFECT", "/api/flows/filter").status_code == 401
+    password = (home / "secrets" / "mlflow").read_text().strip()
+    address = f"http://127.0.0.1:{environment['HAZECAST_MLFLOW_PORT']}/"
+    assert httpx.get(address, auth=("hazecast", password), timeout=10, trust_env=False).status_code == 200
+    logs = output + "".join(log.read_text() for log in (home / "logs").glob("*.log"))
+    for name in ("mlflow", "prefect"):
+        path = home / "secrets" / name
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert str(path) in output
+        assert path.read_text().strip().removeprefix("hazecast:") not in logs
 
 
 def await_answer(environment: dict[str, str], name: str, path: str) -> bool:
@@ -105,7 +122,8 @@ def post(environment: dict[str, str], path: str, content: object = None) -> list
     address = f"http://127.0.0.1:{environment['HAZECAST_PREFECT_PORT']}{path}"
     deadline = time.monotonic() + 120
     while True:
-        answer = httpx.post(address, json=content or {}, timeout=30, trust_env=False)
+        login = (Path(environment["HAZECAST_HOME"]) / "secrets" / "prefect").read_text().strip().split(":")
+        answer = httpx.post(address, json=content or {}, auth=tuple(login), timeout=30, trust_env=False)
         if answer.status_code != BUSY or time.monotonic() > deadline:
             return answer.raise_for_status().json()
         time.sleep(0.5)

@@ -66,8 +66,9 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
 
     parts = wire(source, data, now, place)
     services = stack.services(parts.settings, prefect=prefect)
-    stack.require_free_ports(services, parts.settings.host)
+    stack.require_free_ports(services)
     show.opening(parts)
+    show.open_to_all(parts.settings)
     _bring_up_to_date(parts)
     logs = parts.settings.home / "logs"
     try:
@@ -257,8 +258,11 @@ def replay(since: From, until: To, scenario: ScenarioFile = None, source: Source
 def serve(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
     """Serve the API alone, without pipeline or dashboard."""
     from hazecast.api.server import serve_api
+    from hazecast.cli import show
 
-    serve_api(wire(source, data, now, place))
+    parts = wire(source, data, now, place)
+    show.open_to_all(parts.settings)
+    serve_api(parts)
 
 
 def queue_depth(number: NumberOnly = False) -> None:

@@ -67,7 +67,7 @@ def _home(parts: Wiring) -> str:
 
 def _ports(parts: Wiring) -> str:
     local = services(parts.settings)
-    require_free_ports(local, parts.settings.host)
+    require_free_ports(local)
     return f"{', '.join(str(service.port) for service in local)} are free"
 
 

@@ -10,10 +10,12 @@ from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.spec import LEAD_BLOCKS, ForecastSpec, block_name
 from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, newest
 from hazecast.air.verdicts import Verification
-from hazecast.cli.base import console
+from hazecast.cli.base import console, err_console
 from hazecast.cli.doctor import Finding
 from hazecast.cli.stack import Service
+from hazecast.credentials import mlflow_file, prefect_file
 from hazecast.registry import Registry, Version
+from hazecast.settings import Settings
 from hazecast.store import Store
 from hazecast.wiring import Wiring
 
@@ -49,7 +51,33 @@ def addresses(parts: Wiring, services: tuple[Service, ...]) -> None:
     forecast_table(parts.store, parts.spec, now=parts.now())
     for service in services:
         console.print(f"  {service.name:<10} {service.url}{'' if service.essential else '  (ready within a minute)'}")
+    _passwords(parts, {service.name for service in services})
     console.print("\nCtrl-C stops everything.")
+
+
+def _passwords(parts: Wiring, names: set[str]) -> None:
+    """Where the passwords of MLflow and Prefect are, never the passwords themselves."""
+    settings = parts.settings
+    if "MLflow" in names:
+        where = mlflow_file(settings) if not settings.mlflow_tracking_password else "MLFLOW_TRACKING_PASSWORD"
+        console.print(
+            f"  MLflow: user {settings.mlflow_tracking_username}, password in {where}", soft_wrap=True, highlight=False
+        )
+    if "Prefect" in names:
+        where = prefect_file(settings) if not settings.prefect_api_auth_string else "PREFECT_API_AUTH_STRING"
+        console.print(f"  Prefect: the page asks for the user:password in {where}", soft_wrap=True, highlight=False)
+
+
+def open_to_all(settings: Settings) -> None:
+    """Warn if everybody on the network can use the API, and name the remedy."""
+    if settings.is_open_to_all:
+        err_console.print(
+            f"[bold black on red] OPEN [/] API and dashboard listen on {settings.host} and require no key: everybody "
+            "who reaches this machine can use them. Set HAZECAST_API_KEYS to a file and create a key with "
+            "`hazecast api-key add NAME`, or leave HAZECAST_HOST at 127.0.0.1",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def forecast_table(store: Store, spec: ForecastSpec, *, now: datetime) -> None:

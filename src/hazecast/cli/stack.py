@@ -14,8 +14,9 @@ from types import FrameType
 
 import httpx
 
+from hazecast.credentials import mlflow_password, prefect_login
 from hazecast.errors import SettingsError
-from hazecast.settings import Settings, variable_of
+from hazecast.settings import Settings, reachable, variable_of
 
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
@@ -30,6 +31,7 @@ Children = dict[str, subprocess.Popen[bytes]]
 class Service:
     """One child process: how to start it, and the address of its health check.
 
+    `environment` returns the variables of this process alone, such as its password; it is called at the start.
     `essential`: no forecast is shown without it, so `hazecast up` waits for it and stops with it. The others start in
     the background, and a warning is printed when one stops.
     """
@@ -39,8 +41,10 @@ class Service:
     url: str
     health_path: str
     port_setting: str
+    host: str
     port: int
     essential: bool = True
+    environment: Callable[[], Mapping[str, str]] = dict
 
 
 def services(settings: Settings, *, prefect: bool = True) -> tuple[Service, ...]:
@@ -50,16 +54,22 @@ def services(settings: Settings, *, prefect: bool = True) -> tuple[Service, ...]
     options = ("--browser.gatherUsageStats", "false", "--server.port", str(settings.dashboard_port))
     return (
         *([] if settings.has_mlflow_server else [_mlflow(settings)]),
-        _service(settings, "API", "/api/v1/health", "-m", "hazecast.cli", "serve"),
-        _service(settings, "Dashboard", "/_stcore/health", *dashboard, *options),
+        _service(settings, "API", "/api/v1/health", host, "-m", "hazecast.cli", "serve"),
+        _service(settings, "Dashboard", "/_stcore/health", host, *dashboard, *options),
         *(_orchestration(settings) if prefect else []),
     )
 
 
 def _mlflow(settings: Settings) -> Service:
-    options = ("--backend-store-uri", settings.tracking_uri, "--workers", "1", "--host", settings.host)
-    return _service(
-        settings, "MLflow", "/health", "-m", "mlflow", "server", *options, "--port", str(settings.mlflow_port)
+    service = _guarded(settings, "MLflow", "/health", settings.mlflow_host)
+    return replace(
+        service,
+        environment=lambda: {
+            "HAZECAST_ALLOWED_HOSTS": settings.allowed_hosts,
+            "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
+            "MLFLOW_TRACKING_USERNAME": settings.mlflow_tracking_username,
+            "MLFLOW_TRACKING_PASSWORD": mlflow_password(settings),
+        },
     )
 
 
@@ -67,35 +77,50 @@ def _orchestration(settings: Settings) -> list[Service]:
     """A Prefect server, and a worker with the schedules; only the worker where another server is configured."""
     if not _DEPLOYMENTS.exists():
         raise SettingsError(f"the folder of the flows, {_DEPLOYMENTS.parent}, is missing; start with --no-prefect")
-    address = ("--host", settings.host, "--port", str(settings.prefect_port))
-    server = _service(settings, "Prefect", "/api/health", "-m", "prefect", "server", "start", *address)
-    worker = _service(settings, "Worker", "/health", str(_DEPLOYMENTS), "--work")
-    missing = [worker] if settings.prefect_api_url else [server, worker]
-    return [replace(service, essential=False) for service in missing]
+    worker = _service(settings, "Worker", "/health", settings.worker_host, str(_DEPLOYMENTS), "--work")
+    if settings.prefect_api_url:
+        return [replace(worker, essential=False)]
+    server = replace(
+        _guarded(settings, "Prefect", "/api/health", settings.prefect_host),
+        essential=False,
+        environment=lambda: {
+            "HAZECAST_ALLOWED_HOSTS": settings.allowed_hosts,
+            "PREFECT_SERVER_API_AUTH_STRING": prefect_login(settings),
+        },
+    )
+    worker = replace(worker, essential=False, environment=lambda: {"PREFECT_API_AUTH_STRING": prefect_login(settings)})
+    return [server, worker]
 
 
-def _service(settings: Settings, name: str, health_path: str, *command: str) -> Service:
+def _guarded(settings: Settings, name: str, health_path: str, host: str) -> Service:
+    """MLflow or Prefect behind the guard of `hazecast.servers`."""
+    port = getattr(settings, f"{name.lower()}_port")
+    command = ("-m", "hazecast.servers", name.lower(), "--host", host, "--port", str(port))
+    return _service(settings, name, health_path, host, *command)
+
+
+def _service(settings: Settings, name: str, health_path: str, host: str, *command: str) -> Service:
     setting = f"{name.lower()}_port"
     port = int(getattr(settings, setting))
-    url = f"http://{_reachable(settings.host)}:{port}"
-    return Service(name, (sys.executable, *command), url, health_path, setting, port)
+    url = f"http://{reachable(host)}:{port}"
+    return Service(name, (sys.executable, *command), url, health_path, setting, host, port)
 
 
-def require_free_ports(local: tuple[Service, ...], host: str) -> None:
+def require_free_ports(local: tuple[Service, ...]) -> None:
     """Raise before anything is started if a port is taken.
 
     Raises:
         SettingsError: names the service, the port and the setting that changes it.
     """
     for service in local:
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in service.host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host, service.port))
+                probe.bind((service.host, service.port))
             except OSError as err:
                 variable = variable_of(service.port_setting)
                 raise SettingsError(
-                    f"port {service.port} for {service.name} on {host} is not free ({err.strerror}); stop "
+                    f"port {service.port} for {service.name} on {service.host} is not free ({err.strerror}); stop "
                     f"the process that uses it, or choose another port: {variable}={service.port + 1000}"
                 ) from err
 
@@ -153,7 +178,11 @@ def _start(
     with _log_of(service.name, logs).open("wb") as log:
         # A session of its own: Ctrl-C reaches only this process, which then stops the child's whole process group.
         child = subprocess.Popen(
-            service.command, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
+            service.command,
+            env={**os.environ, **environment, **service.environment()},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     assert supervisor.stdin is not None
     supervisor.stdin.write(f"{child.pid}\n".encode())
@@ -196,7 +225,3 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _log_of(name: str, logs: Path) -> Path:
     return logs / f"{name.lower()}.log"
-
-
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if host == "0.0.0.0" else host

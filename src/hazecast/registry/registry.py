@@ -19,6 +19,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # noqa: TID251 - 
 import mlflow
 from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+from mlflow.environment_variables import MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_USERNAME
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -59,18 +60,28 @@ class Registry:
         place: what the models are for; one experiment and one registered model each.
         artifacts_root: where a new experiment keeps its artifacts; None: where the MLflow server puts them.
         keep_in: folder for a copy of the champion, for when MLflow is out of reach; None: none is kept.
+        login: user and password of the MLflow server; None: it requires none.
 
     Raises (all methods):
         RegistryError: MLflow or the artifacts cannot be reached, or refuse.
     """
 
     def __init__(
-        self, tracking_uri: str, *, place: str, artifacts_root: str | None = None, keep_in: Path | None = None
+        self,
+        tracking_uri: str,
+        *,
+        place: str,
+        artifacts_root: str | None = None,
+        keep_in: Path | None = None,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.model_name = f"hazecast-{place}"
         self.tracking_uri = tracking_uri
         self._artifacts_root = artifacts_root
         self._cached_champion = ChampionCache(keep_in / self.model_name) if keep_in else None
+        if login is not None:
+            MLFLOW_TRACKING_USERNAME.set(login[0])
+            MLFLOW_TRACKING_PASSWORD.set(login[1])
         mlflow.set_tracking_uri(tracking_uri)
         self._client = _open(tracking_uri)
         self._loaded = lru_cache(maxsize=2)(self._read)
