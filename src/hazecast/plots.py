@@ -14,9 +14,10 @@ from typing import Any
 import matplotlib as mpl
 import polars as pl
 from matplotlib.axes import Axes
-from matplotlib.dates import date2num
+from matplotlib.dates import ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.spec import DAY_HOURS, QUANTILE_LEVELS, QUANTILES
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
@@ -159,6 +160,39 @@ def relative_error_timeline(daily: pl.DataFrame, spans: Sequence[Span], events: 
     for event in events:
         axes.axvline(_day(event), color=GREEN, linestyle=":", linewidth=1)
     axes.set(ylim=(0, None), ylabel="error relative to seasonal naive")
+    return figure
+
+
+class NotebookFigure(Figure):
+    """A figure that notebooks show without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        written = BytesIO()
+        self.savefig(written, format="png", dpi=100)
+        return written.getvalue()
+
+
+def forecast_fan(rows: pl.DataFrame, observed: pl.DataFrame) -> Figure:
+    """Median, 50 % and 90 % intervals of one forecast, with the observations before and after its issue.
+
+    Args:
+        rows: one series and issue, sorted: station_id, pollutant, issued_at, valid_at, q05 … q95 [µg/m³].
+        observed: of the same series, sorted: observed_at, concentration_ugm3.
+    """
+    figure = NotebookFigure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    hours = rows["valid_at"].to_list()
+    for low, high, alpha, label in (("q05", "q95", 0.15, "90 % interval"), ("q25", "q75", 0.3, "50 % interval")):
+        axes.fill_between(hours, rows[low], rows[high], color=BLUE, alpha=alpha, linewidth=0, label=label)
+    axes.plot(hours, rows["q50"], color=BLUE, label="median")
+    # Hourly steps without a value are a gap, not a straight line.
+    hourly = observed.upsample("observed_at", every="1h") if observed.height else observed
+    axes.plot(hourly["observed_at"].to_list(), hourly["concentration_ugm3"], color="black", lw=1, label="observed")
+    axes.axvline(_day(rows["issued_at"][0]), color=GREY, linestyle=":", linewidth=1)
+    axes.set(ylim=(0, None), ylabel=f"{Pollutant(rows['pollutant'][0]).label} [µg/m³]", xlabel="UTC")
+    axes.set_title(f"{rows['station_id'][0]}, issued {rows['issued_at'][0]:%Y-%m-%d %H:%M} UTC")
+    axes.legend(frameon=False, ncols=4, fontsize=8)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
     return figure
 
 

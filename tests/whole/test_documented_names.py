@@ -164,7 +164,9 @@ def test_links_have_targets(texts: list[Text]):
 def test_commands_and_options_exist(texts: list[Text]):
     def unknown(source: Text) -> list[str]:
         lines = [
-            line for span in source.spans for line in re.findall(r"(?<!from )(?<![\w.-])hazecast ([a-z][^|;]*)", span)
+            line
+            for span in source.spans
+            for line in re.findall(r"(?<!from )(?<!import )(?<![\w.-])hazecast ([a-z][^|;]*)", span)
         ]
         lines += [f"up {words}" for words in re.findall(r'make run ARGS="([^"]*)"', source.text)]
         return [line for line in lines if not _is_command(line.split())]

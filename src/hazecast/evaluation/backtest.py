@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
-from functools import cached_property
 from hashlib import blake2b
 from importlib.metadata import version
 from itertools import count, groupby, takewhile
@@ -179,7 +178,7 @@ def _validated(backtest: Backtest, dataset: Dataset) -> Backtest:
     _require_history(backtest, dataset)
     if backtest.unseen_groups and not 1 < backtest.unseen_groups <= dataset.stations.height:
         raise SettingsError(f"--unseen-groups must be between 2 and the {dataset.stations.height} stations")
-    _require_weather(backtest.weather, dataset.weather["issued_at"])
+    require_weather(backtest.weather, dataset.weather["issued_at"])
     return backtest
 
 
@@ -210,10 +209,6 @@ class _Run:
     checkpoints: Checkpoints
     training: Progress
     issuing: Progress
-
-    @cached_property
-    def panel(self) -> Panel:
-        return build_panel(self.dataset.observations, self.dataset.weather, self.dataset.stations)
 
     def run(self, schedule: list[Period], metadata: dict[str, Any]) -> None:
         parts: list[str] = []
@@ -271,7 +266,7 @@ class _Run:
 
     def _panel_without(self, unseen: tuple[str, ...]) -> Panel:
         if not unseen:
-            return self.panel
+            return self.dataset.panel
         data = self.dataset
         seen = data.observations.filter(~pl.col("station_id").is_in(unseen))
         return build_panel(seen, data.weather, data.stations)
@@ -280,7 +275,7 @@ class _Run:
         selected = pl.col("pollutant").is_in(self.backtest.pollutants)
         if fold.unseen:
             selected &= pl.col("station_id").is_in(fold.unseen)
-        rows = forecaster.predict(self.panel, issues).filter(
+        rows = forecaster.predict(self.dataset.panel, issues).filter(
             selected, pl.col("lead_hours") <= self.backtest.horizon_hours
         )
         return rows.select(COLUMNS).sort("issued_at", "pollutant", "station_id", "lead_hours")
@@ -313,7 +308,16 @@ def _require_history(backtest: Backtest, dataset: Dataset) -> None:
         )
 
 
-def _require_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
+def require_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
+    """Raise unless the dataset has the weather that these forecasts need.
+
+    Args:
+        weather: ahead.
+        issued_at: of the dataset's weather; null where it was observed.
+
+    Raises:
+        SettingsError: it has not.
+    """
     if weather is FutureWeather.FORECAST and not issued_at.is_not_null().any():
         raise SettingsError("--weather forecast: the dataset has no weather forecasts; use none, noisy or observed")
     if weather in (FutureWeather.NOISY, FutureWeather.OBSERVED) and not issued_at.is_null().any():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +13,10 @@ from hazecast import quality
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.errors import SettingsError
+from hazecast.features import Panel, build_panel
+from hazecast.sources import Source
 from hazecast.sources.files import FilesSource
+from hazecast.sources.simulated import SimulatedSource
 
 _ALL_TIME = {"since": datetime(1900, 1, 1, tzinfo=UTC), "until": datetime(2200, 1, 1, tzinfo=UTC)}
 _STEMS = ("stations", "observations", "weather")
@@ -40,6 +44,11 @@ class Dataset:
     until: datetime
     fingerprint: str
 
+    @cached_property
+    def panel(self) -> Panel:
+        """The tables as arrays, the input of the models."""
+        return build_panel(self.observations, self.weather, self.stations)
+
     @property
     def timezone(self) -> str:
         """IANA time zone of the first station, used for the whole dataset."""
@@ -66,25 +75,40 @@ class Dataset:
         return floor_hour(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.timezone)))
 
 
-def read_dataset(folder: Path) -> Dataset:
+def read_dataset(folder: Path, *, ignore_columns: bool = False, aggregate: bool = False) -> Dataset:
     """Read and check the folder (layout: docs/data.md).
+
+    Args:
+        folder: its path.
+        ignore_columns: leave out columns that are not understood instead of refusing them.
+        aggregate: average values within an hour to the hour.
 
     Raises:
         SourceRefused: the folder does not exist, or a file in it is malformed.
     """
-    source = FilesSource(folder)
+    source = FilesSource(folder, ignore_columns=ignore_columns, aggregate=aggregate)
+    return _checked(source, folder, _fingerprint(folder), **_ALL_TIME)
+
+
+def simulate_dataset(*, n_stations: int, since: datetime, until: datetime) -> Dataset:
+    """Simulated air and weather of a fictitious city in [since, until), weather forecasts included."""
+    fingerprint = f"simulated {n_stations} {since.isoformat()} {until.isoformat()}"
+    return _checked(SimulatedSource(n_stations=n_stations), Path("simulated"), fingerprint, since=since, until=until)
+
+
+def _checked(source: Source, folder: Path, fingerprint: str, *, since: datetime, until: datetime) -> Dataset:
     stations = source.fetch_stations()
-    fetched = source.fetch_observations(**_ALL_TIME)
+    fetched = source.fetch_observations(since=since, until=until)
     hours = fetched["observed_at"].sort()
-    until = hours[-1] + HOUR
+    end = hours[-1] + HOUR
     return Dataset(
         folder=folder,
         stations=stations,
-        observations=quality.flag(fetched, recent=None, now=until, stations=stations).rows,
-        weather=source.fetch_weather(**_ALL_TIME),
+        observations=quality.flag(fetched, recent=None, now=end, stations=stations).rows,
+        weather=source.fetch_weather(since=since, until=until),
         since=hours[0],
-        until=until,
-        fingerprint=_fingerprint(folder),
+        until=end,
+        fingerprint=fingerprint,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -27,6 +28,9 @@ KINDS = {
     "mlforecast": "hazecast.models.mlforecast:Mlforecast",
 }
 DEFAULT_KIND = "stack"
+# Entry points of installed packages that add kinds: name = "module:Class".
+ENTRY_POINTS = "hazecast.models"
+_REGISTERED: "dict[str, type[Model]]" = {}
 # Increased when the files of a model folder change.
 FORMAT = 7
 _FACTS = "model.json"
@@ -139,28 +143,54 @@ class Explainable(Protocol):
 
 
 def model_class(kind: str) -> type[Model]:
-    """The class of one kind.
+    """The class of one kind: shipped, registered in this process, or added by an installed package.
 
     Raises:
         SettingsError: no such kind, or its optional extra is not installed.
     """
-    if kind not in KINDS:
-        raise SettingsError(f"no model kind {kind!r}; choose one of {', '.join(KINDS)}")
-    module, _, name = KINDS[kind].partition(":")
+    if kind in _REGISTERED:
+        return _REGISTERED[kind]
+    added = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    known = {**added, **KINDS}
+    if kind not in known:
+        raise SettingsError(f"no model kind {kind!r}; choose one of {', '.join(known)}")
+    module, _, name = known[kind].partition(":")
     try:
         found: type[Model] = getattr(import_module(module), name)
     except ModuleNotFoundError as err:
-        raise SettingsError(f"the model kind {kind} needs {err.name}; pip install 'hazecast[{kind}]'") from err
+        remedy = f"pip install 'hazecast[{kind}]'" if kind in KINDS else f"install it, or correct {known[kind]}"
+        raise SettingsError(f"the model kind {kind} needs {err.name}; {remedy}") from err
     return found
+
+
+def register_model(cls: type[Model]) -> str:
+    """Make a class a kind of model in this process; returns its kind.
+
+    Raises:
+        SettingsError: the class lacks a part of `Model`, or its kind is that of a shipped model.
+    """
+    parts = ("kind", "summary", "fit", "predict", "save", "load", "parameters")
+    missing = [part for part in parts if not hasattr(cls, part)]
+    if missing:
+        raise SettingsError(f"{cls.__name__} is not a model: it has no {', '.join(missing)} (hazecast.models.Model)")
+    if cls.kind in KINDS and model_class(cls.kind) is not cls:
+        raise SettingsError(f"{cls.__name__}: the kind {cls.kind!r} is that of a shipped model; choose another")
+    _REGISTERED[cls.kind] = cls
+    return cls.kind
 
 
 def load_model(folder: Path) -> Model:
     """Read a saved model of any kind.
 
     Raises:
-        ModelOutdated: it was saved by a release with other inputs or files.
+        ModelOutdated: it was saved by a release with other inputs or files, or its kind is not installed.
     """
-    return model_class(read_facts(folder)["kind"]).load(folder)
+    kind = read_facts(folder)["kind"]
+    try:
+        cls = model_class(kind)
+    except SettingsError as err:
+        raise ModelOutdated(f"it is of a kind that is not installed: {err}") from err
+    return cls.load(folder)
 
 
 def write_facts(model: Model, folder: Path, **facts: Any) -> None:
@@ -185,8 +215,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """
     file = folder / _FACTS
     facts: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    is_known = facts.get("kind") in KINDS and "compatibility" in facts
-    if not is_known or facts["compatibility"] != compatibility(facts):
+    is_complete = {"kind", "compatibility"} <= set(facts)
+    if not is_complete or facts["compatibility"] != compatibility(facts):
         raise ModelOutdated("it was trained by a release with other features; run `hazecast run training`")
     return facts
 

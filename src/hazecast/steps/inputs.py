@@ -41,11 +41,11 @@ def read_inputs(store: Store, *, since: datetime | None = None) -> Inputs:
         observations=observations,
         stations=stations,
         observations_version=version,
-        weather=_weather_ahead(observations, weather),
+        weather=weather_ahead(observations, weather),
     )
 
 
-def _weather_ahead(observations: pl.DataFrame, weather: pl.DataFrame) -> FutureWeather:
+def weather_ahead(observations: pl.DataFrame, weather: pl.DataFrame) -> FutureWeather:
     """FORECAST where runs were issued on most observed days: rare inputs cannot be learned from."""
     issued = weather.drop_nulls("issued_at")["issued_at"].dt.date().unique()
     days = observations["observed_at"].dt.date().unique()
