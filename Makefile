@@ -5,6 +5,9 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Into .venv, by uv where it is installed (it downloads in parallel), else by pip.
+UV := $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python --quiet,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check infra-test deploy-test infra-docs bench browser secrets images backup restore container-check engine-test requirements clean
@@ -65,8 +68,8 @@ engine-test: $(VENV)/.installed-dev  ## Test the running compose stack with fail
 requirements: $(VENV)/.installed-dev  ## Upgrade requirements and pin them by hash
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
-	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
-	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra mlforecast --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/mlforecast.txt  # a lock of its own: mlforecast needs pandas 2
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra stack -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra stack --extra mlforecast --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/mlforecast.txt  # a lock of its own: mlforecast needs pandas 2
 	@for set in build api dashboard prefect mlflow lint; do \
 	  $(BIN)/uv pip compile -q infrastructure/containers/requirements/$$set.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o infrastructure/containers/requirements/$$set.txt || exit 1; done
 
@@ -83,10 +86,10 @@ $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(VENV)/.created
 	@echo "installing; this takes a few minutes the first time"
 	@# --no-deps: the files list every package, and older versions of pip cannot reconcile "sqlalchemy" with
 	@# "sqlalchemy[asyncio]" when they check hashes.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(INSTALL) --no-deps --require-hashes -r requirements/runtime.txt
+	$(INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -27,7 +27,6 @@ from hazecast.errors import HazecastError
 from hazecast.schedule import FULL, MONITORING, PREDICTION, TRAINING
 from hazecast.settings import Settings, load_settings
 
-ROOT = Path(__file__).resolve().parents[1]
 # Interactive use should report a wrong address soon; a worker may start long before its server.
 TIMEOUT_SECONDS, WORKER_TIMEOUT_SECONDS = 120.0, 3_600.0
 TRAINING_QUEUE, FORECASTING_QUEUE = "training", "forecasting"
@@ -66,7 +65,8 @@ def deploy(settings: Settings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> l
         for queue, limit in QUEUE_LIMITS.items():
             _ensure_queue(client, pool, queue, limit)
     for plan in PLANS:
-        stored = plan.flow.from_source(source=str(ROOT), entrypoint=_entrypoint(plan.flow))
+        # Runs start in the folder of this process, so that they read the same `.env`.
+        stored = plan.flow.from_source(source=str(Path.cwd()), entrypoint=_entrypoint(plan.flow))
         stored.deploy(  # type: ignore[union-attr]  # synchronous here
             name=plan.name,
             work_pool_name=pool,
@@ -122,8 +122,7 @@ def _ensure_queue(client: SyncPrefectClient, pool: str, queue: str, limit: int) 
 
 
 def _entrypoint(flow: Flow[..., Any]) -> str:
-    written_in = Path(inspect.getfile(flow.fn)).resolve().relative_to(ROOT)
-    return f"{written_in}:{flow.fn.__name__}"
+    return f"{Path(inspect.getfile(flow.fn)).resolve()}:{flow.fn.__name__}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from typer.core import TyperGroup
 
 from hazecast.errors import HazecastError, SettingsError
@@ -47,8 +48,20 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except HazecastError as err:
-            err_console.print(f"[bold red]error:[/bold red] {err}", soft_wrap=True, highlight=False)
+            _print_error(str(err))
             raise typer.Exit(FAILURE) from err
+        except ModuleNotFoundError as err:
+            from hazecast.extras import remedy_for
+
+            remedy = remedy_for(err.name or "")
+            if remedy is None:
+                raise
+            _print_error(f"this command needs {err.name}, which is not installed: {remedy}")
+            raise typer.Exit(FAILURE) from err
+
+
+def _print_error(message: str) -> None:
+    err_console.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True, highlight=False)
 
 
 def wire(

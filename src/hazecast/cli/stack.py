@@ -16,13 +16,14 @@ import httpx
 
 from hazecast.credentials import mlflow_password, prefect_login
 from hazecast.errors import SettingsError
+from hazecast.paths import FLOWS
 from hazecast.settings import Settings, reachable, variable_of
 
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 _DASHBOARD = Path(__file__).parents[1] / "dashboard" / "app.py"
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_DEPLOYMENTS = Path(__file__).parents[3] / "flows" / "deployments.py"
+_DEPLOYMENTS = FLOWS / "deployments.py"
 
 Children = dict[str, subprocess.Popen[bytes]]
 
@@ -75,8 +76,6 @@ def _mlflow(settings: Settings) -> Service:
 
 def _orchestration(settings: Settings) -> list[Service]:
     """A Prefect server, and a worker with the schedules; only the worker where another server is configured."""
-    if not _DEPLOYMENTS.exists():
-        raise SettingsError(f"the folder of the flows, {_DEPLOYMENTS.parent}, is missing; start with --no-prefect")
     worker = _service(settings, "Worker", "/health", settings.worker_host, str(_DEPLOYMENTS), "--work")
     if settings.prefect_api_url:
         return [replace(worker, essential=False)]

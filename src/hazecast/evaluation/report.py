@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -13,7 +13,9 @@ from hazecast.errors import SettingsError
 from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.dataset import Dataset, read_dataset
 from hazecast.evaluation.verification import MIN_EVENTS, Verification, verify
-from hazecast.registry import Record
+
+if TYPE_CHECKING:
+    from hazecast.registry import Record
 
 _ABSENT = "–"
 _HEADINGS = {
@@ -156,8 +158,10 @@ def _status_shares(by_status: pl.DataFrame) -> list[tuple[str, float]]:
     return [(status, n / by_status["n"].sum()) for status, n in counted.iter_rows()]
 
 
-def record_of(report: Report, predictions: Path) -> Record:
+def record_of(report: Report, predictions: Path) -> "Record":
     """Parameters and scores by pollutant and lead block; `code` is the fingerprint of the model code."""
+    from hazecast.registry import Record  # imports MLflow, which a report does not need
+
     metadata = read_metadata(predictions)
     parameters = {name: str(metadata[name]) for name in _PARAMETERS}
     parameters |= {"trained_until": metadata["trained_until"][0], "pollutants": ",".join(metadata["pollutants"])}
