@@ -21,7 +21,14 @@ def raw(
     values: list[float | None], *, step_minutes: int = 60, phase_minutes: int = 0, **columns: object
 ) -> pl.DataFrame:
     starts = [START + timedelta(minutes=phase_minutes + step_minutes * number) for number in range(len(values))]
-    described = {"station_id": "1", "sensor_id": 10, "pollutant": "pm25", "units": "µg/m³", **columns}
+    described = {
+        "station_id": "1",
+        "sensor_id": 10,
+        "pollutant": "pm25",
+        "units": "µg/m³",
+        "is_flagged": False,
+        **columns,
+    }
     rows = pl.DataFrame({"starts_at": starts, "value": pl.Series(values, dtype=pl.Float64)})
     ends_at = pl.col("starts_at") + timedelta(minutes=step_minutes)
     return rows.with_columns(ends_at=ends_at, **{name: pl.lit(value) for name, value in described.items()})
@@ -103,3 +110,10 @@ def test_stations_and_pollutants_stay_apart():
     rows = pl.concat([raw([1.0]), raw([2.0], station_id="2", sensor_id=20), raw([3.0], pollutant="pm10", sensor_id=30)])
     hours = hourly_means(rows).select("station_id", "pollutant", "concentration_ugm3").rows()
     assert sorted(hours) == [("1", "pm10", 3.0), ("1", "pm25", 1.0), ("2", "pm25", 2.0)]
+
+
+def test_flagged_values_do_not_count_where_the_hour_has_others():
+    parts = raw([10.0, 90.0, 10.0, 10.0], step_minutes=15).with_columns(is_flagged=pl.col("value") > 50)
+    assert hourly_means(parts).select("concentration_ugm3", "flag_reasons").row(0) == (10.0, "")
+    only = hourly_means(raw([420.0]).with_columns(is_flagged=True))
+    assert only.select("concentration_ugm3", "flag_reasons").row(0) == (420.0, "reported")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazecast.air.tables import FetchedObservations, Observations, Quality, conform
+from hazecast.air.tables import FetchedObservations, Observations, Quality, Weather, conform
 from hazecast.quality import CONTEXT_HOURS, RULES, check_weather, flag, report, verdict
 from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import Flatline, SimulatedSource, Spikes, UnitMistake
@@ -342,6 +342,49 @@ def test_weather_codes_other_units_and_stuck_sensors_become_null():
     }
 
 
+@pytest.mark.parametrize("code", [-7654.0, -12.5, 777.0, 888.0, 999.0, 999.9, 8888.0, 32767.0, 65535.0])
+def test_a_code_that_repeats_far_above_or_below_the_rest_is_missing(code: float):
+    air = [20.0 + n % 7 for n in range(30)]
+    assert set(reasons([*air[:10], code, *air[:5], code, code, *air])) == {"", "sentinel"}
+    assert "sentinel" not in ",".join(reasons([*air, code, *air]))
+
+
+def test_a_value_like_a_code_is_real_in_smoke_that_reaches_it():
+    smoke = [300.0, 520.0, 810.0, 999.0, 999.0, 999.0, 820.0, 500.0]
+    assert set(reasons(smoke)) == {""}
+
+
+@pytest.mark.parametrize("fill", [1e20, 1e36, -1e34, 9.96921e36])
+def test_a_fill_value_is_missing(fill: float):
+    assert reasons([10.0, fill, 11.0]) == ["", "sentinel", ""]
+
+
+def test_zeros_of_particles_in_dirty_air_stand_still():
+    dirty, clean = [30.0 + n % 7 for n in range(12)], [1.0, 2.0, 3.0, 2.0] * 3
+    assert reasons([*dirty, *[0.0] * 6, *dirty]).count("flatline") == 6
+    assert set(reasons([*clean, *[0.0] * 6, *clean])) == {""}
+
+
+def test_one_station_in_another_unit_loses_its_weather_only():
+    hours = [START + timedelta(hours=hour) for hour in range(24)]
+    both = pl.concat(
+        Weather.create_empty()
+        .clear(24)
+        .with_columns(
+            station_id=pl.lit(station),
+            valid_at=pl.Series(hours),
+            temperature_c=pl.Series([at + k / 10 for k in range(24)]),
+        )
+        for station, at in (("a", 8.0), ("b", 70.0))
+    )
+    checked = check_weather(both)
+    assert checked.rejected == {"temperature_c (looks like Fahrenheit)": 24}
+    assert checked.rows.group_by("station_id").agg(pl.col("temperature_c").count()).sort("station_id").rows() == [
+        ("a", 24),
+        ("b", 0),
+    ]
+
+
 def test_the_report_counts_by_series_and_lists_the_reasons():
     batch = pl.concat([fetched([10.0, 100.0, 10.0, -999.0]), fetched([30.0, 31.0], "o3"), fetched([30.0], "o3")])
     found = report(flag(batch, recent=None, now=NOW), since=START, until=START + timedelta(hours=4), now=NOW)
@@ -362,7 +405,7 @@ def test_a_series_gone_silent_stays_in_the_report():
 
 
 def test_a_batch_mostly_invalid_is_refused_with_the_worst_series():
-    batch = pl.concat([fetched([-50.0] * 3), fetched([40.0, 41.0], "o3")])
+    batch = pl.concat([fetched([-50.0, -51.0, -52.0]), fetched([40.0, 41.0], "o3")])
     found = report(flag(batch, recent=None, now=NOW), since=START, until=START + timedelta(hours=3), now=NOW)
     assert "3 of 5 observations are invalid, most of them pm25 at a (negative 3)" in str(verdict(found))
 

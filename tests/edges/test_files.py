@@ -1,6 +1,7 @@
 """A dataset folder as a source: what it accepts, and what it refuses with file, column, row and remedy."""
 
 import gzip
+import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -245,7 +246,7 @@ def test_a_missing_folder_file_or_an_ambiguous_pair_is_refused(folder: Path, tmp
     with pytest.raises(SourceRefused, match=r"both observations.parquet and observations.csv; keep one"):
         FilesSource(folder).fetch_observations(**ALWAYS)
     (folder / "stations.csv").unlink()
-    with pytest.raises(SourceRefused, match=r"has no stations file; add stations.csv"):
+    with pytest.raises(SourceRefused, match=r"has no stations file \(found: .*\); add or rename one to stations.csv"):
         FilesSource(folder).fetch_stations()
 
 
@@ -495,15 +496,24 @@ def test_daily_means_within_an_hourly_record_are_refused(folder: Path):
         observed(folder, "station_id,observed_at,pm25\n" + rows)
 
 
-@pytest.mark.parametrize("stray", ["2042-01-01T05:00Z", "1970-01-01T00:00Z", "2031-06-01T00:00Z"])
+@pytest.mark.parametrize(
+    "stray", ["2042-01-01T05:00Z", "1970-01-01T00:00Z", "2020-03-01T00:00Z", "9999-12-31T23:00Z", "0001-01-01T00:00Z"]
+)
 def test_a_stray_time_moves_neither_clock_nor_span_and_is_named(
     folder: Path, stray: str, caplog: pytest.LogCaptureFixture
 ):
     rows = observed(folder, day("pm25", "7", hours=24) * 1 + f"b,{stray},9\n")
     assert rows["observed_at"].max() == utc("2020-01-01T23:00")
     assert FilesSource(folder).fetch_span() == (utc("2020-01-01T00:00"), utc("2020-01-02T00:00"))
-    assert stray in caplog.text
+    assert stray.lstrip("0") in caplog.text
     assert "1 of 25 values left out" in caplog.text
+
+
+def test_a_logger_that_began_at_1970_is_left_out_and_a_record_in_the_future_is_refused(folder: Path):
+    reset = day("pm25", "7") + day("pm25", "8").replace("2020-", "1970-").partition("\n")[2]
+    assert observed(folder, reset)["observed_at"].min() == utc("2020-01-01T00:00")
+    with pytest.raises(SourceRefused, match=r"every time is in the future, from 2099-01-01T00:00Z .*the clock of this"):
+        observed(folder, day("pm25", "7").replace("2020-", "2099-"))
 
 
 def test_older_years_are_no_stray_times(folder: Path):
@@ -513,6 +523,16 @@ def test_older_years_are_no_stray_times(folder: Path):
 
 PLAIN = "station_id,observed_at,pm25\nb,2020-01-01T00:00Z,10.5\nb,2020-01-01T01:00Z,11\n"
 GERMAN = PLAIN.replace(",", ";").replace(".", ",")
+
+
+def zipped(files: dict[str, str | bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
 CONTAINERS = {
     "semicolon and decimal comma": ("observations.csv", GERMAN.encode("utf-8-sig")),
     "hint of Excel": ("observations.csv", b"sep=;\r\n" + GERMAN.replace("\n", "\r\n").encode()),
@@ -521,7 +541,13 @@ CONTAINERS = {
     "UTF-16": ("observations.csv", PLAIN.encode("utf-16")),
     "gzip": ("observations.csv.gz", gzip.compress(PLAIN.encode())),
     "upper case": ("OBSERVATIONS.CSV", PLAIN.encode()),
-    "comments": ("observations.txt", b"# a network\n" + PLAIN.encode()),
+    "comments": ("observations.txt", b"# a network\n\n" + PLAIN.encode()),
+    "UTF-16 without mark": ("observations.csv", PLAIN.encode("utf-16-be")),
+    "UTF-32": ("observations.csv", PLAIN.encode("utf-32")),
+    "line ends of old": ("observations.csv", PLAIN.replace("\n", "\r").encode()),
+    "quoted": ("observations.csv", "\n".join('"' + line.replace(",", '","') + '"' for line in PLAIN.split()).encode()),
+    "zip": ("observations.csv.zip", zipped({"a/b.csv.gz": gzip.compress(PLAIN.encode()), "README.txt": "hello"})),
+    "zip of a Mac": ("observations.zip", zipped({"a.csv": PLAIN, "__MACOSX/._a.csv": "\0"})),
 }
 
 
@@ -530,6 +556,37 @@ def test_containers_give_the_same_rows(folder: Path, name: str, content: bytes):
     (folder / "observations.csv").unlink()
     (folder / name).write_bytes(content)
     assert FilesSource(folder).fetch_observations(**ALWAYS)["concentration_ugm3"].to_list() == [10.5, 11.0]
+
+
+NOT_READ = {
+    "workbook": ("observations.xlsx", b"PK", "observations.xlsx: a spreadsheet is not read: save it as CSV"),
+    "workbook in disguise": (
+        "observations.csv",
+        zipped({"xl/workbook.xml": "<x/>"}),
+        "spreadsheet is not read: save it",
+    ),
+    "JSON": ("observations.json", b"{}", "this format is not read: save it as CSV or Parquet"),
+    "bzip2": ("observations.csv.bz2", b"BZ", "this compression is not read: unpack it"),
+    "another name": (
+        "data.csv",
+        PLAIN.encode(),
+        r"no observations file \(found: data.csv, stations.csv\); add or rename",
+    ),
+    "web page": ("observations.csv", b"<!DOCTYPE html><html></html>", "it is a web page or XML, not a table"),
+    "cut gzip": ("observations.csv.gz", gzip.compress(PLAIN.encode())[:-9], "not readable .*copy the file again"),
+    "title": ("observations.csv", b"Air quality\n" + PLAIN.encode(), "row 2 has 3 cells where the header has 1"),
+    "latin-1": ("observations.csv", PLAIN.replace("pm25", "pm25 (µg/m³)").encode("latin-1"), "row 1 is not UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "message"), NOT_READ.values(), ids=NOT_READ)
+def test_what_is_not_read_is_refused_with_the_reason_and_the_remedy(
+    folder: Path, name: str, content: bytes, message: str
+):
+    (folder / "observations.csv").unlink()
+    (folder / name).write_bytes(content)
+    with pytest.raises(SourceRefused, match=message):
+        FilesSource(folder).fetch_observations(**ALWAYS)
 
 
 def test_a_file_a_year_and_a_zip_of_files_are_one_table(folder: Path, caplog: pytest.LogCaptureFixture):
@@ -595,12 +652,19 @@ def test_wind_that_is_no_direction_it_comes_from_is_refused(folder: Path, header
         ("temperature_c", "281.3", "Kelvin"),
         ("pressure_hpa", "101200", "Pascal"),
         ("relative_humidity_pct", "0.8", "a fraction of 1"),
+        ("temperature_c", "68.5", "Fahrenheit"),
+        ("pressure_hpa", "29.92", "inHg"),
+        ("pressure_hpa", "1.013", "atm or bar"),
+        ("wind_speed_ms", "450", "km/h, mph or cm/s"),
+        ("wind_direction_deg", "3.1", "radians"),
     ],
 )
 def test_weather_of_the_magnitude_of_another_unit_is_refused(folder: Path, variable: str, value: str, unit: str):
     rows = "".join(f"b,2020-01-01T{hour:02}:00Z,{value}\n" for hour in range(24))
     (folder / "weather.csv").write_text(WEATHER.format(variable) + rows)
-    with pytest.raises(SourceRefused, match=rf"weather.csv, column {variable}: median {value}.*looks like {unit}"):
+    with pytest.raises(
+        SourceRefused, match=rf"weather.csv, column {variable}, station b: median {value}.*looks like {unit}"
+    ):
         FilesSource(folder).fetch_weather(**ALWAYS)
 
 

@@ -13,6 +13,7 @@ from servers.openaq import OpenAQServer
 from servers.openaq_stations import DELHI, KATHMANDU, LOS_ANGELES, LOW_COST, Sensor, Station, raw_truth
 
 from hazecast.air.indices import INDICES
+from hazecast.quality import flag
 from hazecast.sources.area import Circle, Listed
 from hazecast.sources.http import HttpClient
 
@@ -89,6 +90,24 @@ def test_daily_means_in_the_archive_are_not_taken_for_hours(server, client):
     observed = source_at(server, client, daily).fetch_observations(since=since, until=since + timedelta(days=20))
     assert sum(request.path.startswith("/records") for request in server.requests) == 21
     assert observed.is_empty()
+
+
+@pytest.mark.parametrize("step_hours", [3, 8])
+def test_means_over_several_hours_in_the_archive_are_not_taken_for_hours(server, client, step_hours: int):
+    slow = Station(13, "Slow", 1.0, 1.0, "UTC", (Sensor(130, "pm10", "µg/m³", 30.0),), step=step_hours * 60)
+    server.stations = (slow,)
+    since = datetime(2026, 1, 5, tzinfo=UTC)
+    observed = source_at(server, client, slow).fetch_observations(since=since, until=since + timedelta(days=9))
+    assert observed.is_empty()
+
+
+def test_what_openaq_flags_is_stored_as_invalid(server, client):
+    hour, sensor = datetime(2026, 3, 1, 5, tzinfo=UTC), LOS_ANGELES.sensors[1]
+    server.flagged.add((sensor.sensor_id, hour))
+    source = source_at(server, client, LOS_ANGELES, pollutants=("no2",))
+    observed = source.fetch_observations(since=hour - HOUR, until=hour + 2 * HOUR)
+    rows = flag(observed, recent=None, now=NOW).rows.sort("observed_at")
+    assert rows.select("flag", "flag_reasons").rows() == [("ok", ""), ("invalid", "reported"), ("ok", "")]
 
 
 def test_the_seam_between_archive_and_api_has_no_gap(server, client):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from hazecast.air.pollutants import Pollutant
+from hazecast.air.tables import WEATHER_VARIABLES
 
 # Fewer values do not show the magnitude of a series.
 FEWEST_VALUES = 12
@@ -61,26 +62,70 @@ def _bound(bounds: Mapping[Pollutant, float], default: float) -> pl.Expr:
     return pl.col("pollutant").replace_strict(known, default=default, return_dtype=pl.Float64)
 
 
-# Range of the median of a weather variable where it is in another unit than its own.
-_WEATHER_UNITS: Mapping[str, tuple[tuple[str, float, float], ...]] = {
+# Where the median of a weather series lies when it is in another unit; three values show it.
+_MEDIAN_IN_OTHER_UNIT: Mapping[str, tuple[tuple[str, float, float], ...]] = {
     "temperature_c": (("Kelvin", 180.0, 340.0),),
     "dew_point_c": (("Kelvin", 170.0, 320.0),),
-    "pressure_hpa": (("Pascal", 30_000.0, 110_000.0), ("kPa", 30.0, 110.0)),
-    "relative_humidity_pct": (("a fraction of 1", 0.02, 1.0),),
+    "pressure_hpa": (
+        ("Pascal", 30_000.0, 110_000.0),
+        ("kPa", 33.0, 110.0),
+        ("inHg", 15.0, 33.0),
+        ("atm or bar", 0.5, 1.2),
+    ),
+    "wind_speed_ms": (("km/h, mph or cm/s", 40.0, 3_000.0),),
 }
+_FEWEST_WEATHER_VALUES = 3
+# A twentieth of the hours above this [°C] is no climate of the Earth: Fahrenheit.
+_FAHRENHEIT_ABOVE_C = {"temperature_c": 55.0, "dew_point_c": 36.0}
+_HOTTEST_FAHRENHEIT = 135.0
+_DRIEST_FRACTION, _FULL_CIRCLE_RAD = 0.02, 6.2832
+# Missing-value codes near the range of weather, which say nothing about the unit.
+_CODES = (88.8, 99.0, 99.9, 99.99, 999.0, 999.9)
 
 
-def likely_weather_unit(variable: str, values: pl.Series) -> str | None:
-    """The unit that explains the magnitude of a weather series; None where its own does, or too few values."""
-    present = values.drop_nulls()
-    present = present.filter(present != 0)
-    fewest = FEWEST_VALUES if variable == "relative_humidity_pct" else 3
-    if present.len() < fewest:
-        return None
-    median, largest = present.median(), present.max()
-    if not isinstance(median, float) or not isinstance(largest, float):
-        return None
-    for unit, lowest, highest in _WEATHER_UNITS.get(variable, ()):
-        if lowest <= median <= highest and (variable != "relative_humidity_pct" or largest <= 1.0):
-            return unit
-    return None
+def other_weather_units(rows: pl.DataFrame) -> pl.DataFrame:
+    """Weather series with the magnitude of another unit: station_id, variable, median and `unit`, the likely ones.
+
+    Args:
+        rows: station_id and weather variables, taken as in their own units; nulls, zeros and codes do not count.
+    """
+    empty = pl.DataFrame(schema={"station_id": pl.String, "variable": pl.String, "median": float, "unit": pl.String})
+    variables = [name for name in WEATHER_VARIABLES if name in rows.columns]
+    return pl.concat([empty, *(_series_in_other_unit(rows, variable) for variable in variables)])
+
+
+def _series_in_other_unit(rows: pl.DataFrame, variable: str) -> pl.DataFrame:
+    value, n, median, least, largest = (
+        pl.col(variable),
+        pl.col("n"),
+        pl.col("median"),
+        pl.col("least"),
+        pl.col("largest"),
+    )
+    series = (
+        rows.filter(value.is_not_null() & (value != 0) & ~value.is_in(_CODES))
+        .group_by("station_id")
+        .agg(
+            n=pl.len(),
+            median=value.median(),
+            least=value.min(),
+            largest=value.max(),
+            high=value.filter(value.is_between(-90.0, _HOTTEST_FAHRENHEIT)).quantile(0.95),
+            has_fractions=(value % 1 != 0).any(),
+        )
+        .sort("station_id")
+    )
+    found = [
+        ((n >= _FEWEST_WEATHER_VALUES) & median.is_between(lowest, highest), unit)
+        for unit, lowest, highest in _MEDIAN_IN_OTHER_UNIT.get(variable, ())
+    ]
+    is_enough = n >= FEWEST_VALUES
+    if variable in _FAHRENHEIT_ABOVE_C:
+        found.append((is_enough & (pl.col("high") > _FAHRENHEIT_ABOVE_C[variable]), "Fahrenheit"))
+    if variable == "relative_humidity_pct":
+        found.append((is_enough & median.is_between(_DRIEST_FRACTION, 1.0) & (largest <= 1.0), "a fraction of 1"))
+    if variable == "wind_direction_deg":
+        in_circle = (least > 0) & largest.is_between(1.0, _FULL_CIRCLE_RAD) & pl.col("has_fractions")
+        found.append((is_enough & in_circle, "radians"))
+    unit = pl.coalesce([pl.lit(None, pl.String), *(pl.when(condition).then(pl.lit(name)) for condition, name in found)])
+    return series.select("station_id", pl.lit(variable).alias("variable"), "median", unit=unit).drop_nulls("unit")

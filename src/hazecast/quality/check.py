@@ -154,10 +154,7 @@ def _collapse(fetched: pl.DataFrame) -> pl.DataFrame:
 
 def _with_unit_reason(batch: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """The reason `unit` for every value of a series with the magnitude of another unit."""
-    units = other_units(batch.filter(~pl.col("concentration_ugm3").is_in(SENTINELS))).with_columns(
-        other=pl.lit(value=True)
-    )
-    marked = batch.join(units.select(*SERIES, "other"), on=SERIES, how="left")
+    marked = batch.join(units.select(*SERIES, other=pl.lit(value=True)), on=SERIES, how="left")
     earlier, other = pl.when(pl.col("flag_reasons") != "").then("flag_reasons"), pl.when("other").then(pl.lit("unit"))
     reasons = pl.concat_str(earlier, other, separator=",", ignore_nulls=True)
     return marked.with_columns(flag_reasons=reasons).drop("other")

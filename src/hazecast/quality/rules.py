@@ -37,14 +37,19 @@ SENTINELS = (
     *(9999.0, 9999.9, 9999.99, 99999.0, 99999.9, 999999.0, 9999999.0),
     *(-32768.0, -2147483648.0, 1e20, -1e20, 9.969209968386869e36),
 )
-# -1 is a code where it repeats and the series has no other negative value; noise is not that regular.
+_FILL = 1e15  # beyond it lie the fill values of NetCDF and HDF
+# A code where it repeats: -1 where the series has no other negative value, since noise is not that regular; any number
+# below the noise; and these, where nothing else in the series reaches half of them.
 _MINUS_ONE, _REPEATED = -1.0, 3
+_HIGH_CODES = (777.0, 888.0, 999.0, 999.9, 999.99, 7777.0, 8888.0, 32767.0, 65535.0, 88888.0)
 _PM_FULL_SCALE = 985.0
 # NOAA qc_site_pm25: so many hours stand out when each is so far [µg/m³] above the hours on both sides.
 _SPIKES = ((1, 50.0), (2, 100.0), (3, 100.0))
 # So many equal hours are odd, or, at numbers of a single digit (SO2 = 2, CO = 300: an instrument's floor or coarse
 # step), as many as the context shows. Chosen on real records, see docs/data.md.
 _FLATLINE_HOURS, _FINE_STEPS = 6, 10
+# Particles whose median is above this [µg/m³] do not vanish for hours.
+_NEVER_ZERO_UGM3 = 10.0
 # An hour is confirmed as high by the hour before with at least this share of it; a neighbour, of the bound or value.
 _CONFIRMING_SHARE = 0.5
 # "Hazardous" in the US index begins at 225.5 µg/m³ of PM2.5: hours above are smoke or dust.
@@ -69,8 +74,8 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
     goes_on = (_at(-1) >= _CONFIRMING_SHARE * pl.col("trusted")).fill_null(value=False)
     broken: dict[str, pl.Expr | pl.Series] = {
         "sentinel": _is_missing_code(),
-        "negative": _is_negative(),
-        "impossible": _is_impossible(),
+        "negative": _is_negative() & ~_is_missing_code(),
+        "impossible": _is_impossible() & ~_is_missing_code(),
         "high": pl.col("is_high").fill_null(value=False) & ~goes_on & is_alone,
         "spike": pl.col("is_spike") & jumps_alone,
         "flatline": _is_flatline(),
@@ -127,15 +132,21 @@ def _is_particles() -> pl.Expr:
 
 def _is_sentinel() -> pl.Expr:
     value = pl.col("concentration_ugm3")
-    return value.is_in(SENTINELS) | (_is_particles() & (value == _PM_FULL_SCALE))
+    return value.is_in(SENTINELS) | (value.abs() >= _FILL) | (_is_particles() & (value == _PM_FULL_SCALE))
 
 
 def _is_missing_code() -> pl.Expr:
-    """A sentinel, or a repeated -1 in a series without other negative values."""
+    """A sentinel, or a code that repeats in its series."""
     value = pl.col("concentration_ugm3")
-    is_code = value == _MINUS_ONE
-    is_only_negative = ((value < 0) & ~is_code & ~_is_sentinel()).sum().over(SERIES) == 0
-    return _is_sentinel() | (is_code & is_only_negative & (is_code.sum().over(SERIES) >= _REPEATED))
+    is_minus_one, is_high = value == _MINUS_ONE, value.is_in(_HIGH_CODES)
+    is_only_negative = ((value < 0) & ~is_minus_one & ~_is_sentinel()).sum().over(SERIES) == 0
+    highest_other = value.filter(~is_high & ~_is_sentinel()).max().over(SERIES).fill_null(0.0)
+    is_code = (
+        (is_minus_one & is_only_negative)
+        | (value < _plausible("noise_floor_ugm3"))
+        | (is_high & (highest_other < value / 2))
+    )
+    return _is_sentinel() | (is_code & (pl.len().over(*SERIES, value) >= _REPEATED))
 
 
 def _is_negative() -> pl.Expr:
@@ -177,7 +188,8 @@ def _is_flatline() -> pl.Expr:
     for coarser in (1.0, 10.0, 100.0):
         step = pl.when(value % coarser == 0).then(coarser).otherwise(step)
     is_fine = value.abs() >= _FINE_STEPS * step
-    return pl.len().over(run) >= pl.when(is_fine).then(_FLATLINE_HOURS).otherwise(CONTEXT_HOURS)
+    is_vanished = _is_particles() & (value == 0) & (value.median().over(SERIES) > _NEVER_ZERO_UGM3)
+    return pl.len().over(run) >= pl.when(is_fine | is_vanished).then(_FLATLINE_HOURS).otherwise(CONTEXT_HOURS)
 
 
 def _pm25_exceeds_pm10(timeline: pl.DataFrame) -> pl.Series:

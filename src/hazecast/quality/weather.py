@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from hazecast.air.magnitude import likely_weather_unit
+from hazecast.air.magnitude import other_weather_units
 
 # Range of hourly outdoor weather on Earth: WMO extremes (-89.2 and 56.7 °C, dew point 35 °C, 1084.8 hPa at sea level,
-# gusts of 113 m/s), about 330 hPa on the highest summits, 401 mm of rain in an hour.
+# gusts of 113 m/s), about 330 hPa on the highest summits, 401 mm of rain in an hour, humidity of 0.4 % (Iran, 2017).
 _RANGES = {
     "temperature_c": (-92.0, 60.0),
     "dew_point_c": (-95.0, 40.0),
@@ -15,7 +15,7 @@ _RANGES = {
     "precipitation_mm": (-0.05, 410.0),
     "wind_direction_deg": (0.0, 360.0),
     "wind_speed_ms": (0.0, 90.0),
-    "relative_humidity_pct": (0.0, 106.0),
+    "relative_humidity_pct": (0.3, 106.0),
 }
 # Missing-value codes inside those ranges (NOAA ISD writes 99.9 for wind, loggers -99 for dew point).
 _CODES = {"wind_speed_ms": (88.8, 99.9), "precipitation_mm": (99.9, 99.99, 99.0, 999.0), "relative_humidity_pct": ()}
@@ -44,15 +44,18 @@ def check_weather(weather: pl.DataFrame) -> CheckedWeather:
         weather: Weather.
     """
     rows, rejected = weather.sort(*_SERIES, "valid_at"), {}
+    units = other_weather_units(rows)
     for variable, (lowest, highest) in _RANGES.items():
-        unit = likely_weather_unit(variable, rows[variable])
-        if unit is not None:
-            rejected[f"{variable} (looks like {unit})"] = rows[variable].count()
-            rows = rows.with_columns(pl.lit(None, pl.Float64).alias(variable))
-            continue
         value = pl.col(variable)
+        series = units.filter(pl.col("variable") == variable)
+        looks = ", ".join(series["unit"].unique().sort())
+        in_other_unit = pl.col("station_id").is_in(series["station_id"].implode()) & value.is_not_null()
         outside = ~value.is_between(lowest, highest) | value.is_in(list(_CODES.get(variable, ())))
-        for reason, wrong in (("outside the range of weather", outside), ("stuck", _is_stuck(variable))):
+        for reason, wrong in (
+            (f"(looks like {looks})", in_other_unit),
+            ("outside the range of weather", outside),
+            ("stuck", _is_stuck(variable)),
+        ):
             marked = rows.select(wrong.fill_null(value=False)).to_series()
             if marked.any():
                 rejected[f"{variable} {reason}"] = int(marked.sum())

@@ -21,6 +21,7 @@ class OpenAQServer(ContractServer):
         super().__init__()
         self.now, self.stations = now, stations
         self.revised: dict[tuple[int, datetime], float | None] = {}
+        self.flagged: set[tuple[int, datetime]] = set()
         self.used = 0
         self.route("/v3/.*", self.keyed)
         self.route("/records/csv[.]gz/.*", self.archived_day)
@@ -70,7 +71,10 @@ class OpenAQServer(ContractServer):
             detail = "Connection timed out: Try to provide more specific query parameters or a smaller time frame."
             return Reply.of_json({"detail": detail}, status=408)
         periods = self.periods(station, since, until)
-        return page(request, [measurement(sensor, station, start, self.value(sensor, start)) for start in periods])
+        items = [measurement(sensor, station, start, self.value(sensor, start)) for start in periods]
+        for item, start in zip(items, periods, strict=True):
+            item["flagInfo"]["hasFlags"] = (sensor.sensor_id, start) in self.flagged
+        return page(request, items)
 
     def value(self, sensor: Sensor, start: datetime) -> float | None:
         return self.revised.get((sensor.sensor_id, start), raw_truth(sensor, start))

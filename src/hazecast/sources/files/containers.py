@@ -20,8 +20,16 @@ from hazecast.sources.files.sheets import ROW, Sheet
 _TABULAR = r"(parquet|csv|tsv|txt)"
 _SEPARATORS = ",;\t|"
 _GZIP, _ZIP, _UTF16 = b"\x1f\x8b", b"PK\x03\x04", (b"\xff\xfe", b"\xfe\xff")
-# Comments, and the hint that Excel writes.
-_PREAMBLE = re.compile(r"#.*|sep=.", re.IGNORECASE)
+# Comments, blank lines, and the hint that Excel writes.
+_PREAMBLE = re.compile(r"#.*|sep=.|", re.IGNORECASE)
+_UTF32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+# Members of a zip that are no tables.
+_NO_TABLE = re.compile(r"(^|/)(__MACOSX/|\.|readme|licen[cs]e|metadata)", re.IGNORECASE)
+_REMEDIES = {
+    r"xlsx?|xlsm|ods|numbers": "a spreadsheet is not read: save it as CSV (UTF-8)",
+    r"json|geojson|xml|nc|h5|feather|arrow|rds|rdata|sqlite|db": "this format is not read: save it as CSV or Parquet",
+    r"bz2|xz|zst|7z|rar|tar|tgz": "this compression is not read: unpack it, or use gzip or zip",
+}
 
 
 def find_files(folder: Path, stem: str) -> list[Path]:
@@ -32,7 +40,7 @@ def find_files(folder: Path, stem: str) -> list[Path]:
     """
     if not folder.is_dir():
         raise SourceRefused(f"{folder}: no such folder; give the folder that holds stations.csv")
-    pattern = re.compile(rf"({stem}([-_. ]?\d[\d._ -]*)?)\.({_TABULAR}(\.gz)?|zip)", re.IGNORECASE)
+    pattern = re.compile(rf"({stem}([-_. ]?\d[\d._ -]*)?)\.({_TABULAR}(\.gz|\.zip)?|zip)", re.IGNORECASE)
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         match = pattern.fullmatch(path.name) if path.is_file() else None
@@ -43,6 +51,18 @@ def find_files(folder: Path, stem: str) -> list[Path]:
             raise SourceRefused(f"{folder.name} has both {path.name} and {found[base].name}; keep one")
         found[base] = path
     return list(found.values())
+
+
+def why_missing(folder: Path, stem: str) -> str:
+    """Why the table `stem` is not in `folder`, and what to do about it."""
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", "~$"))]
+    for name in names:
+        ending = name.lower().rpartition(".")[2]
+        remedy = next((text for pattern, text in _REMEDIES.items() if re.fullmatch(pattern, ending)), "")
+        if remedy and name.lower().startswith(stem):
+            return f"{folder / name}: {remedy}"
+    found = f" (found: {', '.join(names[:8])})" if names else ""
+    return f"{folder}: has no {stem} file{found}; add or rename one to {stem}.csv (layout: docs/data.md)"
 
 
 def unread_files(folder: Path, stems: tuple[str, ...]) -> list[str]:
@@ -58,9 +78,11 @@ def read_sheets(path: Path) -> list[Sheet]:
     Raises:
         SourceRefused: not readable as what its name says, or without a row.
     """
-    found = read_members(path, rf"\.{_TABULAR}$")
+    found = [member for member in read_members(path, rf"\.{_TABULAR}(\.gz)?$") if not _NO_TABLE.search(member[1])]
     if not found:
-        raise SourceRefused(f"{path.name}: has no CSV or Parquet file inside; add one")
+        is_workbook = bool(read_members(path, r"^(xl/|content\.xml)"))
+        remedy = "a spreadsheet is not read: save it as CSV (UTF-8)" if is_workbook else "add one"
+        raise SourceRefused(f"{path.name}: has no CSV or Parquet file inside; {remedy}")
     return [_read_table(title, name, content) for title, name, content in found]
 
 
@@ -96,13 +118,15 @@ def _read_table(title: str, name: str, content: bytes) -> Sheet:
 
 
 def _read_text(title: str, text: str) -> Sheet:
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     skipped = 0
     while skipped < len(lines) - 1 and _PREAMBLE.fullmatch(lines[skipped].strip()):
         skipped += 1
-    header = lines[skipped].strip("\r")
+    header = lines[skipped]
     if not header.strip():
-        raise SourceRefused(f"{title}: not readable: the first line is empty; begin with the names of the columns")
+        raise SourceRefused(f"{title}: not readable: it is empty; begin with the names of the columns")
+    if re.match(r"\s*<(!doctype|html|\?xml)", header, re.IGNORECASE):
+        raise SourceRefused(f"{title}: not readable: it is a web page or XML, not a table; download the data again")
     counts = Counter(re.sub(r'"[^"]*"', "", header))
     separator = max(_SEPARATORS, key=lambda mark: counts[mark])
     headers = next(csv.reader([header], delimiter=separator))
@@ -111,10 +135,19 @@ def _read_text(title: str, text: str) -> Sheet:
         frame = pl.read_csv(io.BytesIO(body.encode()), infer_schema=False, separator=separator)
     except (pl.exceptions.PolarsError, OSError) as err:
         kind = "comma-separated text" if separator == "," else f"text separated by {separator!r}"
-        raise SourceRefused(
-            f"{title}: not readable as {kind} ({_first_line(err)}); save it again as UTF-8 CSV"
-        ) from err
+        reason = _longer_row(lines, separator, len(headers), skipped) or _first_line(err)
+        raise SourceRefused(f"{title}: not readable as {kind} ({reason}); save it again as UTF-8 CSV") from err
     return _sheet(title, frame, headers=headers, first_row=2 + skipped, decimal_comma=separator in ";\t")
+
+
+def _longer_row(lines: list[str], separator: str, n_headers: int, skipped: int) -> str:
+    """The first row with more cells than the header, in words; empty where there is none."""
+    for number, cells in enumerate(csv.reader(lines[skipped:], delimiter=separator), start=skipped + 1):
+        if len(cells) > n_headers and any(cells[n_headers:]):
+            return (
+                f"row {number} has {len(cells)} cells where the header has {n_headers}: {separator.join(cells)[:60]!r}"
+            )
+    return ""
 
 
 def _sheet(title: str, frame: pl.DataFrame, *, headers: list[str], first_row: int, decimal_comma: bool) -> Sheet:
@@ -137,6 +170,8 @@ def decoded(title: str, content: bytes) -> str:
         SourceRefused: neither; the message names the row.
     """
     try:
+        if content.startswith(_UTF32):
+            return content.decode("utf-32")
         if content.startswith(_UTF16):
             return content.decode("utf-16")
         if b"\0" in content[:200]:

@@ -1,6 +1,6 @@
 """The step of a series: hourly means are read, other steps are refused or averaged, and single stray times left out."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -10,19 +10,30 @@ from hazecast.errors import SourceRefused
 SERIES = ["station_id", "pollutant"]
 # So many values in a row at one step longer than an hour are means over that step, not hours with gaps.
 _FEWEST_STEPS, _FEWEST_SPARSE = 6, 3
-# A part of the record this far from the rest, with fewer hours than this, is a mistyped year or a wrong clock.
-_FAR, _FEWEST_HOURS, _SMALL_SHARE = timedelta(days=365), 24, 0.01
+# A part of the record this far from the rest, with fewer hours than this, is a mistyped date or a wrong clock. Loggers
+# without a battery begin at 1970.
+_FAR, _FEWEST_HOURS, _SMALL_SHARE = timedelta(days=28), 24, 0.01
+_FIRST_PLAUSIBLE = datetime(1971, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(days=1)
 # Three quarters of the hour, as monitoring networks require.
 _COVERED_SHARE = 0.75
 
 
 def without_outlying_times(rows: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, str]:
-    """`rows` without times after `now` or far from the rest, and what was left out as a sentence."""
+    """`rows` without times after `now` or far from the rest, and what was left out as a sentence.
+
+    Raises:
+        SourceRefused: every time is after `now`.
+    """
     hours = rows["observed_at"].unique().sort()
     past = hours.filter(hours <= now + _CLOCK_TOLERANCE)
     if past.is_empty():
-        return rows, ""
+        raise SourceRefused(
+            f"observations: every time is in the future, from {hours[0]:%Y-%m-%dT%H:%MZ} to "
+            f"{hours[-1]:%Y-%m-%dT%H:%MZ}; correct the times, or the clock of this machine"
+        )
+    plausible = past.filter(past >= _FIRST_PLAUSIBLE)
+    past = plausible if plausible.len() else past
     part = (past.diff() > _FAR).fill_null(value=False).cum_sum()
     parts = pl.DataFrame({"observed_at": past, "part": part})
     sizes = parts.group_by("part").len()
@@ -39,7 +50,7 @@ def without_outlying_times(rows: pl.DataFrame, now: datetime) -> tuple[pl.DataFr
     times = ", ".join(f"{time:%Y-%m-%dT%H:%MZ}" for time in stray["observed_at"].unique().sort().head(3))
     message = (
         f"observations: {stray.height} of {rows.height} values left out, their times ({times}) are in the future or "
-        "more than a year away from the rest; correct them"
+        "far from the rest (four weeks, or before 1971); correct them"
     )
     return rows.filter(pl.col("observed_at").is_in(kept.implode())), message
 

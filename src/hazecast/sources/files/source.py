@@ -9,14 +9,14 @@ from zoneinfo import available_timezones
 import polars as pl
 
 from hazecast.air.clock import HOUR
-from hazecast.air.magnitude import likely_weather_unit, other_units
+from hazecast.air.magnitude import other_units, other_weather_units
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.tables import WEATHER_VARIABLES, FetchedObservations, Stations, Weather, conform
 from hazecast.air.units import EU_REFERENCE_C, WEATHER_UNITS, parse_unit, ugm3_per, weather_unit
 from hazecast.errors import SourceRefused
 from hazecast.quality.rules import SENTINELS
 from hazecast.sources.files.columns import pollutant_unit
-from hazecast.sources.files.containers import find_files, read_sheets, unread_files
+from hazecast.sources.files.containers import find_files, read_sheets, unread_files, why_missing
 from hazecast.sources.files.hours import aggregated, refuse_other_steps, without_outlying_times
 from hazecast.sources.files.options import FILE, OBSERVATIONS, STATIONS, WEATHER, DatasetOptions, read_options
 from hazecast.sources.files.sheets import Sheet
@@ -101,7 +101,7 @@ class FilesSource:
     def _sheets(self, stem: str, fields: tuple[str, ...], options: DatasetOptions) -> list[Sheet]:
         paths = find_files(self._folder, stem)
         if not paths and stem != "weather":
-            raise SourceRefused(f"{self._folder}: has no {stem} file; add {stem}.csv (layout: docs/data.md)")
+            raise SourceRefused(why_missing(self._folder, stem))
         return [sheet.arrange(fields, options) for path in paths for sheet in read_sheets(path)]
 
     def _read_stations(self) -> pl.DataFrame:
@@ -187,6 +187,7 @@ class FilesSource:
         zone = pl.DataFrame([station_id]).join(zones, on="station_id", how="left", maintain_order="left")["timezone"]
         variables = [_weather_values(sheet, variable, self._options) for variable in WEATHER_VARIABLES]
         rows = pl.DataFrame([station_id, sheet.hours("valid_at", zone, aggregate=False), *variables])
+        _refuse_other_weather_units(rows, sheet)
         rows = rows.with_columns(_optional_times(sheet, "issued_at"), _optional_times(sheet, "available_at"))
         early = rows["available_at"] < rows["issued_at"]
         sheet.refuse("available_at", early, "is before the forecast was issued; correct it")
@@ -269,10 +270,10 @@ def _named_unit(sheet: Sheet, field: str, options: DatasetOptions) -> str:
 
 
 def _weather_values(sheet: Sheet, variable: str, options: DatasetOptions) -> pl.Series:
-    """A weather column in our unit, by the unit in its header or in `dataset.yaml`.
+    """A weather column in our unit, by the unit in its header or in `dataset.yaml`; codes are not converted.
 
     Raises:
-        SourceRefused: an unknown unit, or values of the magnitude of another one.
+        SourceRefused: an unknown unit.
     """
     values = sheet.numbers(variable)
     column = sheet.columns.get(variable)
@@ -286,19 +287,7 @@ def _weather_values(sheet: Sheet, variable: str, options: DatasetOptions) -> pl.
         )
     factor, offset = conversion
     is_code = values.is_in(list(SENTINELS))
-    converted = pl.select(pl.when(is_code).then(values).otherwise(values * factor + offset)).to_series()
-    likely = likely_weather_unit(variable, converted)
-    if likely is not None:
-        raise SourceRefused(
-            f"{sheet.file}, column {column.header}: median {_median(converted):.6g} is not outdoor weather in the unit "
-            f"of {variable}; it looks like {likely}: convert it, or name its unit in the header or in {FILE} (units)"
-        )
-    return converted
-
-
-def _median(values: pl.Series) -> float:
-    median = values.median()
-    return median if isinstance(median, float) else float("nan")
+    return pl.select(pl.when(is_code).then(values).otherwise(values * factor + offset).alias(variable)).to_series()
 
 
 def _invalid(sheet: Sheet, options: DatasetOptions) -> dict[str, list[pl.Series]]:
@@ -345,6 +334,22 @@ def _refuse_other_units(rows: pl.DataFrame, file: str) -> None:
             f"{file}, column {pollutant}, station {worst['station_id']}: median {worst['median']:.3g} is not outdoor "
             f"air in µg/m³; it looks like {worst['unit']}: name the unit in the header ({pollutant}_mgm3), in a column "
             f"`unit`, or in {FILE} (units: {{{pollutant}: mg/m3}})"
+        )
+
+
+def _refuse_other_weather_units(rows: pl.DataFrame, sheet: Sheet) -> None:
+    """Refuse weather with the magnitude of another unit.
+
+    Raises:
+        SourceRefused: naming the column, the station, the median and the likely unit.
+    """
+    found = other_weather_units(rows)
+    if found.height:
+        worst = found.row(0, named=True)
+        raise SourceRefused(
+            f"{sheet.file}, column {sheet.title(worst['variable'])}, station {worst['station_id']}: median "
+            f"{worst['median']:.6g} is not outdoor weather in the unit of {worst['variable']}; it looks like "
+            f"{worst['unit']}: convert it, or name its unit in the header or in {FILE} (units)"
         )
 
 

@@ -33,6 +33,7 @@ RAW = pl.Schema(
         "starts_at": pl.Datetime("us", "UTC"),
         "ends_at": pl.Datetime("us", "UTC"),
         "value": pl.Float64(),
+        "is_flagged": pl.Boolean(),
     }
 )
 
@@ -180,6 +181,7 @@ def _measurement(item: Any) -> dict[str, Any]:
         "starts_at": datetime.fromisoformat(period["datetimeFrom"]["utc"]),
         "ends_at": datetime.fromisoformat(period["datetimeTo"]["utc"]),
         "value": None if item["value"] is None else float(item["value"]),
+        "is_flagged": bool((item.get("flagInfo") or {}).get("hasFlags")),
     }
 
 

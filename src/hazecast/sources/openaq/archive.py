@@ -17,8 +17,10 @@ from hazecast.sources.openaq.api import RAW, Location
 NOT_THERE = 404
 # 72 h after a local day's end, which is up to 38 h after its start in UTC.
 COMPLETE_AFTER = timedelta(days=5)
-# Values half a day apart are daily means; closer ones are taken for hourly means with gaps, or parts of an hour.
+# Values half a day apart are daily means. Closer ones are means over their step where most of several steps are equal;
+# else they are hourly means with gaps, or parts of an hour.
 HALF_A_DAY = timedelta(hours=12)
+_FEWEST_STEPS, _REGULAR_SHARE = 6, 0.75
 _COLUMNS = {
     "location_id": pl.String,
     "sensors_id": pl.Int64,
@@ -49,7 +51,8 @@ class OpenAQArchive:
         first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
         days = [self._day(location, first + timedelta(days=number)) for number in range((last - first).days + 1)]
         rows = pl.concat(days).sort("sensor_id", "ends_at", maintain_order=True)
-        return rows.with_columns(starts_at=pl.col("ends_at") - _period()).select(RAW.names())
+        starts_at, not_stated = pl.col("ends_at") - _period(), pl.lit(value=False)
+        return rows.with_columns(starts_at=starts_at, is_flagged=not_stated).select(RAW.names())
 
     def _day(self, location: Location, day: date) -> pl.DataFrame:
         number = location.location_id
@@ -59,7 +62,7 @@ class OpenAQArchive:
 
 def _read_day(response: Response) -> pl.DataFrame:
     if response.status == NOT_THERE:
-        return pl.DataFrame(schema=RAW).drop("starts_at")
+        return pl.DataFrame(schema=RAW).drop("starts_at", "is_flagged")
     try:
         rows = pl.read_csv(
             io.BytesIO(gzip.decompress(response.body)), schema_overrides=_COLUMNS, columns=list(_COLUMNS)
@@ -78,7 +81,10 @@ def _read_day(response: Response) -> pl.DataFrame:
 
 
 def _period() -> pl.Expr:
-    """Averaging period of a sensor, inferred from the step of its values: an hour unless it is daily."""
+    """Averaging period of a sensor, inferred from the steps of its values."""
     step = pl.col("ends_at").diff()
-    usual = step.filter(step > timedelta(0)).median().over("sensor_id").fill_null(HOUR)
-    return pl.when(usual < HALF_A_DAY).then(pl.min_horizontal(usual, pl.lit(HOUR))).otherwise(usual)
+    steps = step.filter(step > timedelta(0))
+    usual = steps.median().over("sensor_id").fill_null(HOUR)
+    is_regular = ((steps == steps.median()).mean() >= _REGULAR_SHARE) & (steps.len() >= _FEWEST_STEPS)
+    is_mean_over_step = (usual >= HALF_A_DAY) | (usual <= HOUR) | is_regular.over("sensor_id")
+    return pl.when(is_mean_over_step).then(usual).otherwise(pl.lit(HOUR))

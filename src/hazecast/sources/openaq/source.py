@@ -83,7 +83,7 @@ class OpenAQSource:
         return conform(Stations, pl.DataFrame(rows))
 
     def fetch_observations(self, *, since: datetime, until: datetime) -> pl.DataFrame:
-        """Hourly means [µg/m³] that start in [since, until)."""
+        """Hourly means [µg/m³] that start in [since, until), with `flag_reasons`: "reported" where OpenAQ flags all."""
         locations, archived_until = self._locations(), floor_hour(self._client.now() - COMPLETE_AFTER)
         raw = pl.concat(
             [
@@ -94,7 +94,7 @@ class OpenAQSource:
         hours = hourly_means(self._in_known_units(raw)).filter(
             pl.col("observed_at").is_between(since, until, closed="left")
         )
-        return conform(
+        rows = conform(
             FetchedObservations,
             hours.select(
                 station_id=pl.lit(f"{self.name}-") + pl.col("station_id"),
@@ -105,6 +105,7 @@ class OpenAQSource:
                 available_at=pl.col("ends_at") + PUBLISHED_AFTER,
             ),
         )
+        return rows.with_columns(hours["flag_reasons"])
 
     def fetch_weather(self, *, since: datetime, until: datetime) -> pl.DataFrame:  # noqa: ARG002
         """Empty: networks report air quality here."""
