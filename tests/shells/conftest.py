@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
-from hazecast.api.app import create_app
+from hazecast.api.app import Options, create_app
 
 
 class Clock:
@@ -56,9 +56,11 @@ def client(make_client, filled_store):
 
 
 @contextmanager
-def serving(store, *, port, clock_replayed=True):
+def serving(store, *, port, clock_replayed=True, **options):
     """The API over `store` on a real port; yields its address."""
-    app = create_app(store=store, clock=lambda: small_store.NOW, clock_replayed=clock_replayed)
+    app = create_app(
+        store=store, clock=lambda: small_store.NOW, clock_replayed=clock_replayed, options=Options(**options)
+    )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -19,6 +19,7 @@ from hazecast.api.cache import VOLATILE_FIELDS, CachePolicy
 from hazecast.api.middleware import TokenBucket
 from hazecast.errors import ContractError, NotKnown, SettingsError
 from hazecast.keys import add_key, read_keys, revoke_key
+from hazecast.steps.ongoing import Ongoing
 
 FORECAST = f"/api/v1/stations/{HARBOUR}/forecast"
 
@@ -30,6 +31,15 @@ def make(clock):
         return TestClient(app, raise_server_exceptions=False)
 
     return make
+
+
+def test_status_shows_the_training_that_is_running(make, filled_store, clock):
+    assert make(filled_store).get("/api/v1/status").json()["training"] is None
+    ongoing = [Ongoing("train", "recurrent network 2 of 6", 0.1, clock.now, clock.now)]
+    client = make(filled_store, training=lambda: ongoing[-1])
+    assert client.get("/api/v1/status").json()["training"]["share"] == 0.1
+    ongoing.append(Ongoing("validate", "scoring candidate", 0.0, clock.now, clock.now))
+    assert client.get("/api/v1/status").json()["training"]["step"] == "validate"
 
 
 def test_an_etag_ignores_the_clock(client, clock):

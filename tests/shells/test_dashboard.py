@@ -8,6 +8,7 @@ from streamlit.util import calc_hash
 
 import hazecast.dashboard
 from hazecast.air.tables import Forecasts, Observations, Stations
+from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
 
 DEFAULTS = {"lang": "en", "index": "eu-eaqi"}
@@ -61,6 +62,13 @@ def test_page_of_a_simulated_station(open_page, serve, filled_store):
     assert "EU 2030 limit, 1 h \\(200 µg/m³\\) is above the range of this chart" in page_text(page)
     assert "Exceedance probabilities are for the mean of one hour" in page_text(page)
     assert "Simulated; not real" in page_text(page)
+
+
+def test_a_running_training_is_shown_with_its_progress(open_page, serve, filled_store):
+    training = Ongoing("train", "trees for leads 1-6 h", 0.52, small_store.NOW, small_store.NOW)
+    with serve(filled_store, training=lambda: training) as url:
+        assert "fitting, 52% done" in page_text(open_page(url)).replace("\\", "")
+        assert "sovitus, 52%" in page_text(open_page(url, lang="fi")).replace("\\", "")
 
 
 def test_selections_are_kept_in_the_address(open_page, serve, filled_store):

@@ -77,13 +77,15 @@ def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, 
         station = answers(environment, "API", "/api/v1/stations").json()["stations"][0]["station_id"]
         forecast = answers(environment, "API", f"/api/v1/stations/{station}/forecast?pollutant=pm25").json()
         assert len(forecast["hours"]) == 72
-        assert forecast["issued_at"] == "2024-02-10T00:00:00Z"
+        assert forecast["issued_at"] == "2024-02-09T23:00:00Z"  # by the first model
         assert forecast["source"] == "files"
         assert not forecast["simulated"]
         assert await_answer(environment, "WORKER", "/health")
         require_passwords(environment, output)
         deployments = post(environment, "/api/deployments/filter")
         assert {found["name"] for found in deployments} == {"training", "prediction", "monitoring", "full", "upkeep"}
+        assert await_issue(environment, "2024-02-10T00:00:00Z")  # after the full training
+        assert answers(environment, "API", "/api/v1/status").json()["training"] is None
     assert process.returncode == 0, log.read_text()
     for name in PORTS:
         with pytest.raises(httpx.TransportError):
@@ -104,6 +106,15 @@ def require_passwords(environment: dict[str, str], output: str) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         assert str(path) in output
         assert path.read_text().strip().removeprefix("hazecast:") not in logs
+
+
+def await_issue(environment: dict[str, str], issued_at: str) -> bool:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        if answers(environment, "API", "/api/v1/status").json()["newest_issued_at"] == issued_at:
+            return True
+        time.sleep(1)
+    return False
 
 
 def await_answer(environment: dict[str, str], name: str, path: str) -> bool:

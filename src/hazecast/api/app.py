@@ -18,6 +18,7 @@ from hazecast.api.middleware import AuthMiddleware, RequestLogMiddleware, Varyin
 from hazecast.api.registry_cache import REFRESH_SECONDS, RegistryCache
 from hazecast.api.repository import Repository
 from hazecast.api.resources import router
+from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Options:
         keys_file: API keys (`hazecast.keys`); None: no authentication.
         registry: opens the model registry; None: the API serves stored forecasts only.
         registry_refresh_seconds: least time between two requests to the registry [s].
+        training: the training that is running; None: unknown.
     """
 
     place: str = "simulated"
@@ -54,6 +56,7 @@ class Options:
     keys_file: Path | None = None
     registry: "Callable[[], Registry] | None" = None
     registry_refresh_seconds: float = REFRESH_SECONDS
+    training: Callable[[], Ongoing | None] = lambda: None
 
 
 def create_app(
@@ -89,6 +92,7 @@ def create_app(
         stale_after_hours=options.stale_after_hours,
         place=options.place,
         index=options.index,
+        training=options.training,
     )
     app.state.context, app.state.metrics = context, CollectorRegistry()
     _add_middleware(app, context, options)

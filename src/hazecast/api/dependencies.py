@@ -16,6 +16,7 @@ from hazecast.api.errors import InvalidRequest
 from hazecast.api.registry_cache import RegistryCache
 from hazecast.api.repository import Repository
 from hazecast.errors import NotKnown
+from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
 
 PREFIX = "/api/v1"
@@ -36,6 +37,7 @@ class ApiContext:
         stale_after_hours: an older forecast is stale [h].
         place: label of the metrics.
         index: name of the place's own index.
+        training: the training that is running.
     """
 
     store: Store
@@ -47,6 +49,7 @@ class ApiContext:
     stale_after_hours: float
     place: str
     index: str
+    training: Callable[[], Ongoing | None]
 
 
 async def get_context(request: Request) -> ApiContext:

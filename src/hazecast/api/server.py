@@ -6,6 +6,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from hazecast.api.app import DEFAULT_INDEX, Options, create_app
+from hazecast.steps.ongoing import read_ongoing
 from hazecast.wiring import Wiring
 
 # Below the 120 s that ECS waits between SIGTERM and SIGKILL (stopTimeout).
@@ -29,6 +30,7 @@ def app_of(parts: Wiring) -> FastAPI:
             cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()),
             keys_file=settings.api_keys,
             registry=lambda: parts.registry,
+            training=lambda: read_ongoing(settings.home, settings.place_name),
         ),
     )
 

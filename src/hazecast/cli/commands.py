@@ -1,6 +1,7 @@
 """The commands. `hazecast --help` lists them in the order in which they are used."""
 
 import getpass
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
@@ -57,11 +58,12 @@ class Flow(StrEnum):
 
 
 def up(source: Source = None, data: Data = None, now: Now = None, place: Place = None, prefect: Prefect = True) -> None:
-    """Run the full pipeline once, then serve MLflow, API, dashboard and Prefect until Ctrl-C.
+    """Make a forecast, then serve MLflow, API, dashboard and Prefect until Ctrl-C.
 
+    The first start trains a small model in seconds, and the full one while the first forecast is served.
     What is already stored is not computed again.
     """
-    from hazecast.cli import show, stack
+    from hazecast.cli import first_start, show, stack
     from hazecast.wiring import environment_of
 
     parts = wire(source, data, now, place)
@@ -69,12 +71,15 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
     stack.require_free_ports(services)
     show.opening(parts)
     show.open_to_all(parts.settings)
-    _bring_up_to_date(parts)
+    pipeline = _pipeline(parts)
+    sequence, train_behind = first_start.outstanding(pipeline)
+    _run(sequence, pipeline)
     logs = parts.settings.home / "logs"
     try:
         with stack.running(services, environment_of(parts), logs) as children:
             show.addresses(parts, services)
-            stack.wait(services, children, logs, warn=err_console.print)
+            with first_start.full_training(environment_of(parts)) if train_behind else nullcontext():
+                stack.wait(services, children, logs, warn=err_console.print)
     except KeyboardInterrupt:
         console.print("\nstopped; `hazecast up` continues from what is stored")
 
@@ -292,15 +297,6 @@ def _pipeline(parts: "Wiring") -> "Pipeline":
     from hazecast.cli.pipeline import pipeline_on
 
     return pipeline_on(console, parts)
-
-
-def _bring_up_to_date(parts: "Wiring") -> None:
-    """Run only what is missing: nothing if this hour's forecast is stored, everything the first time."""
-    from hazecast.pipeline import FULL, PREDICTION
-
-    pipeline = _pipeline(parts)
-    is_first = not pipeline.is_issued and parts.registry.champion_version() is None
-    _run(FULL if is_first else PREDICTION, pipeline)
 
 
 def _run(sequence: "Sequence", pipeline: "Pipeline") -> None:

@@ -36,6 +36,10 @@ def banners(context: PageContext) -> list[Banner]:
     if context.status.clock_replayed:
         moment = f"{language.time(context.now, context.zone)} {context.now.astimezone(context.zone):%Y}"
         found.append(Banner(context.t("banner.replayed"), context.t("banner.replayed_text", moment=moment), False))
+    if context.status.training:
+        percent, step = f"{context.status.training.share:.0%}", context.status.training.step
+        text = context.t("banner.training_text", percent=percent, step=context.t(f"banner.step_{step}"))
+        found.append(Banner(context.t("banner.training"), text, False))
     if context.forecast and context.forecast.status != "ok":
         status, age = context.forecast.status, language.age(context.forecast.forecast_age_hours)
         found.append(Banner(context.t(f"banner.{status}"), context.t(f"banner.{status}_text", age=age), True))

@@ -5,9 +5,10 @@ The commands, the replay and the Prefect flows run the same sequences.
 
 from hazecast.pipeline.pipeline import Pipeline
 from hazecast.pipeline.runner import Outcome, Runner
-from hazecast.pipeline.sequences import FULL, MONITORING, PREDICTION, SEQUENCES, TRAINING, Sequence, Step
+from hazecast.pipeline.sequences import FIRST, FULL, MONITORING, PREDICTION, SEQUENCES, TRAINING, Sequence, Step
 
 __all__ = [
+    "FIRST",
     "FULL",
     "MONITORING",
     "PREDICTION",

@@ -9,7 +9,7 @@ import polars as pl
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from hazecast.air.clock import floor_hour
+from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.tables import Forecasts
 from hazecast.errors import HazecastError, NoChampion, RegistryError
 from hazecast.models import Model
@@ -33,6 +33,7 @@ from hazecast.steps.monitor import (
     decide_retraining,
     summary_of,
 )
+from hazecast.steps.ongoing import published
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
 from hazecast.steps.train import Candidate, train
@@ -106,15 +107,22 @@ class Pipeline:
         self._archive_background()
         return checked
 
-    def train(self) -> Candidate:
+    def train(self, *, is_first: bool = False) -> Candidate:
         """Fit a candidate.
+
+        Args:
+            is_first: in seconds, for the first start (`steps.train`).
 
         Raises:
             TooLittleHistory: not enough to train on yet.
             AlreadyRunning: another process trains for this place.
         """
         settings = self.parts.settings
-        with self._step("train") as (notes, report), only_one("training", settings.home / "locks", settings.place_name):
+        with (
+            self._step("train") as (notes, report),
+            only_one("training", settings.home / "locks", settings.place_name),
+            published("train", settings.home, settings.place_name, report) as publish,
+        ):
             candidate = train(
                 self.parts.store,
                 now=self.now,
@@ -122,7 +130,8 @@ class Pipeline:
                 kind=settings.model,
                 spec=self.parts.spec,
                 config=self.parts.model_config,
-                progress=report,
+                is_first=is_first,
+                progress=publish,
             )
             notes.summary = f"trained until {candidate.judged_since:%Y-%m-%d %H:%M} UTC"
         return candidate
@@ -130,9 +139,10 @@ class Pipeline:
     def validate(self, candidate: Candidate) -> ValidationResult:
         """Validate a candidate, register it, and promote it if it passes the promotion test."""
         parts = self.parts
-        with self._step("validate") as (notes, report):
+        home, place = parts.settings.home, parts.settings.place_name
+        with self._step("validate") as (notes, report), published("validate", home, place, report) as publish:
             known = training_parameters(parts)
-            verdict = validate(candidate, parts.registry, parts.store, now=self.now, parameters=known, progress=report)
+            verdict = validate(candidate, parts.registry, parts.store, now=self.now, parameters=known, progress=publish)
             notes.summary = f"version {verdict.version} {verdict.outcome}: {verdict.reason}"
             notes.model_version = verdict.version
         return verdict
@@ -161,6 +171,19 @@ class Pipeline:
         except HazecastError as err:
             log.warning("the shadow forecast failed", reason=str(err))
         return rows
+
+    def forecast_before(self) -> pl.DataFrame:
+        """Issue the forecast of the hour before: the archive never changes, and this hour is for the full model."""
+        return Pipeline(self.parts, show=self._show, now=self.now - HOUR).forecast()
+
+    @property
+    def has_first_models_only(self) -> bool:
+        """Whether no full training has followed the quick one of the first start."""
+        try:
+            versions = self.parts.registry.versions()
+        except RegistryError:
+            return False
+        return bool(versions) and all(version.notes.get("is_first") == "true" for version in versions)
 
     def verify(self) -> VerificationResult:
         """Score every issued forecast whose hours have been observed since."""

@@ -141,4 +141,17 @@ MONITORING = Sequence("monitoring", "Monitoring Pipeline", _MONITOR, retrains=Tr
 # Data are collected once. It has trained already when retraining is decided, so no second training follows.
 FULL = Sequence("full", "Full Pipeline", (COLLECT_IF_POSSIBLE, CHECK, TRAIN, VALIDATE, FORECAST, *_MONITOR))
 
+# The first start: a forecast in seconds, by a small model. FULL follows in the background.
+FIRST = Sequence(
+    "first",
+    "First Start",
+    (
+        COLLECT_IF_POSSIBLE,
+        CHECK,
+        replace(TRAIN, action=lambda pipeline: pipeline.train(is_first=True)),
+        VALIDATE,
+        replace(FORECAST, action=Pipeline.forecast_before),
+    ),
+)
+
 SEQUENCES = {sequence.name: sequence for sequence in (TRAINING, PREDICTION, MONITORING, FULL)}

@@ -13,6 +13,7 @@ from hazecast.registry import Training
 from hazecast.steps.train import Candidate
 
 CANDIDATE = "candidate"
+FIRST = "first model, trained in seconds"
 Parameters = Mapping[str, str | int | float]
 _MEASURES = ("mae", "rmse", "bias", "rmae", "crps", "coverage_80")
 _FEATURES_ON_CARD = 5
@@ -47,6 +48,7 @@ def describe(candidate: Candidate, evidence: Evidence, parameters: Parameters) -
             "trained_until": str(facts["trained_until"]),
             "observations_version": str(facts["observations_version"]),
             "promotion_tests": tests.write_json(),
+            "is_first": str(candidate.is_first).lower(),
         },
     )
 

@@ -15,6 +15,7 @@ from hazecast.steps.inputs import Inputs, read_inputs
 from hazecast.store import Store
 
 MIN_HISTORY_DAYS = 21
+FIRST_KIND = "trees"  # without a network, and with ModelConfig.light(): trained in seconds
 # The validation window is at most a fifth of the history; more of a short one, as a significance test needs days.
 _VALIDATION_SHARE, _VALIDATION_SHARE_OF_SHORT = 0.2, 0.35
 _VALIDATION_DAYS_OF_SHORT = 14
@@ -26,12 +27,16 @@ MIN_CONSECUTIVE_HOURS = 168
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model that is not validated yet, and the window [judged_since, judged_until) that it has not seen."""
+    """A fitted model that is not validated yet, and the window [judged_since, judged_until) that it has not seen.
+
+    `is_first`: trained quickly for the first start, to be replaced by a full training.
+    """
 
     forecaster: Model
     inputs: Inputs
     judged_since: datetime
     judged_until: datetime
+    is_first: bool = False
 
 
 def train(
@@ -42,6 +47,7 @@ def train(
     kind: str = DEFAULT_KIND,
     spec: ForecastSpec | None = None,
     config: ModelConfig | None = None,
+    is_first: bool = False,
     progress: Progress = silent,
 ) -> Candidate:
     """Fit one global model over all stations and pollutants on the data known before the validation window.
@@ -53,12 +59,15 @@ def train(
         kind: of the model (`models.KINDS`).
         spec: horizon and lead blocks; None: the default.
         config: hyper-parameters; None: the defaults.
+        is_first: train a small model in seconds, whatever `kind` and `config` are.
         progress: called while it trains.
 
     Raises:
         TooLittleHistory: fewer than 21 days between the first and the last observation.
         SettingsError: no such kind of model.
     """
+    if is_first:
+        kind, config = FIRST_KIND, ModelConfig.light()
     cls = model_class(kind)
     inputs = read_inputs(store)
     known = inputs.observations.filter(inputs.observations["available_at"] <= now)
@@ -87,7 +96,7 @@ def train(
         config=config or ModelConfig(),
         progress=progress,
     )
-    return Candidate(forecaster, inputs, judged_since, judged_until)
+    return Candidate(forecaster, inputs, judged_since, judged_until, is_first)
 
 
 def _max_validation_days(history_days: float) -> float:

@@ -1,7 +1,7 @@
 """Validate: compare a candidate with the baselines and the champion on held-out days, then register it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +15,7 @@ from hazecast.models.promotion import CHAMPION, PromotionDecision, decide_promot
 from hazecast.registry import Registry
 from hazecast.scoring import pair, score
 from hazecast.steps import Progress, silent
-from hazecast.steps.describe import CANDIDATE, Evidence, describe
+from hazecast.steps.describe import CANDIDATE, FIRST, Evidence, describe
 from hazecast.steps.train import Candidate
 from hazecast.store import Store
 
@@ -91,6 +91,8 @@ def validate(
     paired = {name: pair(rows, candidate.inputs.observations) for name, rows in forecasts.items()}
     mine = paired.pop(CANDIDATE)
     decision = decide_promotion(mine, paired, step_hours=step_hours, horizon_hours=horizon_hours)
+    if candidate.is_first:
+        decision = replace(decision, reason=f"{FIRST}: {decision.reason}")
     progress("registering", len(rivals) / (len(rivals) + 1))
     version = registry.record(describe(candidate, Evidence(scores, mine, decision), parameters))
     challenges = _appoint(registry, version, decision, now=now)

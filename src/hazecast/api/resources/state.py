@@ -1,5 +1,7 @@
 """Liveness, readiness, status and metrics of the installation."""
 
+from dataclasses import asdict
+
 import polars as pl
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
@@ -43,7 +45,7 @@ def ready(context: Context) -> schemas.Readiness:
 @router.get(f"{PREFIX}/status", responses=problem_responses(503))
 def status(context: Context) -> schemas.State:
     """Freshness and skill: newest times, versions, the latest check and verification."""
-    repository = context.repository
+    repository, training = context.repository, context.training()
     stations, issued = repository.stations(), repository.newest_forecasts()
     return schemas.State(
         now=context.clock(),
@@ -55,6 +57,7 @@ def status(context: Context) -> schemas.State:
         next_issue_at=context.cache_policy.next_issue(context.clock()),
         model_version=issued.model_version,
         index=context.index,
+        training=schemas.TrainingProgress(**asdict(training)) if training else None,
         tables=[schemas.TableState(table=t.__name__.lower(), version=repository.version(t)) for t in TABLES],
         quality=_quality_summary(repository.newest_check()),
         scores=[schemas.Score.model_validate(row) for row in repository.newest_scores().iter_rows(named=True)],

@@ -59,7 +59,7 @@ from hazecast.api.schemas.models import (
     Prediction,
     PredictRequest,
 )
-from hazecast.api.schemas.state import Health, QualitySummary, Readiness, Score, State, TableState
+from hazecast.api.schemas.state import Health, QualitySummary, Readiness, Score, State, TableState, TrainingProgress
 from hazecast.api.schemas.stations import ObservationHour, Observations, Station, Stations
 
 __all__ = [
@@ -123,6 +123,7 @@ __all__ = [
     "Summaries",
     "Summary",
     "TableState",
+    "TrainingProgress",
     "Trend",
     "UtcTime",
     "Verdict",

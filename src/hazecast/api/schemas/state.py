@@ -60,6 +60,16 @@ class Score(ApiModel):
     coverage_80: float | None = Field(description="Share of observations inside q10…q90; 0.8 is perfect calibration")
 
 
+class TrainingProgress(ApiModel):
+    """A training that is running."""
+
+    step: Literal["train", "validate"]
+    line: str = Field(description="What it does now", examples=["trees for leads 25-48 h"])
+    share: float = Field(description="Share of the step that is done, 0…1")
+    started_at: datetime = Field(description="When the step started")
+    updated_at: datetime = Field(description="When it last reported progress")
+
+
 class State(ApiModel):
     """Freshness and skill of the installation."""
 
@@ -72,6 +82,7 @@ class State(ApiModel):
     next_issue_at: datetime | None = Field(description="When the next forecast is scheduled; null: no schedule")
     index: str = Field(description="Name of the place's own air-quality index", examples=["fi-hsy"])
     model_version: str | None = Field(description="Of the newest forecast")
+    training: TrainingProgress | None = Field(None, description="null: none is running, or not on this machine")
     tables: list[TableState]
     quality: QualitySummary | None = Field(description="null: not checked yet")
     scores: list[Score] = Field(description="Empty: not verified yet")
