@@ -2,7 +2,7 @@
 
 import typer
 
-from hazecast.cli import backtest, base, commands, index, inspect, keys
+from hazecast.cli import backtest, base, commands, importing, index, inspect, keys
 
 __all__ = ["app"]
 
@@ -31,6 +31,7 @@ def _hazecast() -> None:
 app.command()(commands.up)
 app.command()(commands.run)
 app.command()(commands.collect)
+app.command("import", help=importing.HELP)(importing.import_)
 app.command()(inspect.inspect)
 app.command()(commands.train)
 app.command()(commands.forecast)

@@ -51,7 +51,7 @@ class OpenAQArchive:
         first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
         days = [self._day(location, first + timedelta(days=number)) for number in range((last - first).days + 1)]
         rows = pl.concat(days).sort("sensor_id", "ends_at", maintain_order=True)
-        starts_at, not_stated = pl.col("ends_at") - _period(), pl.lit(value=False)
+        starts_at, not_stated = pl.col("ends_at") - usual_period(), pl.lit(value=False)
         return rows.with_columns(starts_at=starts_at, is_flagged=not_stated).select(RAW.names())
 
     def _day(self, location: Location, day: date) -> pl.DataFrame:
@@ -80,7 +80,7 @@ def _read_day(response: Response) -> pl.DataFrame:
     )
 
 
-def _period() -> pl.Expr:
+def usual_period() -> pl.Expr:
     """Averaging period of a sensor, inferred from the steps of its values."""
     step = pl.col("ends_at").diff()
     steps = step.filter(step > timedelta(0))

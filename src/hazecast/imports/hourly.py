@@ -1,0 +1,223 @@
+"""Values of files become hourly means in our units; everything left out is counted with its reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from hazecast.air.magnitude import likely_weather_unit, other_units
+from hazecast.air.pollutants import POLLUTANTS, Pollutant
+from hazecast.air.tables import WEATHER_VARIABLES
+from hazecast.air.units import EU_REFERENCE_C, WEATHER_UNITS, ugm3_per
+from hazecast.imports.report import Report
+from hazecast.quality.rules import SENTINELS
+from hazecast.sources.files.columns import Column, pollutant_unit
+from hazecast.sources.files.hours import aggregated, other_steps, without_outlying_times
+
+_SERIES = ["station_id", "field"]
+_SAMPLE = ["file", "row", "station_id", "name", "text"]
+_APART = "\x1f"
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hourly values.
+
+    Args:
+        observations: station_id, observed_at, and a column [ug/m3] per pollutant.
+        weather: station_id, valid_at, and a column per weather variable; empty without weather.
+    """
+
+    observations: pl.DataFrame
+    weather: pl.DataFrame
+
+
+def hourly(values: pl.DataFrame, report: Report, *, units: Mapping[str, str], now: datetime) -> Hours:
+    """Hourly means from `values` (formats.VALUES).
+
+    Args:
+        values: of all files.
+        report: gets what is dropped.
+        units: unit by pollutant, in place of that of the files.
+        now: the present, UTC; later times are left out.
+    """
+    if units:
+        given = pl.col("field").replace_strict(dict(units), default=None, return_dtype=pl.String)
+        values = values.with_columns(unit=pl.coalesce(given, "unit"))
+    usable = _usable(values, report)
+    usable = _without_repeats(usable, report)
+    is_pollutant = pl.col("field").is_in(POLLUTANTS)
+    observed = _observations(usable.filter(is_pollutant), report, now)
+    return Hours(observed, _weather(usable.filter(~is_pollutant), report))
+
+
+def _usable(values: pl.DataFrame, report: Report) -> pl.DataFrame:
+    """Rows with a value in our unit."""
+    scaled = values.join(_scales(values), on=["field", "unit"], how="left", nulls_equal=True)
+    blank = pl.col("text").is_null() | (pl.col("text").str.strip_chars() == "") | _stands_for_nothing()
+    reason = (
+        pl.when(pl.col("field").is_null())
+        .then(pl.format("not a variable of Hazecast: {}", pl.col("name").fill_null("no name")))
+        .when(pl.col("station_id").is_null())
+        .then(pl.lit("the station is not named"))
+        .when(pl.col("reason").is_not_null())
+        .then("reason")
+        .when(pl.col("value").is_null() & blank)
+        .then(pl.lit("no value"))
+        .when(pl.col("at").is_null())
+        .then(pl.lit("the time is not readable"))
+        .when(pl.col("value").is_null())
+        .then(pl.lit("not a number"))
+        .when(pl.col("value").is_in(list(SENTINELS)))
+        .then(pl.lit("a code for a missing value"))
+        .when(pl.col("factor").is_null())
+        .then(pl.format("unit {} is unknown for {}", pl.col("unit").fill_null("(none)"), "field"))
+    )
+    judged = scaled.with_columns(reason=reason)
+    report.add(judged.filter(pl.col("reason").is_not_null()))
+    kept = judged.filter(pl.col("reason").is_null())
+    return kept.with_columns(value=pl.col("value") * pl.col("factor") + pl.col("offset")).drop("factor", "offset")
+
+
+def _stands_for_nothing() -> pl.Expr:
+    """Words for a missing value, as files have them."""
+    words = ("na", "n/a", "nan", "null", "none", "no data", "nodata", "-", "--", "---", "unknown", "unavailable")
+    return pl.col("text").str.strip_chars().str.to_lowercase().is_in(words)
+
+
+def _scales(values: pl.DataFrame) -> pl.DataFrame:
+    """`factor` and `offset` to our unit by field and unit; null where the unit is not one of the field."""
+    rows = []
+    for field, unit in values.select("field", "unit").unique().drop_nulls("field").rows():
+        factor, offset = _scale(field, unit or "")
+        rows.append((field, unit, factor, offset))
+    schema = {"field": pl.String, "unit": pl.String, "factor": pl.Float64, "offset": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _scale(field: str, unit: str) -> tuple[float | None, float | None]:
+    if not unit:
+        return 1.0, 0.0
+    if field in WEATHER_VARIABLES:
+        return WEATHER_UNITS[field].get(unit.strip().lower(), (None, None))
+    known = pollutant_unit(Column(field, field), unit)
+    return (None, None) if known is None else (ugm3_per(known, Pollutant(field), reference_c=EU_REFERENCE_C), 0.0)
+
+
+def _without_repeats(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
+    """One value per instrument and time: that of the highest preference, of these the last in the files."""
+    key = ["station_id", "monitor", "field", "at"]
+    ordered = rows.sort("preference", maintain_order=True)
+    kept_value = pl.col("value").last().over(key)
+    place = pl.int_range(pl.len()).over(key)
+    marked = ordered.with_columns(is_kept=place == pl.len().over(key) - 1, same=pl.col("value") == kept_value)
+    reason = (
+        pl.when("same").then(pl.lit("repeated")).otherwise(pl.lit("another value for the same time; the last counts"))
+    )
+    report.add(marked.filter(~pl.col("is_kept")).with_columns(reason=reason))
+    return marked.filter("is_kept").drop("is_kept", "same")
+
+
+def _observations(rows: pl.DataFrame, report: Report, now: datetime) -> pl.DataFrame:
+    rows = rows.with_columns(observed_at=pl.col("at").dt.truncate("1h"))
+    means = _means(rows, report)
+    means = _one_instrument(means, report)
+    kept, _ = without_outlying_times(means, now)
+    means = _drop(means, kept, report, pl.lit("the time is in the future or more than a year away from the rest"))
+    means = _only_hours(means, report)
+    wrong = other_units(means.rename({"field": "pollutant"})).rename({"pollutant": "field"}) if means.height else None
+    if wrong is not None and wrong.height:
+        kept = means.join(wrong, on=_SERIES, how="anti")
+        hint = means.join(wrong.select(*_SERIES, "unit"), on=_SERIES, how="left", maintain_order="left")["unit"]
+        reason = pl.format("its series has the magnitude of {}; give it with --unit", hint.fill_null(""))
+        means = _drop(means, kept, report, reason)
+    wide = means.pivot("field", index=["station_id", "observed_at"], values="concentration_ugm3")
+    columns = [pollutant for pollutant in POLLUTANTS if pollutant in wide.columns]
+    return wide.select("station_id", "observed_at", *columns).sort("station_id", "observed_at")
+
+
+def _means(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
+    """Hourly means by instrument; the first value of each hour stands for it in the report."""
+    instrument = pl.concat_str("station_id", pl.lit(_APART), "monitor")
+    parts = rows.select(
+        "observed_at",
+        "at",
+        station_id=instrument,
+        pollutant="field",
+        concentration_ugm3="value",
+        flag_reasons=pl.lit(""),
+    )
+    means = aggregated(parts).select("station_id", "pollutant", "observed_at", "concentration_ugm3")
+    split = pl.col("station_id").str.split_exact(_APART, 1).struct
+    means = means.with_columns(station_id=split.field("field_0"), monitor=split.field("field_1"))
+    hours = ["station_id", "monitor", "field", "observed_at"]
+    means = means.rename({"pollutant": "field"}).unique(hours, keep="last")
+    few = rows.join(means, on=hours, how="anti").with_columns(
+        reason=pl.lit("less than three quarters of the hour are measured")
+    )
+    report.add(few)
+    sample = rows.unique(hours, keep="first", maintain_order=True).select(
+        *hours, "file", "row", "name", "text", "preference"
+    )
+    return sample.join(means, on=hours, how="inner", maintain_order="left")
+
+
+def _one_instrument(means: pl.DataFrame, report: Report) -> pl.DataFrame:
+    """Of several instruments at a station the one with the most hours counts, in its gaps the next."""
+    hours = pl.len().over("station_id", "field", "monitor")
+    ranked = means.with_columns(hours=hours).sort("hours", "monitor", descending=[True, False], maintain_order=True)
+    kept = ranked.unique(["station_id", "field", "observed_at"], keep="first", maintain_order=True)
+    reason = pl.lit("another instrument at the same station")
+    return _drop(ranked, kept, report, reason).drop("hours")
+
+
+def _only_hours(means: pl.DataFrame, report: Report) -> pl.DataFrame:
+    """Without the parts of series whose values are further apart than hours."""
+    while True:
+        parts = other_steps(means.rename({"field": "pollutant"})).rename({"pollutant": "field"})
+        if parts.is_empty():
+            return means
+        worst = parts.unique(_SERIES, keep="first").select(*_SERIES, "step", "first", "last")
+        joined = means.join(worst, on=_SERIES, how="left", maintain_order="left")
+        inside = pl.col("observed_at").is_between("first", "last").fill_null(value=False)
+        reason = pl.format(
+            "values are {} h apart: means over longer periods", joined["step"].dt.total_hours().fill_null(0)
+        )
+        means = _drop(means, joined.filter(~inside).select(means.columns), report, reason)
+
+
+def _drop(rows: pl.DataFrame, kept: pl.DataFrame, report: Report, reason: pl.Expr) -> pl.DataFrame:
+    """`kept`, after counting the rest of `rows`."""
+    key = ["station_id", "field", "observed_at", "monitor"]
+    report.add(rows.with_columns(reason=reason).join(kept, on=key, how="anti"))
+    return kept
+
+
+def _weather(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
+    """Hourly weather of the instrument with the most values."""
+    for variable in rows["field"].unique().to_list():
+        likely = likely_weather_unit(variable, rows.filter(pl.col("field") == variable)["value"])
+        if likely is not None:
+            is_it = pl.col("field") == variable
+            report.add(rows.filter(is_it).with_columns(reason=pl.lit(f"{variable} has the magnitude of {likely}")))
+            rows = rows.filter(~is_it)
+    if rows.is_empty():
+        return pl.DataFrame(schema={"station_id": pl.String, "valid_at": pl.Datetime("us", "UTC")})
+    counts = rows.group_by(*_SERIES, "monitor").len().sort("len", "monitor", descending=[True, False])
+    first = counts.unique(_SERIES, keep="first").select(*_SERIES, "monitor")
+    extra = rows.join(first, on=[*_SERIES, "monitor"], how="anti")
+    report.add(extra.with_columns(reason=pl.lit("another instrument at the same station")))
+    used = rows.join(first, on=[*_SERIES, "monitor"], how="semi")
+    east, north = pl.col("value").radians().sin().mean(), pl.col("value").radians().cos().mean()
+    mean = (
+        pl.when(pl.col("field").first() == "wind_direction_deg")
+        .then(pl.arctan2(east, north).degrees() % 360)
+        .when(pl.col("field").first() == "precipitation_mm")
+        .then(pl.col("value").sum())
+        .otherwise(pl.col("value").mean())
+    )
+    hours = used.group_by(*_SERIES, valid_at=pl.col("at").dt.truncate("1h")).agg(value=mean)
+    wide = hours.pivot("field", index=["station_id", "valid_at"], values="value")
+    columns = [variable for variable in WEATHER_VARIABLES if variable in wide.columns]
+    return wide.select("station_id", "valid_at", *columns).sort("station_id", "valid_at")
