@@ -111,11 +111,11 @@ def _refuse_used(out: Path) -> None:
 
 def _units(given: list[str]) -> dict[str, str]:
     from hazecast.air.pollutants import POLLUTANTS
-    from hazecast.sources.files.columns import Column, pollutant_unit
+    from hazecast.sources.files.columns import pollutant_unit
 
     units = dict(text.partition("=")[::2] for text in given)
     for name, unit in units.items():
-        if name not in POLLUTANTS or pollutant_unit(Column(name, name), unit) is None:
+        if name not in POLLUTANTS or pollutant_unit(name, unit) is None:
             raise typer.BadParameter(
                 f"{name}={unit} is not a pollutant and a unit of it (co=mg/m3)", param_hint="--unit"
             )

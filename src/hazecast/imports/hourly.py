@@ -6,13 +6,13 @@ from datetime import datetime
 
 import polars as pl
 
-from hazecast.air.magnitude import likely_weather_unit, other_units
+from hazecast.air.magnitude import other_units, other_weather_units
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.tables import WEATHER_VARIABLES
-from hazecast.air.units import EU_REFERENCE_C, WEATHER_UNITS, ugm3_per
+from hazecast.air.units import EU_REFERENCE_C, ugm3_per, weather_unit
 from hazecast.imports.report import Report
 from hazecast.quality.rules import SENTINELS
-from hazecast.sources.files.columns import Column, pollutant_unit
+from hazecast.sources.files.columns import pollutant_unit
 from hazecast.sources.files.hours import aggregated, other_steps, without_outlying_times
 
 _SERIES = ["station_id", "field"]
@@ -100,8 +100,8 @@ def _scale(field: str, unit: str) -> tuple[float | None, float | None]:
     if not unit:
         return 1.0, 0.0
     if field in WEATHER_VARIABLES:
-        return WEATHER_UNITS[field].get(unit.strip().lower(), (None, None))
-    known = pollutant_unit(Column(field, field), unit)
+        return weather_unit(field, unit) or (None, None)
+    known = pollutant_unit(field, unit)
     return (None, None) if known is None else (ugm3_per(known, Pollutant(field), reference_c=EU_REFERENCE_C), 0.0)
 
 
@@ -196,12 +196,6 @@ def _drop(rows: pl.DataFrame, kept: pl.DataFrame, report: Report, reason: pl.Exp
 
 def _weather(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
     """Hourly weather of the instrument with the most values."""
-    for variable in rows["field"].unique().to_list():
-        likely = likely_weather_unit(variable, rows.filter(pl.col("field") == variable)["value"])
-        if likely is not None:
-            is_it = pl.col("field") == variable
-            report.add(rows.filter(is_it).with_columns(reason=pl.lit(f"{variable} has the magnitude of {likely}")))
-            rows = rows.filter(~is_it)
     if rows.is_empty():
         return pl.DataFrame(schema={"station_id": pl.String, "valid_at": pl.Datetime("us", "UTC")})
     counts = rows.group_by(*_SERIES, "monitor").len().sort("len", "monitor", descending=[True, False])
@@ -219,5 +213,11 @@ def _weather(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
     )
     hours = used.group_by(*_SERIES, valid_at=pl.col("at").dt.truncate("1h")).agg(value=mean)
     wide = hours.pivot("field", index=["station_id", "valid_at"], values="value")
+    for station_id, variable, unit in other_weather_units(wide).select("station_id", "variable", "unit").rows():
+        is_it = pl.col("station_id") == station_id
+        wide = wide.with_columns(pl.when(~is_it).then(variable).alias(variable))
+        other = used.filter(is_it, pl.col("field") == variable)
+        report.add(other.with_columns(reason=pl.lit(f"{variable} has the magnitude of {unit}")))
     columns = [variable for variable in WEATHER_VARIABLES if variable in wide.columns]
-    return wide.select("station_id", "valid_at", *columns).sort("station_id", "valid_at")
+    present = wide.filter(~pl.all_horizontal(pl.col(columns).is_null()))
+    return present.select("station_id", "valid_at", *columns).sort("station_id", "valid_at")

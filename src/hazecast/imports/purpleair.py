@@ -62,7 +62,7 @@ def corrected_from_atm(pm25: pl.Expr, humidity: pl.Expr) -> pl.Expr:
 
 
 def _read(table: Table) -> Reading:
-    at = _time(table.words("time_stamp"))
+    at = utc(table.words("time_stamp"))
     kind = "cf_1" if table.has("pm2.5_cf_1", "pm2.5_cf_1_a") else "atm"
     channels = [table.numbers(f"pm2.5_{kind}_{channel}") for channel in "ab"]
     both = pl.DataFrame({"a": channels[0], "b": channels[1], "mean": table.numbers(f"pm2.5_{kind}")})
@@ -120,13 +120,6 @@ def _read(table: Table) -> Reading:
         "humidity and temperature are those inside the sensor; they correct PM2.5 and are not taken as weather",
     )
     return Reading(pl.concat(parts), place, notes)
-
-
-def _time(text: pl.Series) -> pl.Series:
-    """Seconds since 1970, or ISO 8601."""
-    seconds = text.cast(pl.Int64, strict=False)
-    moment = pl.from_epoch(seconds, time_unit="s").dt.replace_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
-    return pl.select(pl.coalesce(moment, utc(text))).to_series()
 
 
 FORMAT = Format(
