@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python --quiet,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check infra-test deploy-test infra-docs bench browser secrets images backup restore container-check engine-test requirements clean
+.PHONY: help install run test check infra-test deploy-test infra-docs settings bench browser secrets images backup restore container-check engine-test requirements clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ infra-test: $(VENV)/.installed-dev  ## Plan, apply, plan again and destroy stagi
 deploy-test: $(VENV)/.installed-dev  ## Test deploy.sh in an emulated AWS, with failures; needs Terraform and aws
 	$(BIN)/python -m pytest --timeout=3600 tests/infra $(ARGS)
 
+settings: $(VENV)/.installed  ## Generate .env.example, docs/settings.md and the settings in compose and Terraform
+	$(BIN)/python infrastructure/settings.py
+
 infra-docs:  ## Generate docs/aws/reference.md from the Terraform variables and outputs
 	$(PYTHON) infrastructure/terraform/reference.py
 
@@ -44,8 +47,8 @@ bench: $(VENV)/.installed-dev  ## Run the benchmarks
 browser:  ## Install Debian's Chromium for the browser test (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium
 
-secrets:  ## Create the passwords of the compose stack in secrets/ (ALERT_WEBHOOK=URL sets the alert receiver)
-	@bash infrastructure/containers/secrets.sh
+secrets:  ## Create and distribute the passwords of the compose stack, as its start does (ALERT_WEBHOOK=URL sets the alert receiver)
+	@docker compose run --rm -e ALERT_WEBHOOK secrets
 
 images:  ## Build the images of the compose stack
 	REVISION=$$(git rev-parse --short HEAD) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker compose build

@@ -24,7 +24,9 @@ save() {
 load() {
   local folder=${1:?usage: make restore FROM=backups/…}
   (cd "$folder" && sha256sum --check --quiet SHA256SUMS)
-  docker compose stop worker stack-metrics api mlflow prefect
+  local users=(prefect mlflow api worker)
+  ! docker compose ps --services | grep -qx stack-metrics || users+=(stack-metrics)
+  docker compose stop "${users[@]}"
   docker compose up -d --wait postgres
   for name in mlflow prefect; do
     docker compose exec -T postgres pg_restore --username=postgres --dbname=postgres --clean --if-exists --create \
@@ -33,7 +35,7 @@ load() {
   local archive=$folder/volumes.tar
   [ -e "$archive" ] || archive=$folder/objects.tar # backups of the former s3 service have the same layout
   volumes load <"$archive"
-  docker compose start prefect mlflow api worker stack-metrics
+  docker compose start "${users[@]}"
 }
 
 "$@"

@@ -1,7 +1,7 @@
 """The MLflow server on PostgreSQL: upgrades the database schema, then serves. No password is in its arguments.
 
 DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD set the database, MLFLOW_ARTIFACTS_DESTINATION the artifact store,
-MLFLOW_SERVER_ALLOWED_HOSTS the accepted Host headers. The driver reads PGSSLMODE.
+MLFLOW_TRACKING_PASSWORD the password, HAZECAST_ALLOWED_HOSTS the accepted host names. The driver reads PGSSLMODE.
 """
 
 import os
@@ -9,9 +9,8 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 
+from servers import serve  # hazecast.servers, in the same folder of the image
 from sqlalchemy import URL, create_engine, inspect
-
-SERVE = ("mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", "--serve-artifacts")
 
 
 def database() -> URL:
@@ -40,4 +39,4 @@ if __name__ == "__main__":
     address = database()
     upgrade(address)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = address.render_as_string(hide_password=False)
-    os.execvp(SERVE[0], SERVE)
+    serve("mlflow", host="0.0.0.0")

@@ -1,13 +1,14 @@
 """The running stack: started once for all tests, on small disks and without a shell."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 
 import pytest
 import yaml
 from disks import SmallDisk
-from stack import OURS, compose, make_secrets, services
+from stack import OURS, ROOT, compose, services
 
 # Our images need no shell, so it is disabled in this stack.
 NO_SHELL = {"volumes": ["/dev/null:/usr/bin/dash:ro", "/dev/null:/usr/bin/bash:ro"]}
@@ -22,23 +23,24 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SmallD
     override = folder / "override.yml"
     override.write_text(yaml.safe_dump({"services": dict.fromkeys(OURS, NO_SHELL), "volumes": volumes}))
     os.environ["COMPOSE_FILE"] = os.pathsep.join(["docker-compose.yml", str(override)])
+    os.environ["COMPOSE_PROFILES"] = "watch"
     yield made
-    del os.environ["COMPOSE_FILE"]
+    del os.environ["COMPOSE_FILE"], os.environ["COMPOSE_PROFILES"]
     for disk in made.values():
         disk.remove()
 
 
 @pytest.fixture(scope="session")
 def stack(disks: dict[str, SmallDisk]) -> Iterator[list[str]]:
-    """All services healthy on new volumes; everything is removed afterwards."""
-    make_secrets()
+    """All services healthy on new volumes, as after a first `up`; everything is removed afterwards."""
     compose("build", seconds=3000)
     compose("down", "--volumes")
+    shutil.rmtree(ROOT / "secrets", ignore_errors=True)
     names = services()
     try:
         began = time.monotonic()
         compose("up", "--detach", "--wait", "--wait-timeout", "900", *names, seconds=1000)
         print(f"{len(names)} services healthy {time.monotonic() - began:.0f} s after `up`")
-        yield names
+        yield [name for name in names if name != "secrets"]
     finally:
         compose("down", "--volumes", "--timeout", "20")

@@ -1,5 +1,6 @@
 """The compose stack of the engine tests: commands, services, requests."""
 
+import base64
 import json
 import os
 import signal
@@ -52,9 +53,20 @@ def _start(stack: list[str]) -> None:
 
 
 def make_secrets(**environment: str) -> None:
-    """Run the script of `make secrets` with these variables set."""
-    command = ["bash", "infrastructure/containers/secrets.sh"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+    """Create and distribute the secrets as `make secrets` does, with these variables set."""
+    given = [word for name, text in environment.items() for word in ("--env", f"{name}={text}")]
+    compose("run", "--rm", *given, "secrets")
+
+
+def login(url: str) -> dict[str, str]:
+    """Header with the password of MLflow or Prefect, for an address of theirs."""
+    if ":5000/" in url:
+        user = f"hazecast:{(ROOT / 'secrets' / 'mlflow').read_text().strip()}"
+    elif ":4200/" in url:
+        user = (ROOT / "secrets" / "prefect").read_text().strip()
+    else:
+        return {}
+    return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
 
 def services() -> list[str]:
@@ -69,7 +81,7 @@ def _has_image(image: str) -> bool:
 
 
 def states() -> dict[str, str]:
-    """Health of every running service."""
+    """Health of every running service; `secrets` has ended."""
     lines = compose("ps", "--format", "json").splitlines()
     return {line["Service"]: line["Health"] or line["State"] for line in map(json.loads, lines)}
 
@@ -84,7 +96,8 @@ def kill(service: str) -> None:
 def get(url: str) -> tuple[int, str]:
     """Status and body of a GET request; 0 and the error if there is no response."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        request = urllib.request.Request(url, headers=login(url))
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as err:
         return err.code, err.read().decode(errors="replace")
@@ -169,7 +182,7 @@ def is_idle() -> bool:
 def post(url: str, content: object) -> Any:
     """POST JSON; returns the decoded JSON."""
     request = urllib.request.Request(
-        url, data=json.dumps(content).encode(), headers={"Content-Type": "application/json"}
+        url, data=json.dumps(content).encode(), headers={"Content-Type": "application/json", **login(url)}
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.loads(answer.read())

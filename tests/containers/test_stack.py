@@ -6,6 +6,8 @@ import shutil
 import socket
 import subprocess
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,7 @@ from stack import (
     is_idle,
     kill,
     load,
+    login,
     make_secrets,
     post,
     start_run,
@@ -88,6 +91,28 @@ def test_published_ports_respond(stack: list[str], name: str):
     assert get(PUBLISHED[name])[0] == 200
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:5000/api/2.0/mlflow/experiments/search", f"{PREFECT}/flows/filter"])
+def test_mlflow_and_prefect_require_their_password(stack: list[str], url: str):
+    body = {"max_results": 1} if ":5000" in url else {}
+    assert post(url, body) is not None
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(request, timeout=10)
+    foreign = {"Origin": "https://evil.example", **login(url), "Content-Type": "application/json"}
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(urllib.request.Request(url, data=json.dumps(body).encode(), headers=foreign), timeout=10)
+
+
+def test_each_service_reads_its_own_secrets_only(stack: list[str]):
+    script = "import os; print(*sorted(os.listdir('/run/secrets')))"
+    assert compose("exec", "-T", "dashboard", "python", "-c", script).split() == []
+    assert compose("exec", "-T", "api", "python", "-c", script).split() == ["MLFLOW_TRACKING_PASSWORD"]
+    assert compose("exec", "-T", "worker", "python", "-c", script).split() == [
+        "MLFLOW_TRACKING_PASSWORD",
+        "PREFECT_API_AUTH_STRING",
+    ]
+
+
 def test_other_ports_are_closed(stack: list[str]):
     for port in HIDDEN:
         with socket.socket() as probe:
@@ -123,7 +148,7 @@ def inspected() -> list[dict[str, Any]]:
 def test_inspect_shows_no_secret(stack: list[str]):
     seen = json.dumps(inspected())
     for path in (ROOT / "secrets").iterdir():
-        assert path.name == "alertmanager" or path.read_text() not in seen, path.name
+        assert path.name == "alertmanager" or path.read_text().strip() not in seen, path.name
 
 
 def test_first_forecast_is_issued_automatically(stack: list[str]):

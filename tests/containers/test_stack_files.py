@@ -17,9 +17,11 @@ import pytest
 import yaml
 from stack import DOCKERFILES, ROOT
 
-from hazecast.settings import Settings, variable_of
+from hazecast.registry.runs import SERVED_WITH
+from hazecast.settings import Settings, is_secret, variable_of
 
 sys.path.insert(0, str(ROOT / "infrastructure" / "containers"))
+import make_secrets
 import volumes
 
 INFRA = ROOT / "infrastructure"
@@ -29,7 +31,6 @@ SERVICES = COMPOSE["services"]
 RULES = sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
 DASHBOARDS = sorted((INFRA / "grafana" / "dashboards").glob("*.json"))
 METRIC = re.compile(r"hazecast_[a-z0-9_]+")
-PORTS = ("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER")
 
 
 @pytest.fixture(params=DOCKERFILES, ids=lambda path: path.name)
@@ -92,6 +93,12 @@ def test_images_have_what_their_code_imports(requirements: str, folders: list[st
         assert not distributions or distributions & installed, f"{module} is not in {requirements}"
 
 
+def test_the_worker_has_what_a_registered_model_requires():
+    text = (INFRA / "containers/requirements/prefect.txt").read_text()
+    installed = {_normal(name) for name in re.findall(r"^([\w.-]+)(?:\[\w+\])?==", text, re.MULTILINE)}
+    assert {"mlflow-skinny" if name == "mlflow" else name for name in SERVED_WITH} <= installed
+
+
 @cache
 def _providers() -> Mapping[str, list[str]]:
     """Distributions by module; slow to compute."""
@@ -129,24 +136,37 @@ def test_services_have_minimal_permissions(name: str):
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+    assert name == "secrets" or "cap_add" not in service
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
     if "build" not in service and not service["image"].startswith("hazecast-"):
         assert not str(service["user"]).startswith("0")
-    assert service["restart"] == ("no" if name == "backup" else "unless-stopped")
+    assert name == "secrets" or service.get("user") != "0:0"
+    assert service["restart"] == ("no" if name in ("backup", "secrets") else "unless-stopped")
     assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"])
 
 
 def test_published_ports_are_on_loopback_by_default():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert set(published) == {"api", "dashboard", "mlflow", "prefect", "grafana"}
-    assert all(
-        re.match(r"(127\.0\.0\.1|\$\{HAZECAST_PUBLISH:-127\.0\.0\.1\}):\$\{HAZECAST_\w+_PORT:-\d+\}:\d+$", ports[0])
-        for ports in published.values()
-    )
+    opened_by = {"api": "PUBLISH", "dashboard": "PUBLISH", "mlflow": "MLFLOW_HOST", "prefect": "PREFECT_HOST"}
+    for name, ports in published.items():
+        address = f"${{HAZECAST_{opened_by[name]}:-127.0.0.1}}" if name in opened_by else "127.0.0.1"
+        assert re.fullmatch(re.escape(address) + r":\$\{HAZECAST_\w+_PORT:-(\d+)\}:\1", ports[0]), ports
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     hidden = {"postgres", "prometheus", "stack-metrics", "probes"}
     assert all(SERVICES[name]["networks"] == ["inside"] for name in hidden)
+
+
+def test_monitoring_is_a_profile():
+    watch = {name for name, service in SERVICES.items() if service.get("profiles") == ["watch"]}
+    assert watch == {"stack-metrics", "probes", "prometheus", "alertmanager", "grafana"}
+
+
+def test_images_of_others_are_pinned_by_digest():
+    others = [service["image"] for service in SERVICES.values() if not service["image"].startswith("hazecast-")]
+    assert len(others) == 5
+    assert all(re.fullmatch(r"\$\{\w+_IMAGE:-[\w./-]+:v?[\w.-]+@sha256:[0-9a-f]{64}\}", image) for image in others)
 
 
 @pytest.mark.parametrize(
@@ -157,31 +177,117 @@ def test_limits_match_the_guide(name: str, cpus: str, memory: str):
     assert SERVICES[name]["deploy"]["resources"]["limits"] == {"cpus": cpus, "memory": memory}
 
 
-def test_secrets_are_not_literals():
+def test_secrets_are_in_no_environment():
+    names = {variable_of(name) for name in Settings.model_fields if is_secret(name)}
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|SECRET|_KEY(_FILE)?$", name):
-                assert value is None or re.fullmatch(r"/run/secrets/\w+", value), name
-    assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
+            if name in names or re.search(r"PASSWORD|SECRET_|AUTH_STRING", name):
+                assert value in (f"${{{name}:+set}}", "/run/secrets/grafana", "/run/secrets/postgres"), name
+    mounted = {
+        name: volume["volume"]["subpath"]
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
+        if isinstance(volume, dict)
+    }
+    assert mounted == {name: "metrics" if name == "stack-metrics" else name for name in mounted}
     assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
-def test_existing_secrets_are_kept(tmp_path: Path):
-    folder = tmp_path / "infrastructure" / "containers"
-    folder.mkdir(parents=True)
-    script = shutil.copy(INFRA / "containers" / "secrets.sh", folder)
+def test_every_service_waits_for_its_secrets():
+    def waits(name: str) -> bool:
+        before = SERVICES[name].get("depends_on", {})
+        return before.get("secrets") == {"condition": "service_completed_successfully"} or any(map(waits, before))
 
-    def made() -> dict[str, str]:
-        subprocess.run(["bash", script], check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"})
-        return {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    alone = {"secrets", "probes", "prometheus", "backup"}  # they use none
+    assert {name for name in SERVICES if not waits(name)} == alone
 
-    first = made()
-    assert set(first) == set(COMPOSE["secrets"])
-    passwords = [text for name, text in first.items() if name != "alertmanager"]
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout for the script of the service `secrets`; files may stay with this user."""
+    monkeypatch.setattr(make_secrets, "CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr(make_secrets, "DISTRIBUTED", tmp_path / "distributed")
+    monkeypatch.setattr(make_secrets.os, "chown", lambda *_: None)
+    for variable in SECRETS:
+        monkeypatch.delenv(variable, raising=False)
+    for folder in ("checkout", "distributed"):
+        (tmp_path / folder).mkdir()
+    return tmp_path / "checkout"
+
+
+SECRETS = [variable_of(name) for name in Settings.model_fields if is_secret(name)]
+
+
+def distributed(checkout: Path) -> dict[str, dict[str, str]]:
+    make_secrets.main()
+    folders = (checkout.parent / "distributed").iterdir()
+    return {folder.name: {path.name: path.read_text() for path in folder.iterdir()} for folder in folders}
+
+
+def test_passwords_are_created_once_and_each_service_gets_its_own(checkout: Path):
+    first = distributed(checkout)
+    folder = checkout / "secrets"
+    kept = {path.name: path.read_text().strip() for path in folder.iterdir()}
+    assert set(kept) == {"postgres", "mlflow_db", "prefect_db", "grafana", "mlflow", "prefect", "alertmanager"}
+    passwords = [text for name, text in kept.items() if name != "alertmanager"]
     assert len(set(passwords)) == len(passwords)
-    assert all(re.fullmatch(r"[A-Za-z0-9]{40}", password) for password in passwords)
-    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
-    assert made() == first
+    assert all(re.fullmatch(r"(hazecast:)?[0-9a-f]{40}", password) for password in passwords)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert distributed(checkout) == first
+    assert first["prefect"]["PREFECT_SERVER_API_AUTH_STRING"] == first["worker"]["PREFECT_API_AUTH_STRING"]
+    assert first["api"] == {"MLFLOW_TRACKING_PASSWORD": kept["mlflow"]}
+    assert first["dashboard"] == {}
+    services = {path.stat().st_mode & 0o777 for path in (checkout.parent / "distributed").glob("*/*")}
+    assert services == {0o400}
+
+
+def test_secrets_of_the_user_reach_the_services_that_need_them(checkout: Path):
+    (checkout / ".env").write_text("HAZECAST_OPENAQ_API_KEY='from a line'\nHAZECAST_PLACE=delhi\n")
+    distributed(checkout)
+    (checkout / "secrets" / "HAZECAST_ALERT_URLS").write_text("mailto://from-a-file\n")
+    (checkout / "secrets" / "api_keys.json").write_text("{}")
+    found = distributed(checkout)
+    assert found["worker"]["HAZECAST_OPENAQ_API_KEY"] == "from a line"
+    assert found["worker"]["HAZECAST_ALERT_URLS"] == "mailto://from-a-file"
+    assert found["api"]["api_keys.json"] == "{}"
+    assert "HAZECAST_ALERT_URLS" not in found["api"]
+    (checkout / ".env").write_text("")
+    assert "HAZECAST_OPENAQ_API_KEY" not in distributed(checkout)["worker"]
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "shell", "remedy"),
+    [
+        ("HAZECAST_OPENAQ_API_KEY_FILE=/x", None, None, "copy the file to secrets/HAZECAST_OPENAQ_API_KEY"),
+        ("HAZECAST_OPENAQ_API_KEY=a", ("HAZECAST_OPENAQ_API_KEY", "b"), None, "remove one"),
+        ("", None, "HAZECAST_OPENAQ_API_KEY", "write it to .env"),
+        ("", ("HAZECAST_OPENAK_API_KEY", "b"), None, "secrets/HAZECAST_OPENAK_API_KEY is no secret setting"),
+    ],
+)
+def test_a_secret_that_would_not_arrive_is_refused(
+    line: str,
+    file: tuple[str, str] | None,
+    shell: str | None,
+    remedy: str,
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    (checkout / ".env").write_text(line)
+    (checkout / "secrets").mkdir()
+    if file:
+        (checkout / "secrets" / file[0]).write_text(file[1])
+    if shell:
+        monkeypatch.setenv(shell, "set")
+    with pytest.raises(make_secrets.SecretsError, match=remedy):
+        make_secrets.main()
+
+
+def test_an_alert_receiver_is_configured(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+    assert yaml.safe_load(distributed(checkout)["alertmanager"]["alertmanager"])["receivers"] == [{"name": "operators"}]
+    monkeypatch.setenv("ALERT_WEBHOOK", "https://example.org/hook")
+    config = yaml.safe_load(distributed(checkout)["alertmanager"]["alertmanager"])
+    assert config["receivers"][0]["webhook_configs"] == [{"url": "https://example.org/hook", "send_resolved": True}]
 
 
 @pytest.mark.parametrize("path", [*RULES, *DASHBOARDS], ids=lambda path: path.name)
@@ -226,21 +332,6 @@ def test_compose_accepts_both_files(tmp_path: Path):
     files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.override.example.yml"]
     named = [word for path in files for word in ("--file", str(path))]
     subprocess.run(["docker", "compose", *named, "config", "--quiet"], cwd=tmp_path, check=True, timeout=60)
-
-
-def test_every_setting_reaches_the_services():
-    fixed_by_images = {"HAZECAST_HOST", "HAZECAST_REVISION", *(f"HAZECAST_{part}_PORT" for part in PORTS)}
-    on_the_host = {
-        "HAZECAST_SOURCE",
-        "HAZECAST_DATA",
-        "HAZECAST_IGNORE_COLUMNS",
-        "HAZECAST_AGGREGATE",
-    }  # a dataset folder has to be mounted too
-    of_the_dashboard = {"HAZECAST_API_URL", "HAZECAST_MLFLOW_PAGE", "HAZECAST_PREFECT_PAGE"}
-    variables = {variable_of(setting) for setting in Settings.model_fields} - fixed_by_images - on_the_host
-    assert of_the_dashboard == set(SERVICES["dashboard"]["environment"])
-    for name in ("worker", "api"):
-        assert variables - of_the_dashboard <= set(SERVICES[name]["environment"])
 
 
 def test_volumes_are_saved_and_replaced(tmp_path: Path):

@@ -26,9 +26,9 @@ PREFECT = "http://127.0.0.1:4200/api"
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both servers in their previous release, on new volumes."""
     monkeypatch.setenv("COMPOSE_FILE", "docker-compose.yml")
-    make_secrets()
     compose("down", "--volumes")
-    compose("build", "mlflow", "worker", seconds=3000)
+    compose("build", "mlflow", "secrets", seconds=3000)
+    make_secrets()
     for name, packages in BEFORE.items():
         _build_before(name, packages)
     override = tmp_path / "before.yml"

@@ -11,8 +11,6 @@ from hazecast.places import SHIPPED
 from hazecast.settings import Settings, load_settings, variable_of
 from hazecast.wiring import Wiring
 
-EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
-
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -20,20 +18,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.delenv(variable_of(name), raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.chdir(tmp_path)
-
-
-def as_example() -> str:
-    lines = ["# Every setting with its default; copy to .env and change what you need."]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else field.default
-        shown = default.get_secret_value() if hasattr(default, "get_secret_value") else default
-        value = str(shown).lower() if isinstance(shown, bool) else str(shown)
-        lines += ["", f"# {field.description}", f"# {variable_of(name)}={value}"]
-    return "\n".join(lines) + "\n"
-
-
-def test_the_example_lists_every_setting_with_its_default():
-    assert EXAMPLE.read_text() == as_example()
 
 
 def test_defaults_need_no_environment():

@@ -33,9 +33,9 @@ SCREENS: dict[str, tuple[str, Callable[[PageContext], None]]] = {
 ALIASES = {"trust": "verification"}
 
 
-def _connect(url: str) -> Client:
+def _connect(url: str, key: str = "") -> Client:
     # Without proxies: the API is part of the installation.
-    return Client(url, timeout_seconds=API_TIMEOUT_SECONDS, trust_env=False)
+    return Client(url, key=key or None, timeout_seconds=API_TIMEOUT_SECONDS, trust_env=False)
 
 
 # One client for all sessions.
@@ -82,9 +82,10 @@ def _page(
 def main() -> None:
     """Draw the page, or the reason why it cannot be drawn."""
     st.set_page_config(page_title="Hazecast", page_icon=str(ICON), layout="wide")
-    url, language = load_settings().api_address, current_language()
+    settings, language = load_settings(), current_language()
+    url = settings.api_address
     try:
-        show(connect(url), language)
+        show(connect(url, settings.api_key.get_secret_value()), language)
     except ApiUnreachable as error:
         show_unreachable(language, url, str(error))
     except ApiProblem as error:

@@ -23,7 +23,7 @@ _PACKAGE = Path(__file__).parents[1]
 # The part of our package that a served model imports is logged with it: pip cannot install what is not published.
 _SERVED_MODULES = ("__init__.py", "errors.py", "air", "features", "models", "scoring")
 # The public packages that this part imports, and those that MLflow needs to serve it.
-_SERVED_WITH = (
+SERVED_WITH = (
     "dataframely",
     "lightgbm",
     "mlflow",
@@ -99,7 +99,9 @@ def log_model(forecaster: Model) -> ModelInfo:
 
 def requirements() -> list[str]:
     """The public packages of a served model, pinned to the versions installed here."""
-    return [f"{name}=={version(name)}" for name in _SERVED_WITH]
+    # Containers have mlflow-skinny, which is MLflow of the same version.
+    installed = {name: mlflow.__version__ if name == "mlflow" else version(name) for name in SERVED_WITH}
+    return [f"{name}=={installed[name]}" for name in SERVED_WITH]
 
 
 def _copy_code(scratch: Path) -> Path:
