@@ -82,6 +82,12 @@ def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, 
         assert not forecast["simulated"]
         assert await_answer(environment, "WORKER", "/health")
         require_passwords(environment, output)
+        examined = command(dataset, environment, "doctor")
+        assert examined.returncode == 0, examined.stdout
+        assert examined.stdout.count("is healthy, of the stack of process") == len(PORTS)
+        second = command(dataset, environment, "up")
+        assert second.returncode == 1
+        assert f"is running already in process {process.pid}" in second.stderr
         deployments = post(environment, "/api/deployments/filter")
         assert {found["name"] for found in deployments} == {"training", "prediction", "monitoring", "full", "upkeep"}
         assert await_issue(environment, "2024-02-10T00:00:00Z")  # after the full training
@@ -191,8 +197,19 @@ def test_port_in_use_is_reported_with_its_setting(dataset: Path, environment: di
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", int(environment["HAZECAST_API_PORT"])))
         taken.listen()
-        command = [sys.executable, "-m", "hazecast.cli", "up", "--data", str(dataset)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done, examined = command(dataset, environment, "up"), command(dataset, environment, "doctor")
     assert done.returncode == 1
     assert "HAZECAST_API_PORT" in done.stderr
     assert "Traceback" not in done.stderr
+    assert examined.returncode == 1
+    assert "It is not of this home" in examined.stdout
+
+
+def command(dataset: Path, environment: dict[str, str], name: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hazecast.cli", name, "--data", str(dataset)],
+        env=environment | {"COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast import __version__
-from hazecast.cli.base import FAILURE, Data, ModelParameters, Now, Place, Source, console, err_console, wire
-from hazecast.errors import SettingsError
+from hazecast.cli.base import FAILURE, Data, ModelParameters, Now, Place, Source, console, wire
+from hazecast.errors import HazecastError, SettingsError
 
 if TYPE_CHECKING:
     from hazecast.pipeline import Pipeline, Sequence
@@ -62,24 +62,34 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
 
     The first start trains a small model in seconds, and the full one while the first forecast is served.
     What is already stored is not computed again.
+    A service that stops is started again; the others continue.
     """
-    from hazecast.cli import first_start, show, stack
+    from hazecast.air.tables import Forecasts
+    from hazecast.cli import first_start, show
+    from hazecast.cli.processes import Processes, held_ports
+    from hazecast.cli.stack import services
+    from hazecast.steps.lock import only_one
     from hazecast.wiring import environment_of
 
     parts = wire(source, data, now, place)
-    services = stack.services(parts.settings, prefect=prefect)
-    stack.require_free_ports(services)
-    show.opening(parts)
-    show.open_to_all(parts.settings)
-    pipeline = _pipeline(parts)
-    sequence, train_behind = first_start.outstanding(pipeline)
-    _run(sequence, pipeline)
-    logs = parts.settings.home / "logs"
+    local, home = services(parts.settings, prefect=prefect), parts.settings.home.resolve()
     try:
-        with stack.running(services, environment_of(parts), logs) as children:
-            show.addresses(parts, services)
-            with first_start.full_training(environment_of(parts)) if train_behind else nullcontext():
-                stack.wait(services, children, logs, warn=err_console.print)
+        with only_one("up", home / "locks", parts.settings.place_name), held_ports(local) as ports:
+            show.opening(parts)
+            show.open_to_all(parts.settings)
+            pipeline = _pipeline(parts)
+            sequence, train_behind = first_start.outstanding(pipeline)
+            try:
+                _run(sequence, pipeline)
+            except HazecastError as err:
+                if parts.store.newest(Forecasts, "issued_at", until=pipeline.now) is None:
+                    raise
+                show.warning(f"{err}. Serving what is stored; the next scheduled run tries again")
+            processes = Processes(local, environment_of(parts), home, ports, warn=show.warning)
+            with processes.running():
+                show.addresses(parts, local)
+                with first_start.full_training(environment_of(parts)) if train_behind else nullcontext():
+                    processes.watch()
     except KeyboardInterrupt:
         console.print("\nstopped; `hazecast up` continues from what is stored")
 

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
+
+import httpx
 
 from hazecast.air.clock import floor_hour, hours_between
 from hazecast.air.tables import Forecasts, Observations, newest
-from hazecast.cli.stack import require_free_ports, services
+from hazecast.cli.processes import Running, held_ports, is_healthy, read_running
+from hazecast.cli.stack import Service, services
 from hazecast.errors import HazecastError, SettingsError
+from hazecast.settings import Settings
 from hazecast.sources import BackgroundModel
 from hazecast.wiring import Wiring
 
@@ -32,13 +37,12 @@ def diagnose(parts: Wiring) -> list[Finding]:
     checks: dict[str, Callable[[Wiring], str]] = {
         "Python": _python,
         "home folder": _home,
-        "ports": _ports,
         "source": _source,
         "tables": _tables,
         "registry": _registry,
         "forecast": _forecast,
     }
-    return [_check(what, check, parts) for what, check in checks.items()]
+    return [*(_check(what, check, parts) for what, check in checks.items()), *_services(parts.settings)]
 
 
 def _check(what: str, check: Callable[[Wiring], str], parts: Wiring) -> Finding:
@@ -63,12 +67,6 @@ def _home(parts: Wiring) -> str:
     if free_gib < _FREE_GIB:
         raise OSError(f"only {free_gib:.1f} GiB free under {home}; free some space or set HAZECAST_HOME elsewhere")
     return f"{home} is writable, {free_gib:.0f} GiB free"
-
-
-def _ports(parts: Wiring) -> str:
-    local = services(parts.settings)
-    require_free_ports(local)
-    return f"{', '.join(str(service.port) for service in local)} are free"
 
 
 def _source(parts: Wiring) -> str:
@@ -98,6 +96,43 @@ def _forecast(parts: Wiring) -> str:
     if age_hours > parts.settings.stale_after_hours:
         raise HazecastError(f"the newest forecast is {age_hours:.0f} h old; run `hazecast run prediction`")
     return f"issued {issued:%Y-%m-%d %H:%M} UTC, {age_hours:.0f} h ago"
+
+
+def _services(settings: Settings) -> list[Finding]:
+    """The health of each service of the running stack, of its port if none runs, and of each configured server."""
+    running = read_running(settings.home.resolve())
+    local = [_service(service, running, settings.home) for service in services(settings)]
+    servers = {"MLflow": settings.mlflow_tracking_uri if settings.has_mlflow_server else ""}
+    servers["Prefect"] = settings.prefect_api_url
+    return [*local, *(_server(name, url) for name, url in servers.items() if url)]
+
+
+def _service(service: Service, running: Running | None, home: Path) -> Finding:
+    where = f"{service.name} at {service.url}"
+    if running is not None and service.name in running.services:
+        if is_healthy(service):
+            return Finding("service", good=True, found=f"{where} is healthy, of the stack of process {running.pid}")
+        log = home / "logs" / f"{service.name.lower()}.log"
+        return Finding("service", good=False, found=f"{where} does not respond or is starting; see {log}")
+    try:
+        with held_ports([service]):
+            return Finding("service", good=True, found=f"{service.name} is not running; port {service.port} is free")
+    except SettingsError as err:
+        alike = ". It passes this health check: perhaps another Hazecast" if is_healthy(service) else ""
+        return Finding("service", good=False, found=f"{err}. It is not of this home{alike}")
+
+
+def _server(name: str, url: str) -> Finding:
+    """A configured MLflow or Prefect server; both have their health check under their address."""
+    try:
+        response = httpx.get(f"{url.rstrip('/')}/health", timeout=5, trust_env=False)
+        problem = "" if response.is_success else f"responds with HTTP {response.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL) as err:
+        problem = f"does not respond ({err})"
+    shown = url.rpartition("@")[2]
+    if problem:
+        return Finding("service", good=False, found=f"the {name} server at {shown} {problem}; check its address")
+    return Finding("service", good=True, found=f"the {name} server at {shown} is healthy")
 
 
 def query_providers(parts: Wiring) -> list[Finding]:

@@ -46,6 +46,11 @@ def labels(parts: Wiring) -> None:
         )
 
 
+def warning(text: str) -> None:
+    """One warning on stderr, word for word."""
+    err_console.print(f"[bold yellow]warning:[/bold yellow] {escape(text)}", soft_wrap=True, highlight=False)
+
+
 def addresses(parts: Wiring, services: tuple[Service, ...]) -> None:
     """The newest forecast, and the address of each service."""
     forecast_table(parts.store, parts.spec, now=parts.now())
