@@ -6,7 +6,9 @@ HazecastError
 ├── NotKnown              a station, pollutant or time that does not exist; the message lists those that do
 ├── QualityError          a batch too bad to be stored; the stored tables stay as they are
 ├── TooLittleHistory      not enough valid observations to train or validate a model
-├── ModelOutdated         a stored model was trained for the inputs of another release; retrain
+├── ModelUnusable         a stored model cannot forecast here; retrain
+│   ├── ModelOutdated     it was trained for the inputs of another release
+│   └── ModelDamaged      its files are damaged or missing
 ├── AlreadyRunning        another process runs the same step; wait for it
 ├── SourceError
 │   ├── SourceUnavailable the service cannot be reached: try again later
@@ -53,8 +55,16 @@ class TooLittleHistory(HazecastError):
     """Not enough valid observations to train or validate a model."""
 
 
-class ModelOutdated(HazecastError):
+class ModelUnusable(HazecastError):
+    """A stored model cannot forecast here; a training replaces it."""
+
+
+class ModelOutdated(ModelUnusable):
     """A stored model expects other inputs than this release computes."""
+
+
+class ModelDamaged(ModelUnusable):
+    """Files of a stored model are missing, or are not as they were saved."""
 
 
 class AlreadyRunning(HazecastError):

@@ -7,6 +7,7 @@ so that `hazecast --help` starts at once.
 Exit codes: 0 success, 1 the command failed, 2 the command line is wrong.
 """
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from hazecast.wiring import Wiring
 
 FAILURE = 1
+_NOT_WRITABLE = "let this user write there, or set HAZECAST_HOME to another folder"
+_FULL = "free some space, or set HAZECAST_HOME to another disk; what is stored stays as it was"
+# States of the machine, not defects of the code.
+_REMEDIES = {
+    errno.EACCES: _NOT_WRITABLE,
+    errno.EPERM: _NOT_WRITABLE,
+    errno.EROFS: _NOT_WRITABLE,
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+}
 
 console = Console()
 err_console = Console(stderr=True)
@@ -49,6 +60,12 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except HazecastError as err:
             _print_error(str(err))
+            raise typer.Exit(FAILURE) from err
+        except OSError as err:
+            if err.errno not in _REMEDIES:
+                raise
+            where = f": {err.filename}" if err.filename else ""
+            _print_error(f"{err.strerror}{where}; {_REMEDIES[err.errno]}")
             raise typer.Exit(FAILURE) from err
         except ModuleNotFoundError as err:
             from hazecast.extras import remedy_for

@@ -83,7 +83,7 @@ def _tables(parts: Wiring) -> str:
 
 def _registry(parts: Wiring) -> str:
     version = parts.registry.champion_version()
-    if outdated := parts.registry.champion_outdated():
+    if outdated := parts.registry.champion_problem():
         raise HazecastError(f"champion version {version} cannot forecast here: {outdated}")
     return f"champion is version {version}" if version else "no champion yet; run `hazecast run training`"
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from hazecast.cli.base import console
@@ -19,8 +20,11 @@ _NICE = 10
 def outstanding(pipeline: Pipeline) -> tuple[Sequence, bool]:
     """What to run before anything is served, and whether the full training follows in the background.
 
-    Nothing is trained twice: a later start only forecasts, and trains in full if an earlier one was stopped before.
+    A champion that cannot forecast here is replaced in the background. Nothing is trained twice: a later start only
+    forecasts, and trains in full if an earlier one was stopped before.
     """
+    if pipeline.champion_problem() is not None:
+        return replace(PREDICTION, replaces=False), True
     if pipeline.champion_version is not None or pipeline.is_issued:
         return PREDICTION, pipeline.has_first_models_only
     if pipeline.parts.settings.light_training:
@@ -35,8 +39,8 @@ def full_training(environment: Mapping[str, str]) -> Iterator[None]:
     It has a lower priority than the services, and is stopped by a supervisor if this process is killed.
     """
     console.print(
-        "\nThe forecast is by a first model, trained in seconds. The full training runs now; its model is promoted "
-        "if it passes the same test."
+        "\nThe forecast is by a first model, trained in seconds, or by none. The full training runs now; its model is "
+        "promoted if it passes the same test."
     )
     command = (sys.executable, "-m", "hazecast.cli", "run", "full")
     child = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)

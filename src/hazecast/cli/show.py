@@ -14,6 +14,7 @@ from hazecast.cli.base import console, err_console
 from hazecast.cli.doctor import Finding
 from hazecast.cli.stack import Service
 from hazecast.credentials import mlflow_file, prefect_file
+from hazecast.errors import RegistryError
 from hazecast.registry import Registry, Version
 from hazecast.settings import Settings
 from hazecast.store import Store
@@ -120,12 +121,24 @@ def status(parts: Wiring) -> None:
     store, now = parts.store, parts.now()
     console.print(f"[bold]place[/bold] {parts.settings.place_name} · {now:%Y-%m-%d %H:%M} UTC · {store.root}")
     _observations(store, now)
-    champion = parts.registry.champion_version()
-    console.print(f"[bold]champion[/bold] {f'version {champion}' if champion else 'none yet'}")
-    if champion:
-        _skill(store, champion)
+    _champion(parts)
     _runs(store)
     forecast_table(store, parts.spec, now=now)
+
+
+def _champion(parts: Wiring) -> None:
+    """The champion, why it cannot forecast if so, and its skill; a damaged registry is reported, not an end."""
+    try:
+        version, problem = parts.registry.champion_version(), parts.registry.champion_problem()
+    except RegistryError as err:
+        kept = parts.registry.champion_read_last()
+        warning(f"{err}. {f'Version {kept[1]}, kept here, forecasts' if kept else 'No champion is kept here'}")
+        return
+    console.print(f"[bold]champion[/bold] {f'version {version}' if version else 'none yet'}")
+    if version and problem:
+        warning(f"version {version} cannot forecast here: {problem}")
+    if version:
+        _skill(parts.store, version)
 
 
 def findings(found: list[Finding]) -> bool:
@@ -147,6 +160,8 @@ def model_versions(registry: Registry, store: Store) -> None:
     for version in versions:
         table.add_row(*_version_cells(version, live_errors))
     console.print(table)
+    if problem := registry.champion_problem():
+        warning(f"the champion cannot forecast here: {problem}")
     console.print("live error: MAE of the served or shadow forecasts relative to the seasonal naive; below 1 is better")
 
 

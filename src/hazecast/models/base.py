@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import polars as pl
 
 from hazecast.air.spec import ForecastSpec
-from hazecast.errors import ModelOutdated, SettingsError
+from hazecast.errors import ModelDamaged, ModelOutdated, ModelUnusable, SettingsError
 from hazecast.features import FutureWeather, Panel
 from hazecast.features.signature import input_signature
 from hazecast.models.config import ModelConfig, Value
@@ -33,7 +33,8 @@ ENTRY_POINTS = "hazecast.models"
 _REGISTERED: "dict[str, type[Model]]" = {}
 # Increased when the files of a model folder change.
 FORMAT = 7
-_FACTS = "model.json"
+_FACTS, _DIGESTS = "model.json", "sha256.json"
+_REMEDY = "run `hazecast run training`"
 
 
 class Model(Protocol):
@@ -179,18 +180,59 @@ def register_model(cls: type[Model]) -> str:
     return cls.kind
 
 
+def save_model(model: Model, folder: Path) -> None:
+    """Write a model with the SHA-256 digests of its files, by which `load_model` recognises damage."""
+    model.save(folder)
+    (folder / _DIGESTS).write_text(json.dumps(_digests(folder), indent=1))
+
+
 def load_model(folder: Path) -> Model:
     """Read a saved model of any kind.
 
     Raises:
         ModelOutdated: it was saved by a release with other inputs or files, or its kind is not installed.
+        ModelDamaged: its files are missing, or are not as they were saved.
     """
-    kind = read_facts(folder)["kind"]
+    if not (folder / _FACTS).is_file():
+        raise ModelDamaged(f"its files are missing; {_REMEDY}")
     try:
-        cls = model_class(kind)
+        cls = _class_of(read_facts(folder)["kind"])
+        _require_intact(folder)
+        return cls.load(folder)
+    except ModelUnusable:
+        raise
+    except Exception as err:  # JSON, NumPy and LightGBM each have errors of their own for files that are not theirs
+        raise ModelDamaged(f"its files are damaged ({type(err).__name__}: {err}); {_REMEDY}") from err
+
+
+def _class_of(kind: str) -> type[Model]:
+    try:
+        return model_class(kind)
     except SettingsError as err:
         raise ModelOutdated(f"it is of a kind that is not installed: {err}") from err
-    return cls.load(folder)
+
+
+def _require_intact(folder: Path) -> None:
+    """Compare the files with their digests; a model of a release before them has none.
+
+    Raises:
+        ModelDamaged: names the first file that differs.
+    """
+    try:
+        stored = json.loads((folder / _DIGESTS).read_text())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as err:
+        raise ModelDamaged(f"its file {_DIGESTS} is damaged; {_REMEDY}") from err
+    found = _digests(folder)
+    damaged = sorted(name for name in stored if found.get(name) != stored[name])
+    if damaged:
+        raise ModelDamaged(f"its file {damaged[0]} is damaged or missing; {_REMEDY}")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _DIGESTS)
+    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def write_facts(model: Model, folder: Path, **facts: Any) -> None:

@@ -30,6 +30,7 @@ from hazecast.steps.monitor import (
     check_model,
     check_sensors,
     count_verdicts,
+    decide_replacement,
     decide_retraining,
     summary_of,
 )
@@ -211,7 +212,7 @@ class Pipeline:
                 now=self.now,
                 stale_after_hours=parts.settings.stale_after_hours,
                 spec=parts.spec,
-                outdated=self._champion_outdated(),
+                outdated=self.champion_problem(),
             )
             notes.summary = count_verdicts(health)
         return health
@@ -231,6 +232,25 @@ class Pipeline:
             found = decide_retraining(self.parts.store, self.champion_version, now=self.now, cool_down=cool_down)
             notes.summary = summary_of(found)
         return found
+
+    def champion_problem(self) -> str | None:
+        """Why the champion cannot forecast here; None if it can, there is none, or the registry is unreachable."""
+        try:
+            return self.parts.registry.champion_problem()
+        except RegistryError as err:
+            log.warning("whether the champion can forecast here is not known", reason=str(err))
+            return None
+
+    def is_champion_replaced(self) -> bool:
+        """Whether a champion that cannot forecast justifies a training now; the decision is stored."""
+        problem, champion = self.champion_problem(), self.champion_version
+        if problem is None or champion is None:
+            return False
+        cool_down = timedelta(hours=self.parts.settings.retrain_cooldown_hours)
+        with self._step("retrain") as (notes, _):
+            decision = decide_replacement(self.parts.store, champion, problem, now=self.now, cool_down=cool_down)
+            notes.summary = "; ".join(decision.reasons)
+        return decision.justified
 
     def alert(self) -> AlertResult:
         """Update incidents from the newest verdicts and forecast; notify the channels unless the clock is replayed."""
@@ -275,13 +295,6 @@ class Pipeline:
     def _sensors(self) -> list[Finding]:
         """Findings about sensors, computed once for both checks."""
         return check_sensors(self.parts.store, now=self.now)
-
-    def _champion_outdated(self) -> str | None:
-        try:
-            return self.parts.registry.champion_outdated()
-        except RegistryError as err:
-            log.warning("whether this release can use the champion is not known", reason=str(err))
-            return None
 
     def _backfill(self, since: datetime | None) -> None:
         parts, until = self.parts, floor_hour(self.now)

@@ -41,7 +41,7 @@ class Runner:
     pipeline: Pipeline
 
     def run(self, sequence: Sequence) -> Outcome:
-        """Execute a sequence; then TRAINING, if the sequence retrains and found it justified.
+        """Execute a sequence; then TRAINING, if it found that justified or the champion cannot forecast.
 
         Raises:
             HazecastError: a step failed with an error that it does not tolerate.
@@ -52,7 +52,8 @@ class Runner:
         for step in sequence.steps:
             self._run_step(step, run)
         outcome = run.outcome(sequence.steps[-1])
-        if sequence.retrains and run.results["retrain"].retrain.justified:
+        is_justified = sequence.retrains and run.results["retrain"].retrain.justified
+        if is_justified or (sequence.replaces and self.pipeline.is_champion_replaced()):
             retrained = self.retrain(TRAINING)
             return Outcome(outcome.name, f"{outcome.message}; {retrained}", outcome.results)
         return outcome

@@ -72,6 +72,7 @@ class Sequence:
         steps: in order.
         unless: skips the whole sequence.
         retrains: whether TRAINING follows if the step "retrain" found it justified.
+        replaces: whether TRAINING follows if the champion cannot forecast, which its last forecast then was not by.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Sequence:
     steps: tuple[Step, ...]
     unless: Guard | None = None
     retrains: bool = False
+    replaces: bool = False
 
 
 def _check_model(pipeline: Pipeline) -> Any:
@@ -134,9 +136,8 @@ ALERT = Step("alert", "Alerting", Pipeline.alert)
 _MONITOR = (CHECK_MODEL, CHECK_DATA, DECIDE, ALERT)
 
 TRAINING = Sequence("training", "Training Pipeline", (COLLECT, CHECK, TRAIN, VALIDATE))
-PREDICTION = Sequence(
-    "prediction", "Prediction Pipeline", (COLLECT_IF_POSSIBLE, CHECK, FORECAST, ALERT), unless=ALREADY_ISSUED
-)
+_PREDICT = (COLLECT_IF_POSSIBLE, CHECK, FORECAST, ALERT)
+PREDICTION = Sequence("prediction", "Prediction Pipeline", _PREDICT, unless=ALREADY_ISSUED, replaces=True)
 MONITORING = Sequence("monitoring", "Monitoring Pipeline", _MONITOR, retrains=True)
 # Data are collected once. It has trained already when retraining is decided, so no second training follows.
 FULL = Sequence("full", "Full Pipeline", (COLLECT_IF_POSSIBLE, CHECK, TRAIN, VALIDATE, FORECAST, *_MONITOR))

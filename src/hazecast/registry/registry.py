@@ -3,12 +3,13 @@
 import fcntl
 import logging
 import os
+import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 # Set before MLflow is imported: it would otherwise report usage to a host outside.
@@ -17,13 +18,15 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # noqa: TID251 - set 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # noqa: TID251 - set before MLflow is imported
 
 import mlflow
+import structlog
 from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from mlflow.environment_variables import MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_USERNAME
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
-from hazecast.errors import ModelOutdated, NoChampion, NotKnown, RegistryError
+from hazecast.errors import ModelDamaged, ModelUnusable, NoChampion, NotKnown, RegistryError
 from hazecast.models import Model, load_model
 from hazecast.registry.audit import Change, carried_out, champions_in_turn, read_changes
 from hazecast.registry.champion_cache import ChampionCache
@@ -32,13 +35,17 @@ from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_
 CHAMPION, CHALLENGER = "champion", "challenger"
 _SQLITE = "sqlite:///"
 # Artifacts travel by other ways than the rest: by plain HTTP (an OSError), to a folder, or to S3.
-_UNREACHABLE = (MlflowException, OSError, BotoCoreError, Boto3Error)
+_UNREACHABLE = (MlflowException, OSError, BotoCoreError, Boto3Error, SQLAlchemyError)
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 # MLflow warns about missing type hints and input examples although the model has a signature.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.")
 for _chatty in ("mlflow", "alembic"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
+# It logs a traceback of every database error, besides raising it.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,11 @@ class Registry:
             MLFLOW_TRACKING_USERNAME.set(login[0])
             MLFLOW_TRACKING_PASSWORD.set(login[1])
         mlflow.set_tracking_uri(tracking_uri)
-        self._client = _open(tracking_uri)
         self._loaded = lru_cache(maxsize=2)(self._read)
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return _open(self.tracking_uri)
 
     def record(self, training: Training) -> str:
         """Log one training as a run and register its model.
@@ -152,11 +162,12 @@ class Registry:
         """Every change of the champion, oldest first."""
         champion = self.champion_version()
         try:
-            noted = read_changes(self._client.get_registered_model(self.model_name).tags)
-        except MlflowException as err:
-            if err.error_code in _ABSENT:
+            with self._registry_errors():
+                noted = read_changes(self._client.get_registered_model(self.model_name).tags)
+        except RegistryError as err:
+            if _is_absent(err.__cause__):
                 return []
-            raise self._as_registry_error(err) from err
+            raise
         return carried_out(noted, champion)
 
     def versions(self) -> list[Version]:
@@ -175,30 +186,37 @@ class Registry:
         return self._version_with_alias(CHALLENGER)
 
     def champion(self) -> tuple[Model, str]:
-        """The champion and its version.
+        """The champion and its version; its copy on this machine if the registry lost the champion's files or itself.
 
         Raises:
-            NoChampion: no model has earned the alias yet, or the one that did expects the inputs of another release.
+            NoChampion: no model has earned the alias yet, or the one that did cannot forecast here.
         """
         version = self.champion_version()
         if version is None:
+            if not self._is_registered() and (kept := self.champion_read_last()) is not None:
+                log.warning("the registry is empty; forecasting with the champion kept here", version=kept[1])
+                return kept
             raise NoChampion(f"{self.model_name} has no champion yet; run `hazecast run training`")
         try:
             forecaster = self.load(version)
-        except ModelOutdated as err:
-            raise NoChampion(f"version {version} of {self.model_name} cannot forecast here: {err}") from err
+        except ModelUnusable as err:
+            reason = f"version {version} of {self.model_name} cannot forecast here: {err}"
+            if (kept := self.champion_read_last()) is not None:
+                log.warning("forecasting with the champion kept here", version=kept[1], reason=reason)
+                return kept
+            raise NoChampion(reason) from err
         if self._cached_champion is not None:
             self._cached_champion.store(forecaster, version)
         return forecaster, version
 
-    def champion_outdated(self) -> str | None:
-        """Why this release cannot use the champion; None if it can, or there is none."""
+    def champion_problem(self) -> str | None:
+        """Why the champion cannot forecast here (another release, damaged files); None if it can, or there is none."""
         version = self.champion_version()
         if version is None:
             return None
         try:
             self.load(version)
-        except ModelOutdated as err:
+        except ModelUnusable as err:
             return str(err)
         return None
 
@@ -214,6 +232,9 @@ class Registry:
         try:
             folder = mlflow.artifacts.download_artifacts(f"models:/{self.model_name}/{version}")
         except _UNREACHABLE as err:
+            # Of a folder; a server may have lost the files, or only its connection to them.
+            if "No such artifact" in str(err) or isinstance(err, FileNotFoundError):
+                raise ModelDamaged("its files are missing in the registry; run `hazecast run training`") from err
             raise self._as_registry_error(err) from err
         return load_model(Path(folder) / "artifacts" / FORECASTER)
 
@@ -229,13 +250,18 @@ class Registry:
         registered_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
         return Version(version, tuple(found.aliases), registered_at, str(found.run_id), dict(found.tags))
 
+    def _is_registered(self) -> bool:
+        with self._registry_errors():
+            return bool(self._client.search_registered_models(f"name = '{self.model_name}'"))
+
     def _version_with_alias(self, alias: str) -> str | None:
         try:
-            return str(self._client.get_model_version_by_alias(self.model_name, alias).version)
-        except MlflowException as err:
-            if err.error_code in _ABSENT:
+            with self._registry_errors():
+                return str(self._client.get_model_version_by_alias(self.model_name, alias).version)
+        except RegistryError as err:
+            if _is_absent(err.__cause__):
                 return None
-            raise self._as_registry_error(err) from err
+            raise
 
     def _ensure_registered_model(self) -> None:
         try:
@@ -258,21 +284,66 @@ class Registry:
             raise self._as_registry_error(err) from err
 
     def _as_registry_error(self, err: Exception) -> RegistryError:
-        reason = str(err).splitlines()[0]
-        return RegistryError(f"the model registry at {_without_secret(self.tracking_uri)} refused: {reason}")
+        return RegistryError(f"the model registry at {_without_secret(self.tracking_uri)} refused: {_first_line(err)}")
 
 
 def _open(tracking_uri: str) -> MlflowClient:
     """A client; MLflow lays the tables of a SQLite file, one process at a time: two fail each other's migration."""
     if not tracking_uri.startswith(_SQLITE):
         return MlflowClient(tracking_uri)
-    lock = Path(tracking_uri.removeprefix(_SQLITE)).with_suffix(".lock")
+    database = Path(tracking_uri.removeprefix(_SQLITE))
+    try:
+        with _locked(database):
+            require_intact(database)
+            client = MlflowClient(tracking_uri)
+            client.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, OSError) as err:
+        raise RegistryError(
+            f"the model registry {database} cannot be opened: {_first_line(err)}; check that its folder is readable, "
+            "writable and has free space"
+        ) from err
+    return client
+
+
+def require_intact(database: Path) -> None:
+    """Check a SQLite file before MLflow opens it; one that does not exist is created by MLflow.
+
+    Raises:
+        RegistryError: it is damaged.
+    """
+    if not database.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            [[found]] = connection.execute("pragma quick_check(1)").fetchall()
+    except sqlite3.DatabaseError as err:
+        found = str(err)
+    if found != "ok":
+        raise RegistryError(
+            f"the model registry {database} is damaged ({found}); stop `hazecast up`, then restore a backup with "
+            "`hazecast restore`, or start a new registry with `hazecast repair`"
+        )
+
+
+@contextmanager
+def _locked(database: Path) -> Iterator[None]:
+    """One process at a time; a folder that cannot be written to needs no lock, as nothing is laid there."""
+    if database.exists() and not os.access(database.parent, os.W_OK):
+        yield
+        return
+    lock = database.with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        client = MlflowClient(tracking_uri)
-        client.search_experiments(max_results=1)
-    return client
+        yield
+
+
+def _is_absent(err: BaseException | None) -> bool:
+    return isinstance(err, MlflowException) and err.error_code in _ABSENT
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).splitlines() or [type(err).__name__])[0]
 
 
 def _without_secret(uri: str) -> str:

@@ -15,7 +15,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from hazecast.air.spec import QUANTILES
-from hazecast.models import Model
+from hazecast.models import Model, save_model
 
 FORECASTER = "forecaster"
 _MODEL_CODE = Path(__file__).parent / "served_model.py"
@@ -86,7 +86,7 @@ def log_model(forecaster: Model) -> ModelInfo:
     """Log the model to the active run, with the code that serves it and its pinned requirements."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / FORECASTER
-        forecaster.save(folder)
+        save_model(forecaster, folder)
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(_MODEL_CODE),

@@ -158,9 +158,34 @@ def decide_retraining(
         StoreError: a table cannot be read or written.
     """
     health, drifts = (store.read(table, pl.col("checked_at") == now) for table in (Health, Drift))
+    decision = _decide(store, monitoring.findings_in(health), champion, now=now, cool_down=cool_down)
+    return MonitoringReport(now, health, drifts, decision)
+
+
+def decide_replacement(
+    store: Store, champion: str, problem: str, *, now: datetime, cool_down: timedelta = monitoring.COOL_DOWN
+) -> RetrainDecision:
+    """Decide whether to retrain because the champion cannot forecast, without the other checks; store the decision.
+
+    Args:
+        store: earlier decisions.
+        champion: its version.
+        problem: why it cannot forecast.
+        now: UTC.
+        cool_down: minimum time between two justified decisions.
+
+    Raises:
+        StoreError: a table cannot be read or written.
+    """
+    findings = monitoring.release_findings(problem, champion=champion)
+    return _decide(store, findings, champion, now=now, cool_down=cool_down)
+
+
+def _decide(
+    store: Store, findings: Sequence[Finding], champion: str | None, *, now: datetime, cool_down: timedelta
+) -> RetrainDecision:
     earlier = store.read(Retrains, pl.col("justified") & (pl.col("checked_at") < now))
     last_justified_at: datetime | None = earlier["checked_at"].max()  # type: ignore[assignment]  # a time or None
-    findings = monitoring.findings_in(health)
     decision = monitoring.decide(
         findings, champion=champion, last_justified_at=last_justified_at, now=now, cool_down=cool_down
     )
@@ -171,7 +196,7 @@ def decide_retraining(
         "evidence": json.dumps(dict(decision.evidence)),
     }
     store.upsert(Retrains, pl.DataFrame([row], schema=Retrains.create_empty().schema))
-    return MonitoringReport(now, health, drifts, decision)
+    return decision
 
 
 def summary_of(report: MonitoringReport) -> str:
