@@ -241,7 +241,7 @@ class Store:
 
     @staticmethod
     def _name(table: type[dy.Schema]) -> str:
-        return table.__name__.lower()
+        return str(getattr(table, "table_name", table.__name__.lower()))
 
 
 @cache

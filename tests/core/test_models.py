@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from hazecast.air.spec import QUANTILES, ForecastSpec
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import KINDS, Explainable, load_model, model_class
+from hazecast.models.base import days_of
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
 from hazecast.models.config import ModelConfig, UncertaintyConfig
 from hazecast.models.forecaster import ResidualForecaster
@@ -96,6 +97,10 @@ def test_every_kind_forecasts_every_horizon_and_is_the_same_after_loading(panel,
     issues = [at(61, 6), at(66, 6)]  # the second one is recalibrated
     found = loaded.predict(panel, issues)
     assert found.equals(fitted.predict(panel, issues))
+    issue = found.filter(issued_at=issues[1])
+    days = days_of(loaded).forecast(issue, panel)
+    assert days.equals(days_of(fitted).forecast(issue, panel))
+    assert days.filter(station_id="gappy")["day_ahead"].max() == horizon_hours // 24 - 1
     one = found.filter(station_id="centre", pollutant="pm25", issued_at=at(66, 6)).sort("lead_hours")
     assert one["lead_hours"].to_list() == list(range(1, horizon_hours + 1))
     values = one.select(*QUANTILES, "mean").to_numpy()

@@ -20,6 +20,7 @@ from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import WEATHER_VARIABLES
 from hazecast.cli import app
 from hazecast.evaluation import backtest as evaluation
+from hazecast.evaluation.backtest import DAY_COLUMNS
 from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.report import report_on
 from hazecast.features.view import DIURNAL_MEAN_DAYS
@@ -29,6 +30,7 @@ from hazecast.sources.simulated import SimulatedSource
 from .conftest import START
 
 DAYS, STATIONS = 32, 1
+SCORE_DAYS = Path(__file__).resolve().parents[3] / "shared" / "bin" / "score-days"
 KEY = ["station_id", "pollutant", "issued_at", "valid_at"]
 # Lisbon, whose winter clock is UTC.
 PERIOD = ("--train-until", "2024-01-26", "--from", "2024-01-26", "--to", "2024-01-30", "--hour", "6")
@@ -95,6 +97,49 @@ def test_one_row_per_station_issue_and_lead(finished: Path):
     values = rows.select(QUANTILES).to_numpy()
     assert (np.diff(values, axis=1) >= 0).all()
     assert values.min() >= 0
+
+
+def test_days_are_written_next_to_the_hours(finished: Path, town: Path):
+    days = town.parent / "days.parquet"
+    more = ("--days-out", days, "--thresholds", "pm25=9,15")
+    code, output = command(
+        "--data", town, *PERIOD, "--pollutants", "pm25", "--out", town.parent / "hours.parquet", *more
+    )
+    assert code == 0, output
+    rows = pl.read_parquet(days)
+    assert rows.columns == list(DAY_COLUMNS)
+    assert read_metadata(days)["fingerprint"] == read_metadata(town.parent / "hours.parquet")["fingerprint"]
+    # The limits for the day's mean and two thresholds for each statistic.
+    assert dict(rows.group_by("statistic", "limit_key").len().group_by("statistic").len().iter_rows()) == {
+        "mean_24h": 3,
+        "max_1h": 1,
+        "mda8": 1,
+    }
+    assert rows.select((pl.col("p_exceed").is_between(0, 1)).all()).item()
+    key = ["station_id", "issued_at", "day", "statistic"]
+    assert (
+        rows.filter(limit_key="threshold")
+        .group_by(*key)
+        .agg(pl.col("limit_ugm3").sort())
+        .select((pl.col("limit_ugm3") == [9.0, 15.0]).all())
+        .item()
+    )
+    if SCORE_DAYS.is_file():
+        subprocess.run(
+            [sys.executable, SCORE_DAYS, "--data", town, "--days", days, "--split", "2024-01-26"],
+            check=True,
+            capture_output=True,
+        )
+
+
+@pytest.mark.parametrize("text", ["pm25", "pm25=", "pm25=a", "pm25=-1", "xx=5"])
+def test_thresholds_that_are_not_understood_are_refused(town: Path, text: str):
+    out = town.parent / "refused.parquet"
+    more = ("--days-out", town.parent / "refused-days.parquet", "--thresholds", text)
+    code, output = command("--data", town, *PERIOD, "--out", out, *more)
+    assert code == 1
+    assert text.split("=")[0] in output
+    assert not out.exists()
 
 
 def test_the_file_has_its_metadata_and_no_absolute_path(finished: Path, town: Path):

@@ -9,7 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from hazecast.air.spec import QUANTILES, ForecastSpec, block_name
-from hazecast.air.tables import DRIVERS, Drivers, Forecasts, Observations, Scores
+from hazecast.air.tables import DRIVERS, DayForecasts, Drivers, Forecasts, Observations, Scores
 from hazecast.errors import NoChampion, SettingsError, TooLittleHistory
 from hazecast.models import ModelConfig
 from hazecast.models.climatology import Climatology
@@ -131,6 +131,21 @@ def test_an_issued_forecast_has_every_hour_and_its_provenance(
     assert (quantiles[:, 1:] >= quantiles[:, :-1]).all()
     above = rows.filter(pl.col("pollutant") == "pm25", pl.col("q05") > 15.0)
     assert (above["p_exceed_who"] >= 0.95 - 1e-9).all()
+
+
+def test_the_days_of_a_forecast_are_stored(verdict: ValidationResult, registry: Registry, filled: Store):
+    champion, version = registry.champion()
+    forecast(filled, champion, model_version=version, now=NOW)
+    rows = filled.read(DayForecasts)
+    assert rows.group_by("scope").len().height == 3
+    per_station = rows.filter(pl.col("scope") == "station").group_by("station_id", "pollutant", "statistic").len()
+    assert per_station.height == 2 * 2 * 3
+    assert set(per_station["len"]) <= {2, 3}
+    assert set(rows["model_version"]) == {version}
+    assert champion.days.calibration
+    before = filled.version(DayForecasts)
+    forecast(filled, champion, model_version=version, now=NOW)
+    assert filled.version(DayForecasts) == before
 
 
 def test_the_drivers_of_a_forecast_are_stored(verdict: ValidationResult, registry: Registry, filled: Store):

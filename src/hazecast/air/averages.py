@@ -20,6 +20,9 @@ Window = Callable[[Hours], float | None]
 
 KEY = ["station_id", "pollutant"]
 LEGAL_SHARE = 0.75
+# Statistics of a local day: the mean, the highest hour, the highest 8-hour mean that ends in it.
+MEAN_24H, MAX_1H, MDA8 = "mean_24h", "max_1h", "mda8"
+DAY_STATISTICS: tuple[str, ...] = (MEAN_24H, MAX_1H, MDA8)
 
 
 def mean_of(hours: int, *, needs: int) -> Window:

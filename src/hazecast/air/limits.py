@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+from hazecast.air.averages import MAX_1H, MDA8, MEAN_24H
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.rules import Authority, Statistic
 from hazecast.air.units import EU_REFERENCE_C, Unit, convert
 
 _AVERAGING_HOURS = {Statistic.HOUR: 1, Statistic.MAX_8H: 8, Statistic.DAY: 24}
+_DAY_STATISTIC = {Statistic.HOUR: MAX_1H, Statistic.MAX_8H: MDA8, Statistic.DAY: MEAN_24H}
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Limit:
     def averaging_hours(self) -> int:
         """Length of the average [h]."""
         return _AVERAGING_HOURS[self.statistic]
+
+    @property
+    def day_statistic(self) -> str:
+        """The statistic of a local day that exceeds the value if and only if the rule is exceeded on that day."""
+        return _DAY_STATISTIC[self.statistic]
 
     @property
     def label(self) -> str:

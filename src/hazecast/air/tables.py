@@ -10,6 +10,7 @@ import dataframely as dy
 import polars as pl
 from dataframely.exc import SchemaError, ValidationError
 
+from hazecast.air.averages import DAY_STATISTICS
 from hazecast.air.columns import amount as _amount
 from hazecast.air.columns import concentration as _concentration
 from hazecast.air.columns import one_of as _one_of
@@ -22,6 +23,10 @@ from hazecast.errors import ContractError
 FLAGS: tuple[str, ...] = ("ok", "suspicious", "invalid")
 STATUSES: tuple[str, ...] = ("ok", "degraded", "stale", "baseline")
 DRIVERS: tuple[str, ...] = ("recent_levels", "neighbours", "weather_ahead")
+# Rows of day forecasts about one station, or about the whole place: its highest station, the mean of its stations.
+STATION, HIGHEST_STATION, MEAN_OF_STATIONS = "station", "highest_station", "mean_of_stations"
+SCOPES: tuple[str, ...] = (STATION, HIGHEST_STATION, MEAN_OF_STATIONS)
+PLACE = "*"
 WEATHER_VARIABLES: tuple[str, ...] = (
     "temperature_c",
     "pressure_hpa",
@@ -170,6 +175,34 @@ class ShadowForecasts(Forecasts):
     """Shadow forecasts of challengers: archived and scored, never served; otherwise like Forecasts."""
 
     model_version = dy.String(primary_key=True)
+
+
+class DayForecasts(dy.Schema):
+    """Issued forecasts of day statistics [µg/m³], append-only, from the same issues as Forecasts.
+
+    `day` is a local calendar date at the station, `day_ahead` counts from the day of issue, 0. `statistic` is one of
+    DAY_STATISTICS. `n_hours` hours of the day have a value, `n_observed` of them observed before the issue. With scope
+    "highest_station" and "mean_of_stations" the row is about the statistic's maximum and mean over the stations of the
+    place, and `station_id` is PLACE. `p_exceed_<key>` is the probability that the statistic is above the limit under
+    that key, null unless the limit is written for this statistic. `status` is the worst of the hours.
+    """
+
+    table_name = "day_forecasts"
+
+    scope = _one_of(SCOPES, primary_key=True)
+    station_id = dy.String(primary_key=True, min_length=1)
+    pollutant = _one_of(POLLUTANTS, primary_key=True)
+    statistic = _one_of(DAY_STATISTICS, primary_key=True)
+    day = dy.Date(primary_key=True)
+    issued_at = _utc(primary_key=True)
+    day_ahead = dy.Int32(min=0)
+    n_hours = dy.Int32(min=0)
+    n_observed = dy.Int32(min=0)
+    mean = _amount()
+    locals().update({quantile: _amount() for quantile in QUANTILES})
+    locals().update({f"p_exceed_{key}": dy.Float64(nullable=True, min=0, max=1) for key in LIMIT_KEYS})
+    status = _one_of(STATUSES)
+    model_version = dy.String()
 
 
 class Drivers(dy.Schema):

@@ -65,6 +65,23 @@ Unseen = Annotated[
         show_default="none left out",
     ),
 ]
+DaysOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--days-out",
+        help="Also write the forecasts of day statistics (mean_24h, max_1h, mda8) to this Parquet file.",
+        metavar="FILE",
+    ),
+]
+Thresholds = Annotated[
+    str,
+    typer.Option(
+        "--thresholds",
+        help="Further values for the probabilities in --days-out, in µg/m³: pm25=9,15,25 o3=100.",
+        show_default="the limits alone",
+        metavar="LIST",
+    ),
+]
 Record = Annotated[str, typer.Option("--record", help="Also record it in MLflow under this name.", metavar="NAME")]
 Predictions = Annotated[Path, typer.Argument(help="File written by `hazecast backtest`.", metavar="FILE")]
 ReportData = Annotated[
@@ -105,6 +122,8 @@ def run(
     pollutants: Pollutants = "",
     retrain: Retrain = None,
     unseen_groups: Unseen = 0,
+    days_out: DaysOut = None,
+    thresholds: Thresholds = "",
 ) -> None:
     """Forecast a past period and write the forecasts to a file. An interrupted run resumes where it stopped."""
     from hazecast.evaluation import backtest as evaluation
@@ -113,6 +132,8 @@ def run(
     from hazecast.settings import load_settings
     from hazecast.wiring import Wiring
 
+    if thresholds and days_out is None:
+        raise SettingsError("--thresholds adds probabilities to --days-out; give a file there")
     dataset = read_dataset(data)
     parts = Wiring(load_settings())
     backtest = evaluation.Backtest(
@@ -126,13 +147,33 @@ def run(
         pollutants=tuple(filter(None, re.split(r"[,\s]+", pollutants))),
         retrain_every=retrain,
         unseen_groups=unseen_groups,
+        thresholds=parse_thresholds(thresholds),
         kind=parts.settings.model,
         config=parts.model_config,
     )
     with _bars() as (training, issuing):
-        facts = evaluation.run(backtest, dataset, out, training=training, issuing=issuing)
+        facts = evaluation.run(backtest, dataset, out, days_out=days_out, training=training, issuing=issuing)
     console.print(f"[bold]weather[/bold] {facts['weather_in_words']}")
     console.print(f"{out}: {facts['n_issues']} issues, {', '.join(facts['pollutants'])}", soft_wrap=True)
+
+
+def parse_thresholds(text: str) -> dict[str, tuple[float, ...]]:
+    """Values by pollutant [µg/m³] from "pm25=9,15,25 o3=100"; groups are separated by blanks or semicolons.
+
+    Raises:
+        SettingsError: not of that form, or a value is not a positive number.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for group in filter(None, re.split(r"[\s;]+", text)):
+        pollutant, _, values = group.partition("=")
+        try:
+            numbers = tuple(float(value) for value in values.split(","))
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(0 < number < float("inf") for number in numbers):
+            raise SettingsError(f"--thresholds {group!r} is not of the form pm25=9,15,25, in µg/m³")
+        found[pollutant] = numbers
+    return found
 
 
 @contextmanager

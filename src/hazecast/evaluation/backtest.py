@@ -1,7 +1,7 @@
 """Backtest: forecast the past of a dataset as if every forecast had been issued then, and write them to one file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from hashlib import blake2b
@@ -14,13 +14,17 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 import hazecast
+from hazecast.air.averages import DAY_STATISTICS
 from hazecast.air.clock import HOUR, floor_hour
+from hazecast.air.limits import LIMITS
 from hazecast.air.spec import DEFAULT_HORIZON_HOURS, HORIZONS_HOURS, MAX_HORIZON_HOURS, QUANTILES, ForecastSpec
 from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
 from hazecast.evaluation.checkpoints import Checkpoints, read_metadata, relative
 from hazecast.evaluation.dataset import Dataset
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import DEFAULT_KIND, Model, ModelConfig, model_class
+from hazecast.models.base import days_of
+from hazecast.models.days import distributions, exceedance
 from hazecast.steps import Progress, silent
 from hazecast.steps.train import MIN_HISTORY_DAYS
 
@@ -40,6 +44,10 @@ WEATHER_DESCRIPTIONS = {
 # The packages whose code shapes a forecast.
 _MODEL_PACKAGES = ("air", "quality", "features", "models")
 _CASES_PER_PART = 500
+THRESHOLD = "threshold"  # limit_key of a value given on the command line
+DAY_KEY = ("station_id", "pollutant", "issued_at", "day", "statistic", "n_hours")
+DAY_COLUMNS = (*DAY_KEY, "mean", *QUANTILES, "limit_key", "limit_ugm3", "p_exceed")
+_DAYS = "days-"  # parts with day statistics
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,8 @@ class Backtest:
         retrain_every: time between trainings; None: trained once.
         unseen_groups: leave stations out: divide them into this many groups, and forecast each with a model that was
             trained without it; 0: every station is in the training.
+        thresholds: by pollutant [µg/m³]; the probability that each day statistic is above them is forecast too.
+        with_days: forecast day statistics too.
         seed: of the training.
         kind: of the model.
         config: its hyper-parameters.
@@ -122,6 +132,8 @@ class Backtest:
     pollutants: tuple[str, ...] = ()
     retrain_every: timedelta | None = None
     unseen_groups: int = 0
+    thresholds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    with_days: bool = False
     seed: int = 0
     kind: str = DEFAULT_KIND
     config: ModelConfig = field(default_factory=ModelConfig)
@@ -133,7 +145,13 @@ class Backtest:
 
 
 def run(
-    backtest: Backtest, dataset: Dataset, out: Path, *, training: Progress = silent, issuing: Progress = silent
+    backtest: Backtest,
+    dataset: Dataset,
+    out: Path,
+    *,
+    days_out: Path | None = None,
+    training: Progress = silent,
+    issuing: Progress = silent,
 ) -> dict[str, Any]:
     """Train, forecast every issue and write the file `out`. An interrupted run resumes where it stopped.
 
@@ -145,6 +163,8 @@ def run(
         dataset: the tables.
         out: Parquet; one row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q05 … q95
             [µg/m³], status.
+        days_out: Parquet with DAY_COLUMNS; one row per station, pollutant, issue, statistic of a local day and limit:
+            the limits written for the statistic (`limit_key`) and the thresholds (THRESHOLD); null without.
         training: receives the progress of the trainings.
         issuing: receives the progress of the issues.
 
@@ -156,20 +176,21 @@ def run(
         NotKnown: a pollutant that is not in the dataset.
         TooLittleHistory: the training data are too short.
     """
-    backtest = _validated(backtest, dataset)
-    if out.is_dir() or not out.parent.is_dir():
-        raise SettingsError(f"--out {out}: the folder of the file must exist")
+    backtest = _validated(replace(backtest, with_days=days_out is not None), dataset)
+    for option, file in (("--out", out), ("--days-out", days_out)):
+        if file and (file.is_dir() or not file.parent.is_dir()):
+            raise SettingsError(f"{option} {file}: the folder of the file must exist")
     schedule = _schedule(backtest, dataset)
     metadata = _metadata(backtest, dataset, schedule, folder=out.parent)
     fingerprint = metadata["fingerprint"]
-    if read_metadata(out).get("fingerprint") != fingerprint:
-        _Run(backtest, dataset, Checkpoints(out, fingerprint), training, issuing).run(schedule, metadata)
+    if any(read_metadata(file).get("fingerprint") != fingerprint for file in (out, days_out) if file):
+        _Run(backtest, dataset, Checkpoints(out, fingerprint), training, issuing).run(schedule, metadata, days_out)
     return metadata
 
 
 def _validated(backtest: Backtest, dataset: Dataset) -> Backtest:
     """The same with its pollutants listed, if it fits the dataset."""
-    for pollutant in backtest.pollutants:
+    for pollutant in (*backtest.pollutants, *backtest.thresholds):
         if pollutant not in dataset.pollutants:
             raise NotKnown("pollutant", pollutant, dataset.pollutants)
     selected = backtest.pollutants or dataset.pollutants
@@ -210,7 +231,7 @@ class _Run:
     training: Progress
     issuing: Progress
 
-    def run(self, schedule: list[Period], metadata: dict[str, Any]) -> None:
+    def run(self, schedule: list[Period], metadata: dict[str, Any], days_out: Path | None) -> None:
         parts: list[str] = []
         folds = self._folds(schedule)
         n_issues, done = sum(len(fold.period.issues) for fold in folds), 0
@@ -221,10 +242,14 @@ class _Run:
             for part, issues in chunks.items():
                 self.issuing(f"issue {issues[0]:%Y-%m-%d}", done / n_issues)
                 if not self.checkpoints.has(part):
-                    self.checkpoints.put(part, self._forecast(forecaster, fold, issues))
+                    rows = self._forecast(forecaster, fold, issues)
+                    if days_out:
+                        self.checkpoints.put(_DAYS + part, self._days(forecaster, rows))
+                    self.checkpoints.put(part, rows)
                 done += len(issues)
             parts += chunks
-        self.checkpoints.finish(parts, metadata)
+        outs = {self.checkpoints.out: parts} | ({days_out: [_DAYS + part for part in parts]} if days_out else {})
+        self.checkpoints.finish(outs, metadata)
         self.training(f"{len(folds)} trained", 1.0)
         self.issuing(f"{n_issues} issues", 1.0)
 
@@ -279,6 +304,27 @@ class _Run:
             selected, pl.col("lead_hours") <= self.backtest.horizon_hours
         )
         return rows.select(COLUMNS).sort("issued_at", "pollutant", "station_id", "lead_hours")
+
+    def _days(self, forecaster: Model, rows: pl.DataFrame) -> pl.DataFrame:
+        """Day statistics of every issue of `rows`, with one row per limit and threshold."""
+        frames = []
+        for issue in rows.partition_by("issued_at", maintain_order=True):
+            found = days_of(forecaster).members(issue, self.dataset.panel).of_stations()
+            limits = day_limits(self.backtest.thresholds)
+            distribution = distributions(found).with_row_index("row")
+            long = distribution.join(limits, on=["pollutant", "statistic"], how="left", maintain_order="left")
+            p = exceedance(found[long["row"].to_numpy()], long["limit_ugm3"].to_numpy())
+            frames.append(long.with_columns(p_exceed=pl.Series(p).fill_nan(None)).select(DAY_COLUMNS))
+        return pl.concat(frames).sort("issued_at", "pollutant", "station_id", "day", "statistic", maintain_order=True)
+
+
+def day_limits(thresholds: Mapping[str, tuple[float, ...]]) -> pl.DataFrame:
+    """pollutant, statistic, limit_key, limit_ugm3: the limits by the statistic they are written for, and thresholds for
+    every statistic.
+    """
+    rows = [(x.pollutant.value, x.day_statistic, x.key, x.concentration_ugm3) for x in LIMITS]
+    rows += [(p, s, THRESHOLD, value) for p, values in thresholds.items() for s in DAY_STATISTICS for value in values]
+    return pl.DataFrame(rows, schema=["pollutant", "statistic", "limit_key", "limit_ugm3"], orient="row")
 
 
 def _require_consistent(backtest: Backtest) -> None:
@@ -344,6 +390,8 @@ def _metadata(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, f
         "timezone": dataset.timezone,
         "pollutants": list(backtest.pollutants),
         "unseen_groups": backtest.unseen_groups,
+        "thresholds": dict(backtest.thresholds),
+        "with_days": backtest.with_days,
         "seed": backtest.seed,
         "kind": backtest.kind,
         "model_parameters": backtest.config.parameters,

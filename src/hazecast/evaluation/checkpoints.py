@@ -23,7 +23,7 @@ class Checkpoints:
     """
 
     def __init__(self, out: Path, fingerprint: str) -> None:
-        self._out, self._folder = out, out.with_name(f"{out.name}.parts-{fingerprint}")
+        self.out, self._folder = out, out.with_name(f"{out.name}.parts-{fingerprint}")
         self._folder.mkdir(exist_ok=True)
 
     def has(self, part: str) -> bool:
@@ -45,12 +45,13 @@ class Checkpoints:
             half.replace(folder)
         return load_model(folder)
 
-    def finish(self, parts: list[str], metadata: Mapping[str, Any]) -> None:
-        """Join the parts in this order into `out` with its metadata, and remove the folder."""
-        half = self._folder / "whole.half"
-        rows = pl.scan_parquet([self._part(part) for part in parts])
-        rows.sink_parquet(half, metadata={_METADATA: json.dumps(metadata)}, maintain_order=True)
-        half.replace(self._out)
+    def finish(self, outs: Mapping[Path, list[str]], metadata: Mapping[str, Any]) -> None:
+        """Join the parts of each file in this order into it with the metadata, and remove the folder."""
+        for out, parts in outs.items():
+            half = out.with_name(f"{out.name}.half")
+            rows = pl.scan_parquet([self._part(part) for part in parts])
+            rows.sink_parquet(half, metadata={_METADATA: json.dumps(metadata)}, maintain_order=True)
+            half.replace(out)
         shutil.rmtree(self._folder)
 
     def _part(self, part: str) -> Path:

@@ -15,7 +15,8 @@ from hazecast.air.spec import ForecastSpec
 from hazecast.errors import ModelDamaged, ModelOutdated, ModelUnusable, SettingsError
 from hazecast.features import FutureWeather, Panel
 from hazecast.features.signature import input_signature
-from hazecast.models.config import ModelConfig, Value
+from hazecast.models.config import ModelConfig, TrajectoriesConfig, Value
+from hazecast.models.days import DayModel
 
 Progress = Callable[[str, float], None]
 
@@ -32,7 +33,7 @@ DEFAULT_KIND = "stack"
 ENTRY_POINTS = "hazecast.models"
 _REGISTERED: "dict[str, type[Model]]" = {}
 # Increased when the files of a model folder change.
-FORMAT = 7
+FORMAT = 8
 _FACTS, _DIGESTS = "model.json", "sha256.json"
 _REMEDY = "run `hazecast run training`"
 
@@ -141,6 +142,12 @@ class Explainable(Protocol):
     def feature_importance(self) -> pl.DataFrame:
         """One row per (pollutant, lead_block, feature): share of the total gain, 0…1."""
         ...
+
+
+def days_of(model: Model) -> DayModel:
+    """What turns the hours of a model into day statistics; the assumed one for kinds without their own."""
+    own = getattr(model, "days", None)
+    return own if isinstance(own, DayModel) else DayModel.assumed(model.pollutants, model.spec, TrajectoriesConfig())
 
 
 def model_class(kind: str) -> type[Model]:

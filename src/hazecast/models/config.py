@@ -189,6 +189,22 @@ class PostprocessConfig(_Group):
     )
 
 
+class TrajectoriesConfig(_Group):
+    """Members of the joint distribution of an issue, and the hindcasts of unseen days that they are fitted to."""
+
+    members: int = Field(default=200, ge=100, le=1_000, description="Members that day statistics are computed from.")
+    origins: int = Field(
+        default=240, ge=1, description="Issues hindcast at most, each by the models that did not see it."
+    )
+    stations: int = Field(default=25, ge=1, description="Stations hindcast at most, evenly spread over the list.")
+    prior_origins: float = Field(
+        default=10.0, ge=0, description="Hindcasts that the assumed correlation counts for, where the record is short."
+    )
+    prior_days: float = Field(
+        default=20.0, ge=0, description="Days that the uncalibrated distribution of a day statistic counts for."
+    )
+
+
 class ClimatologyConfig(_Group):
     """The climatology that is forecast where no model can."""
 
@@ -208,12 +224,17 @@ class ModelConfig(_Group):
     uncertainty: UncertaintyConfig = UncertaintyConfig()
     recalibration: RecalibrationConfig = RecalibrationConfig()
     postprocess: PostprocessConfig = PostprocessConfig()
+    trajectories: TrajectoriesConfig = TrajectoriesConfig()
     climatology: ClimatologyConfig = ClimatologyConfig()
 
     @classmethod
     def light(cls) -> Self:
         """A preset that trains in a fraction of the time and forecasts worse (HAZECAST_LIGHT_TRAINING)."""
-        return cls(sampling=SamplingConfig(cases=1_000), gru=GruConfig(networks_per_fold=1))
+        return cls(
+            sampling=SamplingConfig(cases=1_000),
+            gru=GruConfig(networks_per_fold=1),
+            trajectories=TrajectoriesConfig(members=100, origins=40, stations=6),
+        )
 
     @property
     def parameters(self) -> dict[str, Value]:

@@ -40,6 +40,7 @@ from hazecast.models.boosting import (
 )
 from hazecast.models.climatology import VALUES, forecast_frame
 from hazecast.models.config import ModelConfig, Value
+from hazecast.models.days import DayModel, fit_days
 from hazecast.models.drivers import DRIVERS, driver_rows
 from hazecast.models.frames import all_cases
 from hazecast.models.postprocess import StationFacts, postprocess, station_facts
@@ -54,9 +55,11 @@ from hazecast.models.recalibration import (
 )
 from hazecast.models.sampling import Cases, TrainingSampler, TrainingSet, log_offsets
 from hazecast.models.threads import parallel_map
+from hazecast.models.trajectories import load_dependence, save_dependence
 from hazecast.models.uncertainty import Distribution, ErrorModel, LevelFunction, fit_errors, level_dependence
 
 _BATCH_CASES = 1_000  # bounds memory
+_DEPENDENCE = "dependence.npz"
 _LIVE_SEED, _TRAINING_SEED = 1, 1000  # training and live forecasts get different weather errors
 
 
@@ -89,6 +92,12 @@ class BlockModel:
         """The distribution of the log level, (row,)."""
         return self.errors.distribution(features, self.point.location(features, naive, rnn_residual))
 
+    def without_fold(self, fold: int) -> "BlockModel":
+        """Only the trees that were trained without a fold."""
+        own = slice(fold, fold + 1)
+        point = dataclasses.replace(self.point, trees=self.point.trees[own])
+        return BlockModel(point, dataclasses.replace(self.errors, spreads=self.errors.spreads[own]))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualForecaster(ABC):
@@ -106,6 +115,7 @@ class ResidualForecaster(ABC):
         stations: reporting resolution and maximum of each station.
         networks: recurrent networks per fold, each trained without its own; none for trees alone.
         blocks: per pollutant, one model per lead block.
+        days: dependence of the hours and calibration of day statistics.
     """
 
     kind: ClassVar[str]
@@ -122,6 +132,7 @@ class ResidualForecaster(ABC):
     stations: StationFacts
     networks: tuple[Any, ...]
     blocks: dict[str, tuple[BlockModel, ...]]
+    days: DayModel
 
     @classmethod
     @abstractmethod
@@ -189,9 +200,9 @@ class ResidualForecaster(ABC):
             rows = sampler.sample(block, cases, out_of_fold, pollutants=targets)
             n_rows += sum(len(part.residual) for part in rows.values())
             names |= {pollutant: part.names for pollutant, part in rows.items()}
-            for pollutant, fitted in cls._fit_blocks(rows, sampler, stations, config=config, seed=seed):
-                blocks[pollutant] = (*blocks[pollutant], fitted)
-        return cls(
+            for pollutant, block_model in cls._fit_blocks(rows, sampler, stations, config=config, seed=seed):
+                blocks[pollutant] = (*blocks[pollutant], block_model)
+        fitted = cls(
             pollutants=targets,
             trained_until=until,
             weather=weather,
@@ -203,7 +214,38 @@ class ResidualForecaster(ABC):
             stations=stations,
             networks=networks,
             blocks=blocks,
+            days=DayModel.assumed(targets, spec, config.trajectories),
         )
+        report("trajectories", 0.95)
+        hindcasts = fitted._hindcast_unseen(sampler)
+        return dataclasses.replace(fitted, days=fit_days(hindcasts, panel, sampler.until, assumed=fitted.days))
+
+    def _hindcast_unseen(self, sampler: TrainingSampler) -> pl.DataFrame:
+        """Forecasts of issues in the training period, each by the parts of the model trained without its fold.
+
+        Left out are hours beyond the fold, and those without the weather ahead that live forecasts have.
+        """
+        chosen = hindcast_stations(sampler.panel, self.config.trajectories.stations)
+        plain = {p: Adjustment.none(1, len(self.spec.lead_blocks)) for p in self.pollutants}
+        frames = []
+        for fold, origins in sampler.unseen_origins(self.config.trajectories.origins).items():
+            unseen = self._without_fold(fold)
+            for view in unseen._views(sampler.panel, np.tile(chosen, len(origins)), np.repeat(origins, len(chosen))):
+                frames += unseen._forecast(view, plain, np.zeros(len(view), np.int64))
+        if not frames:
+            return pl.DataFrame()
+        rows = pl.concat(frames).filter(pl.col("status") == "ok")
+        since = pl.lit(sampler.panel.start)
+        stretch = [
+            (pl.col(time) - since).dt.total_hours() // sampler.stretch_hours for time in ("issued_at", "valid_at")
+        ]
+        return rows.filter(stretch[0] == stretch[1])
+
+    def _without_fold(self, fold: int) -> Self:
+        """The parts that were trained without a fold."""
+        networks = self.networks[fold :: self.config.sampling.folds]
+        blocks = {p: tuple(block.without_fold(fold) for block in blocks) for p, blocks in self.blocks.items()}
+        return dataclasses.replace(self, networks=networks, blocks=blocks)
 
     @classmethod
     def _fit_blocks(
@@ -307,7 +349,9 @@ class ResidualForecaster(ABC):
             feature_names=self.feature_names,
             offsets=self.offsets,
             stations=dataclasses.asdict(self.stations),
+            day_calibration=dict(self.days.calibration),
         )
+        save_dependence(self.days.dependence, folder / _DEPENDENCE)
         self.save_networks(folder)
         for pollutant, blocks in self.blocks.items():
             for number, block in enumerate(blocks):
@@ -331,6 +375,11 @@ class ResidualForecaster(ABC):
             stations=StationFacts(**facts["stations"]),
             networks=cls.load_networks(folder, config),
             blocks={p: tuple(_read_block(folder / f"{p}_{k}", config) for k in numbers) for p in facts["pollutants"]},
+            days=DayModel(
+                load_dependence(folder / _DEPENDENCE),
+                {key: (shift, stretch) for key, (shift, stretch) in facts["day_calibration"].items()},
+                config.trajectories,
+            ),
         )
 
     def _views(self, panel: Panel, station: Ints, issued: Ints) -> Iterator[AsOfView]:

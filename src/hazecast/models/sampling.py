@@ -21,6 +21,7 @@ from hazecast.features import (
     log_level,
 )
 from hazecast.features.sequences import concat_sequences
+from hazecast.features.view import HISTORY_HOURS
 from hazecast.models.config import SamplingConfig
 
 _BATCH_CASES = 8_000  # bounds memory
@@ -162,10 +163,26 @@ class TrainingSampler:
             yield pollutant, TrainingSet(features.names, *(column[use] for column in columns))
 
     def _fold(self, hour: Ints) -> Ints:
-        """Alternating stretches of time, shorter where the record is short."""
-        folds = self.config.folds
-        length = max(1, min(self.config.fold_hours, self.until // (2 * folds)))
-        return hour // length % folds
+        return hour // self.stretch_hours % self.config.folds
+
+    @property
+    def stretch_hours(self) -> int:
+        """Length of the alternating stretches of time that are the folds; shorter where the record is short [h]."""
+        return max(1, min(self.config.fold_hours, self.until // (2 * self.config.folds)))
+
+    def unseen_origins(self, n: int) -> dict[int, Ints]:
+        """Hours of issue per fold whose forecast lies, as far as possible, in one stretch: the models without the fold
+        have not seen its truth.
+
+        Args:
+            n: origins of all folds together at most.
+        """
+        room = max(self.stretch_hours - self.spec.horizon_hours, 0)
+        hours = np.arange(HISTORY_HOURS, self.until - self.spec.horizon_hours + 1)
+        hours = hours[hours % self.stretch_hours <= room]
+        some = np.sort(np.random.default_rng(self.seed).permutation(hours)[:n])
+        fold = self._fold(some)
+        return {k: some[fold == k] for k in range(self.config.folds)}
 
     def _n_cases(self, n_issues: int) -> int:
         enough = max(n_issues // self.config.issues_per_case, self.config.min_cases)

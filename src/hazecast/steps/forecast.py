@@ -1,4 +1,4 @@
-"""Forecast: issue the next hours for every station and pollutant and append them to the archive."""
+"""Forecast: issue the next hours and days for every station and pollutant and append them to the archive."""
 
 from datetime import datetime, timedelta
 
@@ -7,8 +7,9 @@ import polars as pl
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import Forecasts
+from hazecast.air.tables import DayForecasts, Forecasts
 from hazecast.models import Model
+from hazecast.models.base import days_of
 from hazecast.scoring import p_exceed
 from hazecast.steps import Progress, silent
 from hazecast.steps.inputs import Inputs, read_inputs
@@ -25,7 +26,8 @@ def forecast(
 ) -> pl.DataFrame:
     """Issue a forecast for the hour that contains `now` and append it to the archive.
 
-    The forecast reaches the horizon of the model. Issuing the same hour again changes nothing.
+    The hours reach the horizon of the model, the days (`air.tables.DayForecasts`) as far as whole local days do.
+    Issuing the same hour again changes nothing.
 
     Returns:
         The Forecasts rows issued.
@@ -33,8 +35,12 @@ def forecast(
     Raises:
         TooLittleHistory: nothing has been collected.
     """
-    rows = predict(store, forecaster, model_version=model_version, now=now, progress=progress)
+    inputs, rows = _issue(store, forecaster, model_version=model_version, now=now, progress=progress)
+    progress("days", 0.8)
+    days = days_of(forecaster).forecast(rows, inputs.panel).with_columns(model_version=pl.lit(model_version))
     progress("archiving", 0.9)
+    # The hours last: an issue is complete when they are stored.
+    store.append(DayForecasts, days.select(DayForecasts.create_empty().columns))
     store.append(Forecasts, rows)
     progress(f"{rows.height:,} hours for {rows['station_id'].n_unique()} stations", 1.0)
     return rows
@@ -50,12 +56,18 @@ def newest_version(store: Store, *, now: datetime) -> str | None:
 def predict(
     store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress = silent
 ) -> pl.DataFrame:
-    """The rows that `forecast` would issue, not archived."""
+    """The hours that `forecast` would issue, not archived."""
+    return _issue(store, forecaster, model_version=model_version, now=now, progress=progress)[1]
+
+
+def _issue(
+    store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress
+) -> tuple[Inputs, pl.DataFrame]:
     issued_at = floor_hour(now)
     progress("reading", 0.0)
     inputs = read_inputs(store, since=issued_at - timedelta(days=HISTORY_DAYS))
     progress("forecasting", 0.2)
-    return _as_issued(forecaster.predict(inputs.panel, issued_at), inputs, model_version=model_version)
+    return inputs, _as_issued(forecaster.predict(inputs.panel, issued_at), inputs, model_version=model_version)
 
 
 def _as_issued(predicted: pl.DataFrame, inputs: Inputs, *, model_version: str) -> pl.DataFrame:
