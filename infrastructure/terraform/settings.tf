@@ -14,6 +14,18 @@ variable "cors_origins" {
   default     = null
 }
 
+variable "predict_per_minute" {
+  description = "Predictions (`POST /api/v1/predict`) of one client without a key in a minute; 0: no limit."
+  type        = number
+  default     = null
+}
+
+variable "trusted_proxies" {
+  description = "Addresses or networks of reverse proxies whose X-Forwarded-For names the client, comma-separated."
+  type        = string
+  default     = null
+}
+
 variable "keep_runs_days" {
   description = "Runs older than this are deleted from the Prefect server [d]."
   type        = number
@@ -136,8 +148,10 @@ locals {
       HAZECAST_MODEL_PARAMETERS       = var.model_parameters
     }
     api = {
-      HAZECAST_CORS_ORIGINS  = var.cors_origins
-      HAZECAST_HORIZON_HOURS = var.horizon_hours
+      HAZECAST_CORS_ORIGINS       = var.cors_origins
+      HAZECAST_PREDICT_PER_MINUTE = var.predict_per_minute
+      HAZECAST_TRUSTED_PROXIES    = var.trusted_proxies
+      HAZECAST_HORIZON_HOURS      = var.horizon_hours
     }
     metrics = {
       HAZECAST_HORIZON_HOURS = var.horizon_hours

@@ -105,6 +105,17 @@ class Settings(BaseSettings):
         description="Origins of web pages that may call the API, comma-separated; * allows all.",
         json_schema_extra=API,
     )
+    predict_per_minute: int = Field(
+        30,
+        ge=0,
+        description="Predictions (`POST /api/v1/predict`) of one client without a key in a minute; 0: no limit.",
+        json_schema_extra=API,
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For names the client, comma-separated.",
+        json_schema_extra=API,
+    )
     dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.", json_schema_extra=LOCAL)
     mlflow_host: str = Field(
         "127.0.0.1", description="Address that the MLflow server listens on.", json_schema_extra=LOCAL

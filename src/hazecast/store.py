@@ -71,6 +71,14 @@ class Store:
         delta = self._open(table)
         return None if delta is None else int(delta.version())
 
+    def committed_at(self, table: type[dy.Schema]) -> str:
+        """Time of the newest commit of `table` [ms since 1970]; empty if nothing is stored yet."""
+        delta = self._open(table)
+        if delta is None:
+            return ""
+        newest = self._guard(table, lambda: delta.history(1))
+        return str(newest[0].get("timestamp", "")) if newest else ""
+
     def newest(self, table: type[dy.Schema], column: str, *, until: datetime | None = None) -> datetime | None:
         """Largest time in `column`, up to `until`; None if nothing is stored yet. Reads one column only.
 

@@ -1,22 +1,25 @@
 """Caching, ETags, compression, CORS, metrics and access log; API keys and rate limits."""
 
+import asyncio
 import gzip
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 import small_store
 import structlog
 from fastapi.testclient import TestClient
-from small_store import DONGSI, HARBOUR, HOUR, ISSUED
+from small_store import HARBOUR, HOUR, ISSUED
 
 from hazecast.air.tables import Forecasts
-from hazecast.api import schemas
 from hazecast.api.app import Options, create_app
-from hazecast.api.cache import VOLATILE_FIELDS, CachePolicy
+from hazecast.api.cache import CachePolicy, ResponseCache, acceptable_encodings
 from hazecast.api.middleware import TokenBucket
+from hazecast.api.resources import forecasts
+from hazecast.api.resources.forecasts import read_series
 from hazecast.errors import ContractError, NotKnown, SettingsError
 from hazecast.keys import add_key, read_keys, revoke_key
 from hazecast.steps.ongoing import Ongoing
@@ -53,8 +56,30 @@ def test_an_etag_ignores_the_clock(client, clock):
     assert client.get(FORECAST).json()["now"] != first.json()["now"]
 
 
-def test_fields_that_follow_the_clock_exist():
-    assert set(VOLATILE_FIELDS) <= set(schemas.Forecast.model_fields)
+def test_an_etag_changes_with_the_status(client, clock):
+    fresh = client.get(FORECAST).headers["etag"]
+    clock.advance(hours=23)
+    stale = client.get(FORECAST, headers={"If-None-Match": fresh})
+    assert stale.status_code == 200
+    assert stale.json()["status"] == "stale"
+
+
+@pytest.mark.parametrize(
+    "path", ["stations", "forecasts", "forecasts?format=csv", "forecasts?format=parquet", "summaries", "limits"]
+)
+def test_etags_are_stable_and_belong_to_one_representation(client, clock, path):
+    first = client.get(f"/api/v1/{path}")
+    clock.advance(minutes=2)
+    assert client.get(f"/api/v1/{path}", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    assert client.get("/api/v1/forecasts?format=arrow").headers["etag"] != first.headers["etag"]
+
+
+def test_a_table_restored_from_a_backup_has_another_etag(make_client, tmp_path, monkeypatch):
+    monkeypatch.setattr("hazecast.api.repository.VERSION_CHECK_SECONDS", 0.0)
+    client = make_client(small_store.fill(tmp_path / "one"))
+    before = client.get(FORECAST).headers["etag"]
+    restored = make_client(small_store.fill(tmp_path / "two"))
+    assert restored.get(FORECAST).headers["etag"] != before  # same version, another commit
 
 
 def test_another_forecast_has_another_etag(make_client, tmp_path, monkeypatch):
@@ -81,6 +106,33 @@ def test_only_large_text_is_compressed(client):
     assert gzip.decompress(raw) == client.get(FORECAST, headers={"Accept-Encoding": "identity"}).content
     assert "content-encoding" not in client.get(FORECAST, headers={"Accept-Encoding": "identity"}).headers
     assert "content-encoding" not in client.get(f"{FORECAST}?format=parquet").headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encodings"),
+    [
+        ("", ("identity",)),
+        ("gzip, deflate, br, zstd", ("gzip", "identity")),
+        ("gzip;q=0", ("identity",)),
+        ("gzip;q=0.5, identity;q=0.8", ("identity", "gzip")),
+        ("gzip;q=0.8, *;q=0.1", ("gzip", "identity")),
+        ("br", ("identity",)),
+        ("*", ("gzip", "identity")),
+        ("gzip, identity;q=0", ("gzip",)),
+        ("gzip, *;q=0", ("gzip",)),
+        ("br, identity;q=0", ()),
+        ("*;q=0", ()),
+        ("notgzip", ("identity",)),
+    ],
+)
+def test_content_encodings_are_negotiated(client, accepted, encodings):
+    assert acceptable_encodings(accepted) == encodings
+    for path in (FORECAST, "/api/v1/health"):
+        response = client.get(path, headers={"Accept-Encoding": accepted})
+        is_large = path == FORECAST
+        gzipped = bool(encodings) and encodings[0] == "gzip" and (is_large or "identity" not in encodings)
+        assert response.status_code == (200 if encodings else 406)
+        assert response.headers.get("content-encoding") == ("gzip" if gzipped else None)
 
 
 def test_head_has_the_headers_of_get(client):
@@ -249,12 +301,56 @@ def test_only_hashes_are_stored_and_only_the_owner_reads_them(keys_file):
         read_keys(keys_file)
 
 
-def test_cached_bytes_are_bounded(make_client, filled_store, monkeypatch):
-    monkeypatch.setattr("hazecast.api.cache.MAX_CACHED_BYTES", 30_000)
-    client = make_client(filled_store)
-    responses = [client.get(FORECAST, params={"pollutant": "pm25", "spare": k}).json() for k in range(5)]
-    assert all(response["hours"] == responses[0]["hours"] for response in responses)
-    assert client.get(f"/api/v1/stations/{DONGSI}/forecast").status_code == 200
+def test_cached_bytes_are_bounded(filled_store, clock, monkeypatch):
+    monkeypatch.setattr("hazecast.api.cache.MAX_CACHED_BYTES", 60_000)
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False)
+    client = TestClient(app)
+    client.get("/api/v1/health")  # builds the middleware
+    cache = response_cache(app)
+    for k in range(1, 30):
+        assert (
+            client.get(FORECAST, params={"issued_at": ISSUED.isoformat(), "quantiles": ["q10"] * k}).status_code == 200
+        )
+        held = [len(one.body) + len(one.compressed) + len(str(one.key)) for one in cache._responses.values()]
+        assert sum(held) <= cache._responses.currsize <= 60_000
+    assert len(held) > 1
+
+
+def test_long_requests_are_answered_and_not_kept(filled_store, clock):
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False)
+    client = TestClient(app)
+    assert client.get(FORECAST, params={"quantiles": ",".join(["q50"] * 2000)}).status_code == 200
+    assert not response_cache(app)._responses
+
+
+def test_one_request_computes_and_the_others_wait(filled_store, clock):
+    app = create_app(store=filled_store, clock=clock, clock_replayed=False)
+    n_computed = 0
+
+    async def request_at_once():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+            return await asyncio.gather(*(http.get("/api/v1/forecasts") for _ in range(20)))
+
+    def count(*args, **kwargs):
+        nonlocal n_computed
+        n_computed += 1
+        return read_series(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forecasts, "read_series", count)
+        responses = asyncio.run(request_at_once())
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.content for response in responses}) == 1
+    assert n_computed == 2  # one for each station with a forecast
+
+
+def response_cache(app):
+    """The cache of a running application."""
+    layer = app.middleware_stack
+    while not isinstance(layer, ResponseCache):
+        layer = layer.app
+    return layer
 
 
 def test_ages_advance_with_the_minute(client, clock):

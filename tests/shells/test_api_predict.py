@@ -15,8 +15,8 @@ from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api.app import Options, create_app
 from hazecast.api.resources import models
 from hazecast.features import FutureWeather, build_panel
+from hazecast.keys import add_key
 from hazecast.models import ModelConfig
-from hazecast.models.climatology import Climatology
 from hazecast.models.stack import Stack
 from hazecast.steps.forecast import forecast
 from hazecast.store import Store
@@ -24,24 +24,9 @@ from hazecast.store import Store
 PREDICT = "/api/v1/predict"
 
 
-class OneModel:
-    """A registry with one champion; the alias can be moved."""
-
-    version = "3"
-
-    def __call__(self):
-        return self
-
-    def champion_version(self):
-        return self.version
-
-    def champion(self):
-        return Climatology(ISSUED), self.version
-
-
 @pytest.fixture
 def registry():
-    return OneModel()
+    return small_store.OneModel()
 
 
 @pytest.fixture
@@ -103,16 +88,52 @@ def test_an_invalid_request_is_rejected(client, changed):
     assert client.post(PREDICT, json=request_body(**changed)).status_code == 422
 
 
-def test_concurrent_predictions_are_limited(client, monkeypatch):
-    monkeypatch.setattr(models, "QUEUE_TIMEOUT_SECONDS", 0.01)
-    for _ in range(models.MAX_CONCURRENT):
-        assert models.slots.acquire(timeout=1)
-    try:
+def test_predictions_are_refused_at_once_when_all_places_are_taken(client):
+    with models.slots.taken(), models.slots.taken():
+        started = time.monotonic()
         response = client.post(PREDICT, json=request_body())
-    finally:
-        models.slots.release(models.MAX_CONCURRENT)
+    assert time.monotonic() - started < 2
     assert response.status_code == 503
+    assert response.json()["type"] == "urn:hazecast:problem:busy"
     assert response.headers["retry-after"] == "5"
+    assert client.post(PREDICT, json=request_body()).status_code == 200
+
+
+def test_each_client_has_a_limit(filled_store, clock, registry):
+    app = create_app(
+        store=filled_store,
+        clock=clock,
+        clock_replayed=False,
+        options=Options(registry=registry, predict_per_minute=2),
+    )
+
+    def statuses(host):
+        client = TestClient(app, client=(host, 50_000))
+        return [client.post(PREDICT, json=request_body()).status_code for _ in range(3)]
+
+    assert statuses("192.0.2.1") == [200, 200, 429]
+    assert statuses("192.0.2.2") == [200, 200, 429]
+    assert statuses("::ffff:192.0.2.2") == [429] * 3  # the same client on a socket for both families
+    assert statuses("2001:db8::1") == [200, 200, 429]
+    assert statuses("2001:db8::2") == [429] * 3  # one client has a whole /64 network
+    limited = TestClient(app, client=("192.0.2.1", 50_000)).post(PREDICT, json=request_body())
+    assert 1 <= int(limited.headers["retry-after"]) <= 31
+    assert TestClient(app, client=("192.0.2.1", 50_000)).get("/api/v1/stations").status_code == 200
+
+
+def test_a_key_has_its_own_limit_only(filled_store, clock, registry, tmp_path):
+    key = add_key(tmp_path / "keys.json", "app", scopes=["predict"], per_minute=60)
+    options = Options(registry=registry, predict_per_minute=1, keys_file=tmp_path / "keys.json")
+    client = TestClient(create_app(store=filled_store, clock=clock, clock_replayed=False, options=options))
+    responses = [client.post(PREDICT, json=request_body(), headers={"X-API-Key": key}) for _ in range(3)]
+    assert [response.status_code for response in responses] == [200] * 3
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"", b"[" * 100_000, b"null"])
+def test_a_body_that_cannot_be_read_is_rejected(client, content):
+    response = client.post(PREDICT, content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert response.json()["type"] == "urn:hazecast:problem:malformed"
 
 
 # A trained champion

@@ -11,12 +11,20 @@ from prometheus_client import CollectorRegistry
 
 import hazecast
 from hazecast.air.spec import HORIZONS_HOURS, STALE_AFTER_HOURS
-from hazecast.api.cache import CachePolicy, ResponseCache
+from hazecast.api import openapi, repository
+from hazecast.api.background import BackgroundCache
+from hazecast.api.cache import MAX_CHECK_SECONDS, CachePolicy, ResponseCache
 from hazecast.api.dependencies import ApiContext
 from hazecast.api.errors import UnhandledErrorMiddleware, add_error_handlers
-from hazecast.api.middleware import AuthMiddleware, RequestLogMiddleware, VaryingCorsMiddleware
+from hazecast.api.middleware import (
+    AuthMiddleware,
+    BodyLimitMiddleware,
+    ClientLimitMiddleware,
+    RequestLogMiddleware,
+    VaryingCorsMiddleware,
+)
 from hazecast.api.registry_cache import REFRESH_SECONDS, RegistryCache
-from hazecast.api.repository import Repository
+from hazecast.api.repository import Repository, ServedStore
 from hazecast.api.resources import router
 from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
@@ -30,6 +38,7 @@ The horizon is set per place ({", ".join(map(str, HORIZONS_HOURS))} hours). Conc
 including CO. Times are UTC; an hour is named by its start. Errors are problem details (RFC 9457)."""
 EXPOSED_HEADERS = ("ETag", "Retry-After", "X-Request-ID")
 DEFAULT_INDEX = "eu-eaqi"
+PREDICTIONS_PER_MINUTE = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,7 @@ class Options:
         schedule_zone: time zone of the schedules, which limit caching; None: no schedule.
         cors_origins: origins of web pages that may read the API; "*" allows all.
         keys_file: API keys (`hazecast.keys`); None: no authentication.
+        predict_per_minute: predictions that one client without a key may request in a minute; 0: no limit.
         registry: opens the model registry; None: the API serves stored forecasts only.
         registry_refresh_seconds: least time between two requests to the registry [s].
         training: the training that is running; None: unknown.
@@ -54,6 +64,7 @@ class Options:
     schedule_zone: tzinfo | None = None
     cors_origins: tuple[str, ...] = ("*",)
     keys_file: Path | None = None
+    predict_per_minute: int = PREDICTIONS_PER_MINUTE
     registry: "Callable[[], Registry] | None" = None
     registry_refresh_seconds: float = REFRESH_SECONDS
     training: Callable[[], Ongoing | None] = lambda: None
@@ -71,7 +82,7 @@ def create_app(
         options: options of the installation.
     """
     options = options or Options()
-    # FastAPI's documentation pages load scripts from a CDN; the OpenAPI document is served without them.
+    # FastAPI's documentation pages load scripts from a CDN; `openapi` serves Swagger UI from files.
     app = FastAPI(
         title="Hazecast",
         version=hazecast.__version__,
@@ -82,9 +93,18 @@ def create_app(
         # `RequestLogMiddleware` counts, times and logs requests at a lower cost.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    tables = ServedStore(store)
+    queries = Repository(tables, clock)
     context = ApiContext(
         store=store,
-        repository=Repository(store, clock),
+        tables=tables,
+        repository=queries,
+        snapshots=BackgroundCache(
+            lambda _: queries.snapshot(),
+            name="stored tables",
+            refresh_seconds=repository.VERSION_CHECK_SECONDS,
+            timeout_seconds=MAX_CHECK_SECONDS,
+        ),
         registry=RegistryCache(options.registry, clock, refresh_seconds=options.registry_refresh_seconds),
         cache_policy=CachePolicy(options.schedule_zone, clock_replayed),
         clock=clock,
@@ -98,6 +118,8 @@ def create_app(
     _add_middleware(app, context, options)
     add_error_handlers(app)
     app.include_router(router)
+    app.include_router(openapi.router)
+    openapi.describe(app, requires_key=options.keys_file is not None)
     return app
 
 
@@ -109,7 +131,10 @@ def _add_middleware(app: FastAPI, context: ApiContext, options: Options) -> None
         clock=context.clock,
         max_age_seconds=context.cache_policy.max_age_seconds,
         is_private=options.keys_file is not None,
+        salt=f"{options.place} {options.index} {options.stale_after_hours}",
     )
+    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(ClientLimitMiddleware, per_minute=options.predict_per_minute)
     if options.keys_file is not None:
         app.add_middleware(AuthMiddleware, keys_file=options.keys_file)
     app.add_middleware(

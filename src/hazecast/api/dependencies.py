@@ -11,10 +11,11 @@ from fastapi import Depends, Path, Query, Request
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import QUANTILES
 from hazecast.api import schemas
+from hazecast.api.background import BackgroundCache
 from hazecast.api.cache import CachePolicy
 from hazecast.api.errors import InvalidRequest
 from hazecast.api.registry_cache import RegistryCache
-from hazecast.api.repository import Repository
+from hazecast.api.repository import Repository, ServedStore, Snapshot
 from hazecast.errors import NotKnown
 from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
@@ -28,8 +29,10 @@ class ApiContext:
     """What the endpoints work with.
 
     Attributes:
-        store: the tables, for queries that are not cached.
+        store: the tables, for metrics.
+        tables: the tables, for queries that are not cached.
         repository: the stored tables as of the clock.
+        snapshots: the newest rows of the tables in brief, for probes.
         registry: the model registry.
         cache_policy: when the next forecast is due.
         clock: returns the current time; ages are counted to it.
@@ -41,7 +44,9 @@ class ApiContext:
     """
 
     store: Store
+    tables: ServedStore
     repository: Repository
+    snapshots: BackgroundCache[Snapshot]
     registry: RegistryCache
     cache_policy: CachePolicy
     clock: Callable[[], datetime]

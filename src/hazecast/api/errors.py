@@ -1,6 +1,7 @@
 """Errors as HTTP responses: one table from exception classes to RFC 9457 problem details."""
 
 import logging
+import re
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
@@ -15,8 +16,8 @@ from hazecast.errors import ContractError, HazecastError, NotKnown, StoreError
 MEDIA_TYPE = "application/problem+json"
 # `known` is a courtesy for people; the list endpoints return everything, page by page.
 MAX_KNOWN = 100
-BUSY_RETRY_SECONDS = 5
-UNAUTHORIZED, FORBIDDEN = 401, 403
+BUSY_RETRY_SECONDS, STORE_RETRY_SECONDS = 5, 10
+UNAUTHORIZED, FORBIDDEN, BODY_TOO_LARGE = 401, 403, 413
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,16 @@ class Forbidden(HazecastError):
     """The API key lacks the scope."""
 
 
+class BodyTooLarge(HazecastError):
+    """The body of the request is larger than allowed."""
+
+
+class NoTables(StoreError):
+    """No table was ever stored, or their storage is not mounted; the message names the remedy."""
+
+
 class RateLimited(HazecastError):
-    """The API key has used up its requests.
+    """The client has used up its requests.
 
     Args:
         message: what is wrong.
@@ -87,6 +96,8 @@ PROBLEM_TYPES: dict[type[Exception], ProblemType] = {
     Unauthorized: ProblemType(UNAUTHORIZED, "refused", "Unauthorized"),
     Forbidden: ProblemType(FORBIDDEN, "refused", "Forbidden"),
     RateLimited: ProblemType(429, "too-many", "Too many requests"),
+    BodyTooLarge: ProblemType(BODY_TOO_LARGE, "too-large", "Request body too large"),
+    NoTables: ProblemType(503, "store-unavailable", "No stored tables"),
     # These messages may contain paths and bucket names, so they are logged and not sent.
     StoreError: ProblemType(
         503, "store-unavailable", "Store unavailable", "The stored tables cannot be read now; see the log of the API."
@@ -96,22 +107,27 @@ PROBLEM_TYPES: dict[type[Exception], ProblemType] = {
     ),
     Exception: ProblemType(500, "internal", "Internal server error", "The API failed; see its log."),
 }
+ENUMERATIONS = ("enum", "literal_error")
+# A body of 20,000 rows may have as many faults.
+MAX_FAULTS = 20
 MALFORMED = ProblemType(422, "malformed", "Malformed request")
 
 DESCRIPTIONS = {
+    400: "The body cannot be read",
     401: "API key required",
     403: "The API key lacks the scope",
     404: "Not found, or no data yet; `known` lists the valid values",
     406: "None of the accepted formats is available here",
     422: "Invalid request",
-    429: "Rate limit of the API key exceeded; see Retry-After",
+    413: "The body of the request is too large",
+    429: "Rate limit exceeded; see Retry-After",
     503: "Temporarily unavailable",
 }
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the error responses of an endpoint for the OpenAPI document."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
@@ -144,13 +160,19 @@ def problem_response(error: Exception) -> JSONResponse:
     if isinstance(error, NotKnown):
         return _response(kind, f"unknown {error.kind} {error.requested!r}", known=error.known[:MAX_KNOWN])
     response = _response(kind, kind.detail or str(error))
-    if isinstance(error, Busy):
-        response.headers["Retry-After"] = str(BUSY_RETRY_SECONDS)
-    if isinstance(error, RateLimited):
-        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if (seconds := _retry_after_seconds(error)) is not None:
+        response.headers["Retry-After"] = str(seconds)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _retry_after_seconds(error: Exception) -> int | None:
+    if isinstance(error, RateLimited):
+        return error.retry_after_seconds
+    if isinstance(error, Busy):
+        return BUSY_RETRY_SECONDS
+    return STORE_RETRY_SECONDS if isinstance(error, StoreError) else None
 
 
 def _handle_error(request: Request, error: Exception) -> JSONResponse:
@@ -161,12 +183,19 @@ def _handle_error(request: Request, error: Exception) -> JSONResponse:
 
 def _handle_validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = (f"{fault['loc'][-1]}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors())
-    return _response(MALFORMED, "; ".join(faults))
+    faults = error.errors()
+    reasons = (f"{fault['loc'][-1]}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults[:MAX_FAULTS])
+    # Pydantic writes the words of an enumeration as 'a', 'b' or 'c'.
+    words = [re.findall(r"'([^']*)'", fault["ctx"]["expected"]) for fault in faults if fault["type"] in ENUMERATIONS]
+    return _response(MALFORMED, "; ".join(reasons), known=words[0] if words else None)
 
 
 def _handle_http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == BODY_TOO_LARGE:
+        response = problem_response(BodyTooLarge(error.detail))
+        response.headers.update(error.headers or {})
+        return response
     kind = ProblemType(error.status_code, "http", error.detail)
     response = _response(kind, f"{error.detail}; the endpoints are listed in /api/v1/openapi.json")
     response.headers.update(error.headers or {})

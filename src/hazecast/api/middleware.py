@@ -1,5 +1,6 @@
-"""Middleware around every request: request id, access log, metrics, CORS, API keys and rate limits."""
+"""Middleware around every request: request id, access log, metrics, CORS, API keys, rate limits, largest body."""
 
+import ipaddress
 import re
 import secrets
 import time
@@ -8,22 +9,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from cachetools import LRUCache
 from prometheus_client import CollectorRegistry, Histogram
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hazecast.api.errors import Forbidden, RateLimited, Unauthorized, problem_response
+from hazecast.api.errors import (
+    BODY_TOO_LARGE,
+    BodyTooLarge,
+    Forbidden,
+    RateLimited,
+    Unauthorized,
+    problem_response,
+)
 from hazecast.errors import SettingsError
 from hazecast.keys import ApiKey, hash_key, read_keys
 
 VALID_REQUEST_ID = re.compile(rb"[\w.:-]{1,128}")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-PUBLIC_PATHS = ("/api/v1/health", "/api/v1/ready", "/api/v1/openapi.json")
+PUBLIC_PATHS = ("/api/v1/health", "/api/v1/ready", "/api/v1/openapi.json", "/docs")
+PREDICT_PATH = "/api/v1/predict"
 # Every other path needs the scope "read".
-SCOPES_BY_PATH = {"/api/v1/predict": "predict", "/metrics": "metrics"}
+SCOPES_BY_PATH = {PREDICT_PATH: "predict", "/metrics": "metrics"}
 RELOAD_SECONDS = 2.0
 MINUTE_SECONDS = 60.0
+MAX_CLIENTS = 10_000
+IPV6_CLIENT_PREFIX = 64
+# Twice the largest body of /predict: 20,000 observations.
+MAX_BODY_BYTES = 4_000_000
 _HEADER = b"x-request-id"
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0)
 
@@ -166,7 +181,7 @@ class AuthMiddleware:
         self._loaded_at = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
-        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
+        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS or scope["path"].startswith("/docs/"):
             await self.app(scope, receive, send)
             return
         try:
@@ -211,3 +226,78 @@ class AuthMiddleware:
 def _token(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+
+
+class ClientLimitMiddleware:
+    """Limits the predictions of each client in a minute, where no API key identifies it.
+
+    A client is an IPv4 address or an IPv6 /64 network. Behind a reverse proxy uvicorn takes the address from
+    X-Forwarded-For, if the proxy is trusted (HAZECAST_TRUSTED_PROXIES).
+
+    Args:
+        app: the application.
+        per_minute: predictions of one client in a minute; 0: no limit.
+    """
+
+    def __init__(self, app: ASGIApp, *, per_minute: int) -> None:
+        self.app, self._per_minute = app, per_minute
+        self._buckets: LRUCache[str, TokenBucket] = LRUCache(MAX_CLIENTS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
+        if scope["type"] == "http" and scope["path"] == PREDICT_PATH and self._per_minute and not _has_key(scope):
+            now = time.monotonic()
+            bucket = self._buckets.setdefault(_client(scope), TokenBucket(self._per_minute, self._per_minute, now))
+            wait_seconds = bucket.take(now)
+            if wait_seconds:
+                error = RateLimited(f"{self._per_minute} predictions in a minute are allowed", int(wait_seconds) + 1)
+                await problem_response(error)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+class BodyLimitMiddleware:
+    """Refuses request bodies above MAX_BODY_BYTES, before they are read or as soon as they exceed it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        reason = f"the body may have at most {MAX_BODY_BYTES:,} bytes"
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+            await problem_response(BodyTooLarge(reason))(scope, receive, send)
+            return
+        n_bytes = 0
+
+        async def receive_limited() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > MAX_BODY_BYTES:
+                # FastAPI passes an HTTPException on; any other exception would become status 400.
+                # The connection is closed, as the rest of such a body may never end.
+                raise HTTPException(BODY_TOO_LARGE, reason, headers={"Connection": "close"})
+            return message
+
+        await self.app(scope, receive_limited, send)
+
+
+def _has_key(scope: Scope) -> bool:
+    return "key" in scope["state"]
+
+
+def _client(scope: Scope) -> str:
+    """The client's address; of an IPv6 address its /64 network, which one client usually has whole."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    # A socket for both families writes IPv4 addresses as ::ffff:192.0.2.1.
+    mapped = address.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((address, IPV6_CLIENT_PREFIX), strict=False))

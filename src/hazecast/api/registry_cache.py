@@ -1,16 +1,13 @@
 """The model registry behind a cache, so that the API responds when MLflow is slow or down."""
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
-import structlog
-
+from hazecast.api.background import BackgroundCache
 from hazecast.api.errors import ModelUnavailable
-from hazecast.errors import HazecastError, RegistryError
+from hazecast.errors import RegistryError
 
 if TYPE_CHECKING:
     from hazecast.models import Model
@@ -19,64 +16,6 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 5.0
 # A champion may have to be downloaded before the first request can be served.
 FIRST_LOAD_TIMEOUT_SECONDS = 60.0
-
-Value = TypeVar("Value")
-
-log = structlog.get_logger()
-
-
-class BackgroundCache(Generic[Value]):
-    """Caches a value and refreshes it in a background thread when it is read and older than `refresh_seconds`.
-
-    Args:
-        load: returns the next value, given the cached one (None at first); may be slow or raise a HazecastError.
-        name: of the source, for the log.
-        refresh_seconds: least time between two refreshes [s].
-        timeout_seconds: how long `get` waits for a running refresh when a value is cached [s].
-        first_timeout_seconds: the same while no value is cached [s].
-    """
-
-    def __init__(
-        self,
-        load: Callable[[Value | None], Value],
-        *,
-        name: str,
-        refresh_seconds: float = REFRESH_SECONDS,
-        timeout_seconds: float = 0.3,
-        first_timeout_seconds: float = 10.0,
-    ) -> None:
-        self._load, self._name, self._refresh_seconds = load, name, refresh_seconds
-        self._timeout_seconds, self._first_timeout_seconds = timeout_seconds, first_timeout_seconds
-        self._value: Value | None = None
-        self._error: HazecastError | None = None
-        self._thread: threading.Thread | None = None
-        self._loaded_at = float("-inf")
-        self._lock = threading.Lock()
-
-    def get(self) -> tuple[Value | None, HazecastError | None]:
-        """The cached value and the error of the last refresh; (None, None) during the first load."""
-        thread = self._refresh()
-        if thread is not None:
-            thread.join(self._first_timeout_seconds if self._value is None else self._timeout_seconds)
-        return self._value, self._error
-
-    def _refresh(self) -> threading.Thread | None:
-        with self._lock:
-            is_running = self._thread is not None and self._thread.is_alive()
-            if not is_running and time.monotonic() - self._loaded_at > self._refresh_seconds:
-                self._loaded_at = time.monotonic()
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
-            return self._thread
-
-    def _run(self) -> None:
-        try:
-            self._value, self._error = self._load(self._value), None
-        except HazecastError as err:
-            self._error = err
-            log.warning("refresh failed", source=self._name, reason=str(err))
-        finally:
-            self._loaded_at = time.monotonic()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -13,17 +14,109 @@ import structlog
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.indices import IndexResult
-from hazecast.air.tables import Background, Drivers, Forecasts, Observations, Quality, Scores, Stations
+from hazecast.air.tables import (
+    Background,
+    Drivers,
+    Forecasts,
+    Observations,
+    Quality,
+    Runs,
+    Scores,
+    Stations,
+    Weather,
+)
+from hazecast.api.errors import NoTables
 from hazecast.errors import StoreError
 from hazecast.store import Store
 
 # The newest rows are searched in these windows before the whole table is read.
 LOOKBACKS = (timedelta(days=3), timedelta(days=60))
 VERSION_CHECK_SECONDS = 1.0
+TABLES = (Stations, Observations, Weather, Forecasts, Quality, Scores, Runs)
+SIMULATED = "simulated"
 
 Value = TypeVar("Value")
 
 log = structlog.get_logger()
+
+
+@dataclass
+class Provenance:
+    """What a response was computed from; equal provenance of one request means equal content, except for ages.
+
+    Attributes:
+        versions: of the tables that were read, by name.
+        values: what else determines the content: a status that follows the clock, a default span.
+        is_held: whether rows were served that could not be compared with the stored ones.
+    """
+
+    versions: dict[str, str | None] = field(default_factory=dict)
+    values: list[object] = field(default_factory=list)
+    is_held: bool = False
+
+
+# The provenance of the response that is being computed.
+provenance: ContextVar[Provenance] = ContextVar("provenance")
+
+
+def depends_on(*values: object) -> None:
+    """Record values other than the stored tables that determine the content of the current response."""
+    current = provenance.get(None)
+    if current is not None:
+        current.values += values
+
+
+class ServedStore:
+    """The stored tables as endpoints read them.
+
+    A table that disappears while the API runs is an error, not an empty table: a disk was unmounted, or a folder
+    removed. Versions that are read are recorded in the `provenance` of the response.
+
+    Args:
+        store: the tables.
+
+    Raises (all methods):
+        StoreError: a table is corrupt, unreachable or has disappeared.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._revisions: dict[str, tuple[int, str]] = {}
+
+    def read(self, table: type[dy.Schema], where: pl.Expr | None = None) -> pl.DataFrame:
+        """Rows of `table` matching `where`; an empty frame if nothing was ever stored."""
+        self.record(table, self.revision(table))
+        return self._store.read(table, where)
+
+    def version(self, table: type[dy.Schema]) -> int | None:
+        """Number of the newest commit of `table`; None if nothing was ever stored."""
+        revision = self._read_revision(table)
+        return None if revision is None else revision[0]
+
+    def revision(self, table: type[dy.Schema]) -> str | None:
+        """Identifies the stored content of `table`: the number and time of its newest commit."""
+        revision = self._read_revision(table)
+        return None if revision is None else f"{revision[0]} {revision[1]}"
+
+    @staticmethod
+    def record(table: type[dy.Schema], revision: str | None, *, is_held: bool = False) -> None:
+        """Record in the provenance of the response that this revision of `table` was read."""
+        current = provenance.get(None)
+        if current is not None:
+            current.versions[table.__name__] = revision
+            current.is_held |= is_held
+
+    def _read_revision(self, table: type[dy.Schema]) -> tuple[int, str] | None:
+        name, version = table.__name__, self._store.version(table)
+        known = self._revisions.get(name)
+        if version is None:
+            if known is not None:
+                raise StoreError(f"{name.lower()}: the table has disappeared; its last version was {known[0]}")
+            return None
+        if known is None or known[0] != version:
+            # The time tells a table that was restored from a backup from one that was written on.
+            known = self._revisions[name] = (version, self._store.committed_at(table))
+        return known
 
 
 class IssuedForecasts:
@@ -37,6 +130,7 @@ class IssuedForecasts:
         issued_at: the latest issue; None: no rows.
         model_version: of the latest issue.
         index_by_hour: cache of index values by (station_id, index).
+        means_before: cache of the means of the day before the issue by station_id and pollutant [µg/m³].
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
@@ -44,6 +138,7 @@ class IssuedForecasts:
         spans = self._rows.with_row_index().group_by("station_id", "pollutant").agg(pl.col("index").min(), pl.len())
         self._spans = {(station, pollutant): (first, n) for station, pollutant, first, n in spans.iter_rows()}
         self.index_by_hour: dict[tuple[str, str], Mapping[datetime, IndexResult]] = {}
+        self.means_before: dict[str, Mapping[str, float]] = {}
         self.pollutants: dict[str, set[str]] = {}
         for station, pollutant in self._spans:
             self.pollutants.setdefault(station, set()).add(pollutant)
@@ -61,6 +156,33 @@ class IssuedForecasts:
         return rows.filter(pl.col("issued_at") == pl.col("issued_at").max())
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The newest rows of the tables, in brief.
+
+    Attributes:
+        n_stations: number of stations; 0: no table was ever stored.
+        simulated: whether any station is simulated.
+        newest_observed_at: newest hour of any series.
+        issued_at: of the newest forecast.
+        model_version: of the newest forecast.
+        check: rows of the latest quality check.
+        scores: the latest verification.
+        versions: of the tables, by name; None: never stored.
+        is_held: the tables cannot be read now; these are the rows read last.
+    """
+
+    n_stations: int
+    simulated: bool
+    newest_observed_at: datetime | None
+    issued_at: datetime | None
+    model_version: str | None
+    check: pl.DataFrame
+    scores: pl.DataFrame
+    versions: Mapping[str, int | None]
+    is_held: bool
+
+
 class Repository:
     """Reads for the endpoints; thread-safe.
 
@@ -71,16 +193,17 @@ class Repository:
         clock: returns the current time; forecasts and observations after it are ignored.
 
     Raises (all methods):
-        StoreError: a table is corrupt or unreachable.
+        StoreError: a table is corrupt or unreachable, or no table was ever stored.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: ServedStore, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
         self._stations = CachedQuery(store, Stations, self._read_stations)
         self._forecasts = CachedQuery(store, Forecasts, self._read_newest_forecasts)
         self._observed = CachedQuery(store, Observations, self._read_newest_observed_at)
         self._quality = CachedQuery(store, Quality, self._read_newest_check)
         self._scores = CachedQuery(store, Scores, self._read_newest_scores)
+        self._queries = (self._stations, self._forecasts, self._observed, self._quality, self._scores)
 
     def stations(self) -> pl.DataFrame:
         """Every station, one row each, by station_id."""
@@ -145,19 +268,38 @@ class Repository:
         rows = self._store.read(Drivers, _is_series(station_id, pollutant) & (pl.col("issued_at") == issued_at))
         return rows.sort("valid_at", "driver")
 
-    def generation(self) -> tuple[int, ...]:
+    def generation(self) -> tuple[tuple[int, bool], ...]:
         """A value that changes whenever a cached query was refreshed; refreshes outdated ones first.
 
         It never fails once something is cached.
         """
-        queries = (self._stations, self._forecasts, self._observed, self._quality, self._scores)
-        return tuple(query.generation(self._clock()) for query in queries)
+        return tuple(query.generation(self._clock()) for query in self._queries)
 
-    def version(self, table: type[dy.Schema]) -> int | None:
-        """Newest version of `table`; None: nothing stored yet."""
-        return self._store.version(table)
+    def snapshot(self) -> Snapshot:
+        """The newest rows of the tables, in brief."""
+        try:
+            sources = self.stations()["source"]
+        except NoTables:
+            sources = pl.Series(dtype=pl.String)
+        issued = self.newest_forecasts()
+        observed, check, scores = self.newest_observed_at(), self.newest_check(), self.newest_scores()
+        return Snapshot(
+            n_stations=len(sources),
+            simulated=SIMULATED in sources,
+            newest_observed_at=max(observed.values(), default=None),
+            issued_at=issued.issued_at,
+            model_version=issued.model_version,
+            check=check,
+            scores=scores,
+            versions={table.__name__.lower(): self._store.version(table) for table in TABLES},
+            is_held=any(query.is_held for query in self._queries),
+        )
 
     def _read_stations(self, _: datetime) -> pl.DataFrame:
+        if self._store.version(Stations) is None:
+            raise NoTables(
+                "There are no stored tables. Make them with `hazecast collect`, or check that their storage is mounted."
+            )
         return self._store.read(Stations).sort("station_id")
 
     def _read_newest_forecasts(self, now: datetime) -> IssuedForecasts:
@@ -198,14 +340,18 @@ class Repository:
 
 @dataclass
 class CachedQuery(Generic[Value]):
-    """A query on one table, repeated only when the table or the hour has changed."""
+    """A query on one table, repeated only when the table or the hour has changed.
 
-    store: Store
+    `is_held`: the last comparison with the stored table failed, so the cached result may be out of date.
+    """
+
+    store: ServedStore
     table: type[dy.Schema]
     query: Callable[[datetime], Value]
     _value: Value = field(init=False)
-    _cached_for: tuple[int | None, datetime | None] = (None, None)
+    _cached_for: tuple[str | None, datetime | None] = (None, None)
     _n_refreshes: int = 0
+    is_held: bool = False
     _checked_at: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -215,9 +361,20 @@ class CachedQuery(Generic[Value]):
         Raises:
             StoreError: the store is unreachable and nothing is cached.
         """
+        self._refresh_if_due(now)
+        self.store.record(self.table, self._cached_for[0], is_held=self.is_held)
+        return self._value
+
+    def generation(self, now: datetime) -> tuple[int, bool]:
+        """Number of refreshes so far, and whether the store is unreachable; a query never requested is not run."""
+        if self._cached_for[1] is not None:
+            self._refresh_if_due(now)
+        return self._n_refreshes, self.is_held
+
+    def _refresh_if_due(self, now: datetime) -> None:
         hour = floor_hour(now)
         if self._cached_for[1] == hour and time.monotonic() - self._checked_at <= VERSION_CHECK_SECONDS:
-            return self._value
+            return
         # Other threads wait for the refresh only if nothing is cached yet.
         if self._lock.acquire(blocking=self._cached_for[1] is None):
             try:
@@ -225,25 +382,21 @@ class CachedQuery(Generic[Value]):
                 self._checked_at = time.monotonic()
             finally:
                 self._lock.release()
-        return self._value
-
-    def generation(self, now: datetime) -> int:
-        """Number of refreshes so far; a query that was never requested is not run."""
-        if self._cached_for[1] is not None:
-            self.get(now)
-        return self._n_refreshes
 
     def _refresh(self, now: datetime, hour: datetime) -> None:
         try:
-            wanted = (self.store.version(self.table), hour)
+            wanted = (self.store.revision(self.table), hour)
             if wanted != self._cached_for:
                 self._value = self.query(now)
                 self._cached_for = wanted
                 self._n_refreshes += 1
+            self.is_held = False
         except StoreError as err:
             if self._cached_for[1] is None:
                 raise
-            log.warning("store unreachable, serving cached rows", table=self.table.__name__, reason=str(err))
+            if not self.is_held:
+                log.warning("store unreachable, serving cached rows", table=self.table.__name__, reason=str(err))
+            self.is_held = True
 
 
 def _is_series(station_id: str, pollutant: str) -> pl.Expr:

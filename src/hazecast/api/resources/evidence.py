@@ -6,7 +6,7 @@ from typing import Annotated
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
 
-from hazecast.air.clock import as_iso
+from hazecast.air.clock import as_iso, floor_hour
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import LEAD_BLOCKS, block_name
 from hazecast.air.tables import Runs
@@ -24,8 +24,8 @@ from hazecast.api.dependencies import (
 )
 from hazecast.api.errors import InvalidRequest, problem_responses
 from hazecast.api.render import TABLE_FORMATS, Format, describe_formats, negotiate_table, render_table
+from hazecast.api.repository import ServedStore, depends_on
 from hazecast.scoring import summarize
-from hazecast.store import Store
 
 GROUPS = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
 DEFAULT_GROUPS = "pollutant,lead_block"
@@ -50,7 +50,9 @@ def verified_span(
     Raises:
         InvalidRequest: the span is empty or longer than MAX_SPAN.
     """
-    until = until or context.clock()
+    if until is None:
+        until = context.clock()
+        depends_on(floor_hour(until))
     since = since or until - DEFAULT_SPAN
     if not since < until <= since + MAX_SPAN:
         raise InvalidRequest(f"since ({as_iso(since)}) must be before until ({as_iso(until)}), at most 5 years")
@@ -101,7 +103,7 @@ def verification(
         raise InvalidRequest("`by` contains a column twice")
     since, until = span
     is_in_span = pl.col("issued_on").is_between(since, until, closed="left")
-    groups = summarize(context.store.read(Verification, is_in_span & where), columns)
+    groups = summarize(context.tables.read(Verification, is_in_span & where), columns)
     if output_format is not Format.JSON:
         return render_table(groups, output_format)
     found = [schemas.VerificationGroup.model_validate(row) for row in groups.iter_rows(named=True)]
@@ -119,11 +121,11 @@ def quality(context: Context) -> schemas.QualityReport:
 @router.get("/health-verdicts", responses=problem_responses(503))
 def health_verdicts(context: Context) -> schemas.HealthVerdicts:
     """The newest monitoring: verdicts on skill, coverage, drift, freshness …, and decisions on retraining."""
-    store, now = context.store, context.clock()
-    checked_at = _newest_check(store, now)
+    tables, now = context.tables, context.clock()
+    checked_at = _newest_check(tables, now)
     is_newest = pl.lit(False) if checked_at is None else pl.col("checked_at") == checked_at
-    verdicts, drift = store.read(Health, is_newest), store.read(Drift, is_newest)
-    retrains = store.read(Retrains, pl.col("checked_at") <= now).sort("checked_at", descending=True)
+    verdicts, drift = tables.read(Health, is_newest), tables.read(Drift, is_newest)
+    retrains = tables.read(Retrains, pl.col("checked_at") <= now).sort("checked_at", descending=True)
     return schemas.HealthVerdicts(
         checked_at=checked_at,
         verdicts=[schemas.Verdict.model_validate(row) for row in verdicts.sort("check", "subject").to_dicts()],
@@ -140,7 +142,7 @@ def alerts(
     context: Context, state: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
 ) -> schemas.Incidents:
     """Incidents, newest first; `state` is pending, open or resolved."""
-    rows = context.store.read(Alerts, _matches("state", state))
+    rows = context.tables.read(Alerts, _matches("state", state))
     page, next_cursor = _page(rows, ("bad_since", "incident_id"), limit, cursor)
     found = [schemas.Incident.model_validate(row) for row in page.to_dicts()]
     return schemas.Incidents(alerts=found, next_cursor=next_cursor)
@@ -151,13 +153,13 @@ def runs(
     context: Context, step: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
 ) -> schemas.RunList:
     """Runs of the pipeline's steps, newest first."""
-    rows = context.store.read(Runs, _matches("step", step))
+    rows = context.tables.read(Runs, _matches("step", step))
     page, next_cursor = _page(rows, ("started_at", "run_id"), limit, cursor)
     return schemas.RunList(runs=[schemas.Run.model_validate(row) for row in page.to_dicts()], next_cursor=next_cursor)
 
 
-def _newest_check(store: Store, now: datetime) -> datetime | None:
-    checked: datetime | None = store.read(Health, pl.col("checked_at") <= now)["checked_at"].max()  # type: ignore[assignment]  # a time or None
+def _newest_check(tables: ServedStore, now: datetime) -> datetime | None:
+    checked: datetime | None = tables.read(Health, pl.col("checked_at") <= now)["checked_at"].max()  # type: ignore[assignment]  # a time or None
     return checked
 
 

@@ -39,10 +39,9 @@ from hazecast.api.render import (
     render_geojson,
     render_table,
 )
-from hazecast.api.repository import IssuedForecasts, Repository
+from hazecast.api.repository import SIMULATED, IssuedForecasts, Repository, depends_on
 from hazecast.api.resources.indices import index_by_hour, index_name, render_index
 from hazecast.api.resources.stations import (
-    SIMULATED,
     RequestedStation,
     StationFilterQuery,
     StationLimit,
@@ -321,6 +320,7 @@ def render_forecast(rows: pl.DataFrame, station: schemas.Station, options: Rende
     pollutant = Pollutant(first["pollutant"])
     age_hours = hours_between(first["issued_at"], options.now)
     status = served_status(rows["status"], age_hours=age_hours, stale_after_hours=options.stale_after_hours)
+    depends_on(status, options.next_issue_at)
     return schemas.Forecast(
         station_id=station.station_id,
         pollutant=pollutant,

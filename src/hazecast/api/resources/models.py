@@ -1,6 +1,6 @@
 """Registered models, and forecasts on request for a site outside the network."""
 
-import threading
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -8,7 +8,9 @@ from datetime import datetime
 from zoneinfo import available_timezones
 
 import polars as pl
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.limits import LIMIT_KEYS, limits_of
@@ -16,17 +18,49 @@ from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.api import schemas
-from hazecast.api.dependencies import PREFIX, Context
+from hazecast.api.dependencies import PREFIX, ApiContext, Context
 from hazecast.api.errors import Busy, InvalidRequest, problem_responses
+from hazecast.api.openapi import json_body
+from hazecast.api.render import MEDIA_TYPES, Format
 from hazecast.features import build_panel
 from hazecast.scoring import p_exceed
 
 # One prediction keeps a core busy; more at once only make each slower.
-MAX_CONCURRENT, QUEUE_TIMEOUT_SECONDS = 2, 10.0
+MAX_CONCURRENT = 2
 SOURCE = "request"
 
+
+class Slots:
+    """Places for work that keeps a core busy; more work is refused at once. For one event loop.
+
+    Args:
+        n: number of places.
+
+    Raises (all methods):
+        Busy: all places are taken.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n_free = n
+
+    def require_free(self) -> None:
+        """Refuse if there is no free place."""
+        if not self._n_free:
+            raise Busy("other predictions are in progress; retry in a few seconds")
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take a place for the body."""
+        self.require_free()
+        self._n_free -= 1
+        try:
+            yield
+        finally:
+            self._n_free += 1
+
+
 router = APIRouter(prefix=PREFIX, tags=["models"])
-slots = threading.BoundedSemaphore(MAX_CONCURRENT)
+slots = Slots(MAX_CONCURRENT)
 
 
 @router.get("/models", responses=problem_responses(503))
@@ -55,22 +89,40 @@ def models(context: Context) -> schemas.Models:
     )
 
 
-@router.post("/predict", responses=problem_responses(422, 503))
-def predict(context: Context, request: schemas.PredictRequest) -> schemas.Prediction:
+@router.post(
+    "/predict",
+    response_model=schemas.Prediction,
+    responses=problem_responses(422, 503),
+    openapi_extra={"requestBody": json_body(schemas.PredictRequest)},
+)
+async def predict(context: Context, request: Request) -> Response:
     """A forecast by the champion for a site outside the network, from its recent observations; it is not stored.
 
     The model was trained on other stations: the more the site differs from them, the larger the errors.
     """
+    # Refused before the body is read, and again after it: a client may send it slowly.
+    slots.require_free()
+    body = await request.body()
+    with slots.taken():
+        return await asyncio.to_thread(_predict, context, body)
+
+
+def _predict(context: ApiContext, body: bytes) -> Response:
+    """Validation, forecast and serialisation; takes a core for some hundred milliseconds."""
+    try:
+        request = schemas.PredictRequest.model_validate_json(body)
+    except ValidationError as err:
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in err.errors()]) from err
     issued_at = issue_time(request)
     observed, station = observation_rows(request, issued_at), station_row(request)
     forecaster, version = context.registry.champion()
-    with _slot():
-        panel = build_panel(observed, Weather.create_empty(), station)
-        rows = forecaster.predict(panel, issued_at)
+    panel = build_panel(observed, Weather.create_empty(), station)
+    rows = forecaster.predict(panel, issued_at)
     forecasts = [_render_series(one, rows) for one in POLLUTANTS if one in rows["pollutant"]]
-    return schemas.Prediction(
+    prediction = schemas.Prediction(
         station_id=request.station_id, issued_at=issued_at, model_version=version, forecasts=forecasts
     )
+    return Response(prediction.model_dump_json(), media_type=MEDIA_TYPES[Format.JSON])
 
 
 def issue_time(request: schemas.PredictRequest) -> datetime:
@@ -146,13 +198,3 @@ def _render_series(pollutant: str, rows: pl.DataFrame) -> schemas.PredictedSerie
     ]
     worst = "baseline" if "baseline" in series["status"] else str(series["status"][0])
     return schemas.PredictedSeries(pollutant=Pollutant(pollutant), status=worst, hours=hours)
-
-
-@contextmanager
-def _slot() -> Iterator[None]:
-    if not slots.acquire(timeout=QUEUE_TIMEOUT_SECONDS):
-        raise Busy("other predictions are in progress; retry in a few seconds")
-    try:
-        yield
-    finally:
-        slots.release()

@@ -1,6 +1,6 @@
 """Liveness, readiness, status and metrics of the installation."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import polars as pl
 from fastapi import APIRouter, Request
@@ -9,29 +9,27 @@ from prometheus_client import generate_latest
 
 import hazecast
 from hazecast.air.clock import hours_between
-from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, Stations, Weather
 from hazecast.api import schemas
-from hazecast.api.dependencies import PREFIX, Context
+from hazecast.api.dependencies import PREFIX, ApiContext, Context
 from hazecast.api.errors import NotReady, problem_responses
-from hazecast.api.resources.stations import SIMULATED
+from hazecast.api.repository import Snapshot
 from hazecast.metrics import exposition
 
-TABLES = (Stations, Observations, Weather, Forecasts, Quality, Scores, Runs)
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter(tags=["probes"])
 
 
 @router.get(f"{PREFIX}/health")
-def health(context: Context) -> schemas.Health:
+async def health(context: Context) -> schemas.Health:
     """Liveness of the process; reads no stored table."""
     return schemas.Health(version=hazecast.__version__, now=context.clock(), clock_replayed=context.clock_replayed)
 
 
 @router.get(f"{PREFIX}/ready", responses=problem_responses(503))
-def ready(context: Context) -> schemas.Readiness:
+async def ready(context: Context) -> schemas.Readiness:
     """Readiness: forecasts exist and the newest is recent enough."""
-    issued_at = context.repository.newest_forecasts().issued_at
+    issued_at = (await _snapshot(context)).issued_at
     remedy = "Make one with `hazecast forecast`, or check that the worker runs."
     if issued_at is None:
         raise NotReady(f"There is no forecast yet. {remedy}")
@@ -43,24 +41,24 @@ def ready(context: Context) -> schemas.Readiness:
 
 
 @router.get(f"{PREFIX}/status", responses=problem_responses(503))
-def status(context: Context) -> schemas.State:
+async def status(context: Context) -> schemas.State:
     """Freshness and skill: newest times, versions, the latest check and verification."""
-    repository, training = context.repository, context.training()
-    stations, issued = repository.stations(), repository.newest_forecasts()
+    snapshot, training = await _snapshot(context), context.training()
     return schemas.State(
         now=context.clock(),
         clock_replayed=context.clock_replayed,
-        simulated=SIMULATED in stations["source"],
-        n_stations=stations.height,
-        newest_observed_at=max(repository.newest_observed_at().values(), default=None),
-        newest_issued_at=issued.issued_at,
+        simulated=snapshot.simulated,
+        n_stations=snapshot.n_stations,
+        newest_observed_at=snapshot.newest_observed_at,
+        newest_issued_at=snapshot.issued_at,
         next_issue_at=context.cache_policy.next_issue(context.clock()),
-        model_version=issued.model_version,
+        model_version=snapshot.model_version,
         index=context.index,
         training=schemas.TrainingProgress(**asdict(training)) if training else None,
-        tables=[schemas.TableState(table=t.__name__.lower(), version=repository.version(t)) for t in TABLES],
-        quality=_quality_summary(repository.newest_check()),
-        scores=[schemas.Score.model_validate(row) for row in repository.newest_scores().iter_rows(named=True)],
+        store=_store_state(snapshot),
+        tables=[schemas.TableState(table=name, version=version) for name, version in snapshot.versions.items()],
+        quality=_quality_summary(snapshot.check),
+        scores=[schemas.Score.model_validate(row) for row in snapshot.scores.iter_rows(named=True)],
     )
 
 
@@ -70,6 +68,25 @@ def metrics(context: Context, request: Request) -> PlainTextResponse:
     stored = exposition(context.store, place=context.place, now=context.clock())
     own = generate_latest(request.app.state.metrics).decode()
     return PlainTextResponse(stored + own, media_type=METRICS_MEDIA_TYPE)
+
+
+async def _snapshot(context: ApiContext) -> Snapshot:
+    """The newest rows of the tables, refreshed in the background; waits only while nothing was read yet.
+
+    Raises:
+        StoreError: the tables cannot be read and never were.
+        NotReady: the first read has not ended yet.
+    """
+    snapshot, error = await context.snapshots.get_async()
+    if snapshot is None:
+        raise error or NotReady("The stored tables are still being read; retry in a few seconds.")
+    return snapshot if error is None else replace(snapshot, is_held=True)
+
+
+def _store_state(snapshot: Snapshot) -> schemas.StoreState:
+    if snapshot.is_held:
+        return "held"
+    return "ok" if snapshot.n_stations else "empty"
 
 
 def _quality_summary(check: pl.DataFrame) -> schemas.QualitySummary | None:

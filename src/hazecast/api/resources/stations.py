@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
 
-from hazecast.air.clock import HOUR, as_iso, hours_between
+from hazecast.air.clock import HOUR, as_iso, floor_hour, hours_between
 from hazecast.air.distance import distance_km
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
@@ -35,10 +35,9 @@ from hazecast.api.render import (
     render_geojson,
     render_table,
 )
-from hazecast.api.repository import Repository
+from hazecast.api.repository import SIMULATED, Repository, depends_on
 from hazecast.errors import NotKnown
 
-SIMULATED = "simulated"
 MAX_LATITUDE, MAX_LONGITUDE = 90, 180
 # Half the circumference of the Earth [km], rounded up.
 MAX_DISTANCE_KM = 20_100
@@ -155,7 +154,9 @@ def observed_span(context: Context, since: SinceQuery = None, until: UntilQuery 
     Raises:
         InvalidRequest: the span is empty or longer than MAX_OBSERVED_SPAN.
     """
-    until = until or context.clock()
+    if until is None:
+        until = context.clock()
+        depends_on(floor_hour(until))
     since = since or until - DEFAULT_OBSERVED_SPAN
     if since >= until:
         raise InvalidRequest(f"since ({as_iso(since)}) must be before until ({as_iso(until)})")

@@ -14,10 +14,10 @@ from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
 from hazecast.api.dependencies import PREFIX, ApiContext, Context, IndexQuery
 from hazecast.api.errors import problem_responses
+from hazecast.api.repository import SIMULATED, IssuedForecasts, Repository, depends_on
 from hazecast.api.resources.forecasts import forecast_pollutant, served_status
 from hazecast.api.resources.indices import band_level, index_by_hour, index_name, render_index
 from hazecast.api.resources.stations import (
-    SIMULATED,
     RequestedStation,
     StationFilterQuery,
     StationLimit,
@@ -67,35 +67,51 @@ def summarize_station(context: ApiContext, station: schemas.Station, requested_i
         local=pl.col("valid_at").dt.convert_time_zone(station.timezone)
     )
     issued_at = issue["issued_at"][0]
-    before = context.repository.ok_observations(station.station_id, since=issued_at - DAY_BEFORE, until=issued_at)
+    before = means_before(context.repository, issued, station.station_id)
     values = index_by_hour(context.repository, issued, station.station_id, index)
     age_hours = hours_between(issued_at, now)
+    status = served_status(issue["status"], age_hours=age_hours, stale_after_hours=context.stale_after_hours)
+    depends_on(status, floor_hour(now))
     return schemas.Summary(
         **station.model_dump(include={"station_id", "name", "latitude", "longitude", "timezone", "attribution"}),
         distance_km=station.distance_km,
         issued_at=issued_at,
         now=now,
-        status=served_status(issue["status"], age_hours=age_hours, stale_after_hours=context.stale_after_hours),
+        status=status,
         simulated=issue["source"][0] == SIMULATED,
         index=index_name(index),
         days=days_ahead(issue, before, values, index=index, now=now),
     )
 
 
+def means_before(repository: Repository, forecasts: IssuedForecasts, station_id: str) -> Mapping[str, float]:
+    """Means of the 24 hours before a station's newest issue by pollutant [µg/m³]; read once for each issue."""
+    if station_id not in forecasts.means_before:
+        issued_at = forecasts.station(station_id)["issued_at"][0]
+        observed = repository.ok_observations(station_id, since=issued_at - DAY_BEFORE, until=issued_at)
+        forecasts.means_before[station_id] = _daily_means(observed)
+    return forecasts.means_before[station_id]
+
+
 def days_ahead(
-    issue: pl.DataFrame, before: pl.DataFrame, values: Mapping[datetime, IndexResult], *, index: Index, now: datetime
+    issue: pl.DataFrame,
+    before: Mapping[str, float],
+    values: Mapping[datetime, IndexResult],
+    *,
+    index: Index,
+    now: datetime,
 ) -> list[schemas.Day]:
     """The local days from the current hour on.
 
     Args:
         issue: rows of `air.tables.Forecasts` of one station and issue, with `local`, valid_at in the station's zone.
-        before: observations flagged ok of the 24 hours before the issue, for the trend of the first day.
+        before: means of the 24 hours before the issue by pollutant [µg/m³], for the trend of the first day.
         values: the index by hour.
         index: the index.
         now: earlier hours are past.
     """
     ahead = issue.filter(pl.col("valid_at") >= floor_hour(now)).with_columns(day=pl.col("local").dt.date())
-    means = _daily_means(before)
+    means = dict(before)
     days = []
     for (day,), rows in ahead.sort("valid_at").group_by("day", maintain_order=True):
         pollutants = [_pollutant_day(rows, one, means) for one in POLLUTANTS if one in rows["pollutant"]]

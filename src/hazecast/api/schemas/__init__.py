@@ -59,7 +59,16 @@ from hazecast.api.schemas.models import (
     Prediction,
     PredictRequest,
 )
-from hazecast.api.schemas.state import Health, QualitySummary, Readiness, Score, State, TableState, TrainingProgress
+from hazecast.api.schemas.state import (
+    Health,
+    QualitySummary,
+    Readiness,
+    Score,
+    State,
+    StoreState,
+    TableState,
+    TrainingProgress,
+)
 from hazecast.api.schemas.stations import ObservationHour, Observations, Station, Stations
 
 __all__ = [
@@ -119,6 +128,7 @@ __all__ = [
     "Station",
     "Stations",
     "Status",
+    "StoreState",
     "SubIndex",
     "Summaries",
     "Summary",

@@ -8,6 +8,8 @@ from pydantic import Field
 from hazecast.air.pollutants import Pollutant
 from hazecast.api.schemas.base import ApiModel
 
+StoreState = Literal["ok", "held", "empty"]
+
 
 class Health(ApiModel):
     """The process is alive; no statement about the forecasts."""
@@ -83,6 +85,10 @@ class State(ApiModel):
     index: str = Field(description="Name of the place's own air-quality index", examples=["fi-hsy"])
     model_version: str | None = Field(description="Of the newest forecast")
     training: TrainingProgress | None = Field(None, description="null: none is running, or not on this machine")
+    store: StoreState = Field(
+        default="ok",
+        description="held: the stored tables cannot be read now, the rows read last are served; empty: nothing stored",
+    )
     tables: list[TableState]
     quality: QualitySummary | None = Field(description="null: not checked yet")
     scores: list[Score] = Field(description="Empty: not verified yet")
