@@ -1,6 +1,6 @@
 """One incident is one alert: it opens once, is updated sparingly, and ends once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import polars as pl
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hazecast.air.spec import QUANTILES
-from hazecast.monitoring import ExceedanceRule, HealthRule, Incident, Rules, Signal, health_signals, transition
+from hazecast.monitoring import (
+    DayExceedance,
+    ExceedanceRule,
+    HealthRule,
+    Incident,
+    Rules,
+    Signal,
+    health_signals,
+    transition,
+)
+from hazecast.monitoring import day_exceedance_signals as day_signals_of
 from hazecast.monitoring import exceedance_signals as signals_of
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -215,6 +225,78 @@ def test_days_beyond_the_rule_s_sight_do_not_count():
     late = forecast(lambda hour: 300 if hour > 60 else 20)
     assert signals_of(rule(days_ahead=2), late, STATIONS)[0].level == "clear"
     assert signals_of(rule(days_ahead=4), late, STATIONS)[0].level == "bad"
+
+
+def day_rows(*medians: float, station_id: str = "k", statistic: str = "mean_24h", pollutant: str = "pm25"):
+    """Day forecasts of one station from 2 July on, with 0.5 and 1.8 times the median as q05 and q95."""
+    return pl.DataFrame(
+        {
+            "station_id": station_id,
+            "pollutant": pollutant,
+            "statistic": statistic,
+            "day": [date(2026, 7, 2) + k * timedelta(days=1) for k in range(len(medians))],
+            "issued_at": ISSUED,
+            **{
+                name: [m * f for m in medians]
+                for name, f in zip(QUANTILES, (0.5, 0.6, 0.8, 1, 1.2, 1.5, 1.8), strict=True)
+            },
+        },
+        schema_overrides={"issued_at": pl.Datetime("us", "UTC")},
+    )
+
+
+def day_rule(**settings) -> ExceedanceRule:
+    usual = {"name": "x", "label": "High", "above_ugm3": {"pm25": 50.0}, "by": "mean_24h", "cost_loss_ratio": 0.25}
+    return ExceedanceRule(**(usual | settings))
+
+
+def in_words(found: DayExceedance) -> tuple[str, str]:
+    return (
+        f"{found.station} until {found.until}",
+        f"{found.probability:.2f} {found.n_stations_above}/{found.n_stations}",
+    )
+
+
+@pytest.mark.parametrize(("median", "level"), [(20.0, "clear"), (38.0, "between"), (45.0, "bad"), (90.0, "bad")])
+def test_the_probability_of_a_day_statistic_decides(median: float, level: str):
+    """A median below the value opens an incident where acting costs a quarter of the loss."""
+    (found,) = day_signals_of(day_rule(), day_rows(10.0, median), STATIONS, wording=in_words)
+    assert found.level == level
+
+
+def test_other_statistics_and_pollutants_do_not_count():
+    rows = pl.concat([day_rows(500.0, statistic="max_1h"), day_rows(500.0, pollutant="pm10"), day_rows(5.0)])
+    (found,) = day_signals_of(day_rule(), rows, STATIONS, wording=in_words)
+    assert (found.level, found.subject) == ("clear", "k pm25")
+
+
+def test_the_text_gets_the_likeliest_day_the_last_day_and_the_share_of_stations():
+    others = [day_rows(10.0, 20.0, 10.0, station_id=name) for name in STATIONS["station_id"] if name != "k"]
+    rows = pl.concat([day_rows(60.0, 100.0, 60.0), *others])
+    found = next(one for one in day_signals_of(day_rule(), rows, STATIONS, wording=in_words) if one.level == "bad")
+    assert found.summary == "Kathmandu until 2026-07-04"
+    assert found.reason == f"0.95 1/{STATIONS.height}"
+    (short,) = day_signals_of(day_rule(days_ahead=1), day_rows(60.0, 100.0), STATIONS, wording=in_words)
+    assert short.summary == "Kathmandu until 2026-07-02"
+
+
+def test_a_cost_loss_ratio_is_the_threshold():
+    assert (day_rule().open_at, day_rule().close_at) == (0.25, 0.7 * 0.25)
+    assert day_rule(close_at=0.1).close_at == 0.1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"open_at": 0.5}, "the same threshold"),
+        ({"by": "day_mean"}, "use mean_24h, max_1h, mda8"),
+        ({"cost_loss_ratio": 1.5}, "less than 1"),
+        ({"by": "mean_12h"}, "mean_24h"),
+    ],
+)
+def test_a_wrong_cost_loss_ratio_is_refused(wrong: dict, message: str):
+    with pytest.raises(ValidationError, match=message):
+        day_rule(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hazecast.air import advice
 from hazecast.air.indices import INDICES
 from hazecast.air.limits import LIMITS
-from hazecast.dashboard.i18n import LANGUAGES, match_locale, read_language
+from hazecast.i18n import LANGUAGES, match_locale, read_language
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 NUMBERED_MONTHS = {"date.day"}

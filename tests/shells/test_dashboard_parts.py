@@ -15,10 +15,10 @@ from hazecast.dashboard.charts.fan import fan_chart, fit_scale
 from hazecast.dashboard.charts.scales import epoch_ms, tints
 from hazecast.dashboard.charts.station_map import label_sides
 from hazecast.dashboard.context import PageContext, station_labels
-from hazecast.dashboard.i18n import read_language
 from hazecast.dashboard.layout import escape_markdown
 from hazecast.dashboard.metrics import metrics
 from hazecast.dashboard.series import forecast_frame, load_series
+from hazecast.i18n import read_language
 
 ENGLISH = read_language("en")
 

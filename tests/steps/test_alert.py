@@ -3,14 +3,17 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import stamina
 
-from hazecast.air.tables import Forecasts, Stations
+from hazecast.air.limits import LIMIT_KEYS
+from hazecast.air.spec import QUANTILES
+from hazecast.air.tables import DayForecasts, Forecasts, Stations
 from hazecast.air.verdicts import Alerts, Deliveries, Health
 from hazecast.alerts import AppriseChannel, Message, WebhookChannel, addresses_in, channels
 from hazecast.errors import DeliveryError, SettingsError
@@ -19,7 +22,7 @@ from hazecast.steps.alert import alert
 from hazecast.steps.rules import read_rules
 from hazecast.store import Store
 
-from .issued import DAY, HOUR, START, forecasts, observed, town
+from .issued import DAY, HOUR, START, STEPS, forecasts, observed, town
 from .receivers import Receiver, receiving
 
 NOW = START + 20 * DAY
@@ -248,6 +251,74 @@ def predicted(store: Store, peak_ugm3: float, *, issued_at) -> None:
     rows = forecasts(truth, [issued_at])
     scale = peak_ugm3 / pl.col("q50").max().over("station_id", "pollutant")
     store.append(Forecasts, rows.with_columns(pl.col("^q[0-9]+$", "mean") * scale))
+
+
+def predicted_days(store: Store, median_ugm3: float, *, issued_at, stations: Sequence[str]) -> None:
+    """Day forecasts of PM2.5 whose median is `median_ugm3` on each of three days."""
+    rows = [
+        {
+            "scope": "station",
+            "station_id": station_id,
+            "pollutant": "pm25",
+            "statistic": "mean_24h",
+            "day": issued_at.date() + day * DAY,
+            "issued_at": issued_at,
+            "day_ahead": day,
+            "n_hours": 24,
+            "n_observed": 0,
+            "mean": median_ugm3,
+            **{name: median_ugm3 * factor for name, factor in zip(QUANTILES, np.exp(0.4 * STEPS), strict=True)},
+            **{f"p_exceed_{key}": None for key in LIMIT_KEYS},
+            "status": "ok",
+            "model_version": "1",
+        }
+        for station_id in stations
+        for day in range(3)
+    ]
+    store.append(DayForecasts, pl.DataFrame(rows, schema=DayForecasts.create_empty().schema))
+
+
+def shipped_rules(config: Path, *, languages: str) -> Rules:
+    """The rules shipped, with messages to the public in some languages."""
+    text = (ROOT / "config" / "alerts.yaml").read_text().replace("languages: [en]", f"languages: [{languages}]")
+    (config / "alerts.yaml").write_text(text)
+    return read_rules([config])
+
+
+def test_the_public_reads_probability_interval_and_share_of_stations_in_its_languages(
+    tmp_path: Path, store: Store, webhook, receiver
+):
+    rules = shipped_rules(tmp_path, languages="sv, fi, en")
+    predicted(store, 30, issued_at=NOW)
+    first, second = store.read(Stations)["station_id"].sort()
+    predicted_days(store, 60, issued_at=NOW, stations=[first])
+    predicted_days(store, 10, issued_at=NOW, stations=[second])
+    alert(store, rules, [webhook], now=NOW)
+    message = receiver.messages[0]
+    assert message["title"].startswith("Hazecast: öppnad: Höga partikelhalter: PM2.5 vid ")
+    reason = message["events"][0]["reason"]
+    assert "dygnsmedelvärde överskrider 50 µg/m³ med sannolikheten 68 %" in reason
+    assert "vuorokausikeskiarvo ylittää arvon 50 µg/m³" in reason
+    assert "the 24-hour mean is above 50 µg/m³ with a probability of 68 %; median 60, 80 % interval 36 to 100" in reason
+    assert "1 of 2 stations reach the threshold of 40 %" in reason
+
+
+def test_an_episode_of_day_means_opens_before_the_median_reaches_the_value_and_ends(store: Store, webhook, receiver):
+    rules = read_rules([ROOT / "config"])
+    for day, median in enumerate([20, 47, 45, 30, 20]):
+        issued_at = NOW + day * DAY
+        predicted(store, 20, issued_at=issued_at)
+        stations = store.read(Stations)["station_id"].to_list()
+        predicted_days(store, median, issued_at=issued_at, stations=stations)
+        alert(store, rules, [webhook], now=issued_at)
+        alert(store, rules, [webhook], now=issued_at + 7 * HOUR)
+    words = [message["events"][0]["event_word"] for message in receiver.messages]
+    assert (words[0], words[-1]) == ("opened", "resolved")
+
+
+def test_an_unknown_language_is_refused(tmp_path: Path):
+    with pytest.raises(SettingsError, match="languages: unknown xx; known: en, fi, sv"):
+        shipped_rules(tmp_path, languages="en, xx")
 
 
 def test_the_public_hears_of_an_episode_once_and_of_its_end(store: Store, webhook, receiver):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHANGELOG = ROOT / "CHANGELOG.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", CHANGELOG, *sorted((ROOT / "docs").rglob("*.md"))]
 
-LANGUAGES = sorted((ROOT / "src" / "hazecast" / "dashboard" / "languages").glob("*.toml"))
+LANGUAGES = sorted((ROOT / "src" / "hazecast" / "i18n").glob("*.toml"))
 EXAMPLES = sorted((ROOT / "docs" / "examples").iterdir())
 MODULES = sorted(path for folder in ("src", "flows") for path in (ROOT / folder).rglob("*.py"))
 

@@ -11,13 +11,13 @@ from streamlit.navigation.page import Page
 
 from hazecast.client import ApiProblem, ApiUnreachable, Client
 from hazecast.dashboard.context import PageContext, current_language, select_context, select_language
-from hazecast.dashboard.i18n import Language
 from hazecast.dashboard.layout import show_banners, show_credits, show_empty, show_problem, show_unreachable
 from hazecast.dashboard.screens.data import show_data
 from hazecast.dashboard.screens.forecast import show_forecast
 from hazecast.dashboard.screens.now import show_now
 from hazecast.dashboard.screens.operations import show_operations
 from hazecast.dashboard.screens.verification import show_verification
+from hazecast.i18n import Language
 from hazecast.settings import load_settings
 
 API_TIMEOUT_SECONDS = 15.0

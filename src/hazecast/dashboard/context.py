@@ -12,7 +12,7 @@ import streamlit as st
 from hazecast.air.pollutants import Pollutant
 from hazecast.api import schemas
 from hazecast.client import ApiProblem, Client
-from hazecast.dashboard.i18n import LANGUAGES, Language, match_locale, read_language
+from hazecast.i18n import LANGUAGES, Language, match_locale, read_language
 
 Response = TypeVar("Response")
 

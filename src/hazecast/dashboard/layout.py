@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from hazecast.api import schemas
 from hazecast.dashboard.context import PageContext
-from hazecast.dashboard.i18n import Language
+from hazecast.i18n import Language
 
 
 class Banner(NamedTuple):

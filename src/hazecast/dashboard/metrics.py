@@ -7,8 +7,8 @@ import polars as pl
 from hazecast.air.clock import HOUR
 from hazecast.api import schemas
 from hazecast.dashboard.context import pollutant_label
-from hazecast.dashboard.i18n import NO_VALUE
 from hazecast.dashboard.series import Series
+from hazecast.i18n import NO_VALUE
 
 
 class Metric(NamedTuple):

@@ -15,13 +15,22 @@ from hazecast.monitoring.pipeline import (
 from hazecast.monitoring.retrain import COOL_DOWN, RetrainDecision, decide
 from hazecast.monitoring.rules import ExceedanceRule, HealthRule, Rules
 from hazecast.monitoring.sensors import CLOSED_AFTER, sensor_findings
-from hazecast.monitoring.signals import Signal, exceedance_signals, health_signals, incident_subject
+from hazecast.monitoring.signals import (
+    DayExceedance,
+    Signal,
+    Wording,
+    day_exceedance_signals,
+    exceedance_signals,
+    health_signals,
+    incident_subject,
+)
 
 __all__ = [
     "BASELINE_DAYS",
     "CLOSED_AFTER",
     "COOL_DOWN",
     "COVERAGE_DAYS",
+    "DayExceedance",
     "ExceedanceRule",
     "Finding",
     "HealthRule",
@@ -30,7 +39,9 @@ __all__ = [
     "Rules",
     "Signal",
     "Subject",
+    "Wording",
     "as_health",
+    "day_exceedance_signals",
     "decide",
     "drift",
     "drift_findings",

@@ -1,6 +1,8 @@
 """Signals: the newest verdicts and forecasts evaluated against each rule, one signal per subject."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Literal
 
 import numpy as np
@@ -36,6 +38,44 @@ class Signal:
     severity: str
     summary: str
     reason: str
+
+
+@dataclass(frozen=True)
+class DayExceedance:
+    """What a notification about a day statistic states: the likeliest day of one station and pollutant.
+
+    Attributes:
+        rule: the rule.
+        station: name of the station.
+        pollutant: its pollutant.
+        statistic: of `air.averages.DAY_STATISTICS`.
+        day: local date.
+        above_ugm3: the value of the rule [µg/m³].
+        probability: of the statistic being above it, 0…1.
+        q10_ugm3, q50_ugm3, q90_ugm3: quantiles of the statistic [µg/m³].
+        n_stations_above: stations whose probability reaches the rule's threshold on that day.
+        n_stations: stations with a forecast of that pollutant and day.
+        until: last day on which the threshold is reached; None: on no day.
+        issued_at: of the forecast.
+    """
+
+    rule: ExceedanceRule
+    station: str
+    pollutant: Pollutant
+    statistic: str
+    day: date
+    above_ugm3: float
+    probability: float
+    q10_ugm3: float
+    q50_ugm3: float
+    q90_ugm3: float
+    n_stations_above: int
+    n_stations: int
+    until: date | None
+    issued_at: datetime
+
+
+Wording = Callable[[DayExceedance], tuple[str, str]]
 
 
 def health_signals(rule: HealthRule, health: pl.DataFrame) -> list[Signal]:
@@ -88,6 +128,63 @@ def exceedance_signals(rule: ExceedanceRule, forecasts: pl.DataFrame, stations: 
     for _, rows in days.group_by(_SERIES, maintain_order=True):
         signals.append(_exceedance(rule, rows.sort("day").head(rule.days_ahead)))
     return signals
+
+
+def day_exceedance_signals(
+    rule: ExceedanceRule, days: pl.DataFrame, stations: pl.DataFrame, *, wording: Wording
+) -> list[Signal]:
+    """The probabilities of day statistics under a rule, per station and pollutant.
+
+    Args:
+        rule: by one of `air.averages.DAY_STATISTICS`.
+        days: `air.tables.DayForecasts` of single stations and one issue, without past days.
+        stations: `air.tables.Stations`, for their names.
+        wording: returns summary and reason of a notification.
+    """
+    values = {pollutant.value: value for pollutant, value in rule.above_ugm3.items()}
+    mine = days.filter(pl.col("statistic") == rule.by, pl.col("pollutant").is_in(values.keys())).join(
+        stations.select("station_id", "name"), on="station_id"
+    )
+    if mine.is_empty():
+        return []
+    above = mine["pollutant"].replace_strict(values, return_dtype=pl.Float64)
+    chance = pl.Series("value", p_exceed(mine.select(QUANTILES).to_numpy(), above.to_numpy()), dtype=pl.Float64)
+    rated = mine.with_columns(chance, above.alias("above"), is_bad=chance >= rule.open_at).with_columns(
+        n_above=pl.col("is_bad").sum().over("pollutant", "day"), n_stations=pl.len().over("pollutant", "day")
+    )
+    series = rated.sort(*_SERIES, "day").group_by(_SERIES, maintain_order=True)
+    return [_day_exceedance(rule, rows.head(rule.days_ahead), wording) for _, rows in series]
+
+
+def _day_exceedance(rule: ExceedanceRule, days: pl.DataFrame, wording: Wording) -> Signal:
+    likeliest = days.row(int(np.argmax(days["value"].to_numpy())), named=True)
+    bad = days.filter("is_bad")
+    summary, reason = wording(
+        DayExceedance(
+            rule=rule,
+            station=likeliest["name"],
+            pollutant=Pollutant(likeliest["pollutant"]),
+            statistic=likeliest["statistic"],
+            day=likeliest["day"],
+            above_ugm3=likeliest["above"],
+            probability=likeliest["value"],
+            q10_ugm3=likeliest["q10"],
+            q50_ugm3=likeliest["q50"],
+            q90_ugm3=likeliest["q90"],
+            n_stations_above=likeliest["n_above"],
+            n_stations=likeliest["n_stations"],
+            until=bad["day"][-1] if bad.height else None,
+            issued_at=likeliest["issued_at"],
+        )
+    )
+    return Signal(
+        rule=rule,
+        subject=f"{likeliest['station_id']} {likeliest['pollutant']}",
+        level="bad" if bad.height else "clear" if likeliest["value"] < rule.close_at else "between",
+        severity=rule.severity,
+        summary=summary,
+        reason=reason,
+    )
 
 
 def _with_local_day(rows: pl.DataFrame, values: dict[str, float]) -> pl.DataFrame:

@@ -4,17 +4,31 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from hazecast.air.tables import Forecasts, Stations
+from hazecast.air.tables import STATION, DayForecasts, Forecasts, Stations
 from hazecast.air.verdicts import Alerts, Deliveries, Health
 from hazecast.alerts import Channel, Message
 from hazecast.errors import DeliveryError
-from hazecast.monitoring import Incident, Rules, Signal, exceedance_signals, expire, health_signals, transition
+from hazecast.i18n import Language, read_language
+from hazecast.monitoring import (
+    DayExceedance,
+    Incident,
+    Rules,
+    Signal,
+    Wording,
+    day_exceedance_signals,
+    exceedance_signals,
+    expire,
+    health_signals,
+    transition,
+)
 from hazecast.store import Store
 
 _FORECAST_TOO_OLD = timedelta(hours=48)
+_BETWEEN_LANGUAGES = "\n"
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ def alert(
     is retried at the next run while a notification is pending.
 
     Args:
-        store: Health (run `monitor` before), Forecasts, Stations, and the incidents so far.
+        store: Health (run `monitor` before), Forecasts, DayForecasts, Stations, and the incidents so far.
         rules: conditions for incidents.
         channels: recipients.
         now: UTC.
@@ -59,19 +73,24 @@ def alert(
     for channel, audience in ((one, audience) for one in channels for audience in one.audiences):
         due = [one for one in incidents if one.audience == audience and _is_due(one, channel, delivered)]
         if due:
-            message = compose(due)
+            message = compose(due, read_language(rules.languages[0] if audience == "public" else "en"))
             messages.append((channel.name, message))
             failed |= {} if dry_run else _deliver(store, channel, message, due, now=now)
     return AlertResult(tuple(incidents), tuple(messages), failed)
 
 
-def compose(incidents: Sequence[Incident]) -> Message:
+def compose(incidents: Sequence[Incident], language: Language) -> Message:
     """One message about several incidents, newly opened and most severe first."""
     rank = {"opened": 0, "updated": 1, "resolved": 2}
     ordered = sorted(incidents, key=lambda one: (rank[one.event_word], one.severity, one.summary))
-    first = f"{ordered[0].event_word}: {ordered[0].summary}"
-    title = f"Hazecast: {first}" + (f" (and {len(ordered) - 1} more)" if len(ordered) > 1 else "")
-    lines = [f"{one.event_word} ({one.severity}): {one.summary}\n  {one.reason}" for one in ordered]
+    words = [(language.t(f"alert.{one.event_word}"), language.t(f"alert.{one.severity}")) for one in ordered]
+    title = f"Hazecast: {words[0][0]}: {ordered[0].summary}"
+    if len(ordered) > 1:
+        title += f" ({language.t('alert.more', n=len(ordered) - 1)})"
+    lines = [
+        f"{event} ({severity}): {one.summary}\n  {one.reason.replace(_BETWEEN_LANGUAGES, _BETWEEN_LANGUAGES + '  ')}"
+        for one, (event, severity) in zip(ordered, words, strict=True)
+    ]
     identity = "\n".join(f"{one.incident_id}#{one.event}" for one in ordered)
     return Message(
         message_id=hashlib.sha256(identity.encode()).hexdigest()[:24],
@@ -110,10 +129,66 @@ def _signals(store: Store, rules: Rules, now: datetime) -> Iterable[tuple[str, S
     issued_at = store.newest(Forecasts, "issued_at", until=now)
     # An old forecast neither opens nor resolves an incident.
     if issued_at is not None and now - issued_at <= _FORECAST_TOO_OLD:
-        forecasts = store.read(Forecasts, (pl.col("issued_at") == issued_at) & (pl.col("valid_at") >= now))
-        stations = store.read(Stations)
-        for rule in rules.public:
-            yield from (("public", signal) for signal in exceedance_signals(rule, forecasts, stations))
+        yield from (("public", signal) for signal in _public_signals(store, rules, issued_at, now))
+
+
+def _public_signals(store: Store, rules: Rules, issued_at: datetime, now: datetime) -> Iterable[Signal]:
+    stations = store.read(Stations)
+    of_days = [rule for rule in rules.public if rule.is_of_day_statistic]
+    of_hours = [rule for rule in rules.public if not rule.is_of_day_statistic]
+    if of_days:
+        days = _days_ahead(store.read(DayForecasts, pl.col("issued_at") == issued_at), stations, now)
+        wording = public_wording([read_language(code) for code in rules.languages])
+        for rule in of_days:
+            yield from day_exceedance_signals(rule, days, stations, wording=wording)
+    if of_hours:
+        hours = store.read(Forecasts, (pl.col("issued_at") == issued_at) & (pl.col("valid_at") >= now))
+        for rule in of_hours:
+            yield from exceedance_signals(rule, hours, stations)
+
+
+def _days_ahead(days: pl.DataFrame, stations: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The days of single stations that are not over in their time zone."""
+    today = {
+        row["station_id"]: now.astimezone(ZoneInfo(row["timezone"])).date()
+        for row in stations.select("station_id", "timezone").iter_rows(named=True)
+    }
+    of_stations = days.filter(pl.col("scope") == STATION, pl.col("station_id").is_in(list(today)))
+    return of_stations.filter(pl.col("day") >= pl.col("station_id").replace_strict(today, return_dtype=pl.Date))
+
+
+def public_wording(languages: Sequence[Language]) -> Wording:
+    """The text of a predicted exceedance: the summary in the first language, the reason in all."""
+
+    def words(found: DayExceedance) -> tuple[str, str]:
+        texts = [(_summary(found, language), _reason(found, language)) for language in languages]
+        (summary, reason), others = texts[0], texts[1:]
+        return summary, _BETWEEN_LANGUAGES.join([reason, *(f"{line}. {more}" for line, more in others)])
+
+    return words
+
+
+def _summary(found: DayExceedance, language: Language) -> str:
+    label = language.translate(found.rule.label)
+    text = language.t("alert.summary", label=label, pollutant=found.pollutant.label, station=found.station)
+    return text if found.until is None else text + language.t("alert.until", day=f"{found.until:%Y-%m-%d}")
+
+
+def _reason(found: DayExceedance, language: Language) -> str:
+    return language.t(
+        "alert.reason",
+        day=f"{found.day:%Y-%m-%d}",
+        statistic=language.t(f"statistic.{found.statistic}"),
+        value=language.limit(found.above_ugm3),
+        probability=language.probability(found.probability),
+        median=language.number(found.q50_ugm3),
+        low=language.number(found.q10_ugm3),
+        high=language.number(found.q90_ugm3),
+        n=found.n_stations_above,
+        n_stations=found.n_stations,
+        threshold=language.percent(found.rule.open_at),
+        issued=f"{found.issued_at:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _keep(store: Store, incidents: Sequence[Incident]) -> None:

@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from hazecast.errors import SettingsError
+from hazecast.i18n import LANGUAGES
 from hazecast.monitoring import Rules
 
 FILE = "alerts.yaml"
@@ -22,9 +23,13 @@ def read_rules(folders: Iterable[Path]) -> Rules:
     if path is None:
         return Rules()
     try:
-        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        rules = Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
         raise SettingsError(f"{path} cannot be read: {err}") from err
     except ValidationError as err:
         problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']}" for p in err.errors())
         raise SettingsError(f"{path}: {problems} (docs/alerts.md describes every key)") from err
+    unknown = sorted(set(rules.languages) - set(LANGUAGES))
+    if unknown:
+        raise SettingsError(f"{path}: languages: unknown {', '.join(unknown)}; known: {', '.join(LANGUAGES)}")
+    return rules

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import altair as alt
 import polars as pl
 
-from hazecast.dashboard.i18n import Language
+from hazecast.i18n import Language
 
 HOUR_MS = 3_600_000.0
 

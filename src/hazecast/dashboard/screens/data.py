@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from hazecast.air.clock import HOUR
 from hazecast.dashboard.charts.hours import observation_states, states_chart
 from hazecast.dashboard.context import PageContext, optional, pollutant_label, station_labels
-from hazecast.dashboard.i18n import NO_VALUE
 from hazecast.dashboard.layout import escape_markdown, records, show_empty, show_table, table_of
+from hazecast.i18n import NO_VALUE
 
 SENSOR_CHECKS = ("source", "freshness", "completeness", "silent", "stuck", "neighbours")
 WARNINGS = ("warning", "critical")

@@ -9,10 +9,10 @@ from hazecast.api import schemas
 from hazecast.dashboard.charts.fan import fan_chart, fan_description, fit_scale
 from hazecast.dashboard.charts.hours import index_chart, index_hours
 from hazecast.dashboard.context import PageContext, optional
-from hazecast.dashboard.i18n import NO_VALUE, UNIT, Language
 from hazecast.dashboard.layout import escape_markdown, show_empty, show_table
 from hazecast.dashboard.metrics import accuracy, chart_notes, metrics, subtitle
 from hazecast.dashboard.series import Series, load_series
+from hazecast.i18n import NO_VALUE, UNIT, Language
 
 SHOWN_BEFORE = timedelta(days=7)
 # Smaller effects round to 0.0 µg/m³.

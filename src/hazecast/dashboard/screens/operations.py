@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from hazecast.api import schemas
 from hazecast.dashboard.context import PageContext, optional
-from hazecast.dashboard.i18n import NO_VALUE
 from hazecast.dashboard.layout import escape_markdown, records, show_empty, show_table, table_of, with_local_times
 from hazecast.dashboard.screens.data import WARNINGS, translated_verdicts
+from hazecast.i18n import NO_VALUE
 from hazecast.settings import load_settings
 
 Row = TypeVar("Row", bound=BaseModel)

@@ -1,4 +1,4 @@
-"""Translations: messages, numbers and dates of each language, read from languages/*.toml."""
+"""Translations: messages, numbers and dates of each language, read from the .toml file of each language."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ LANGUAGES = {"en": "English", "fi": "Suomi", "sv": "Svenska"}
 UNIT = "µg/m³"
 NO_VALUE = "–"
 
-_FOLDER = Path(__file__).with_name("languages")
+_FOLDER = Path(__file__).parent
 _DECIMALS_BELOW_UGM3 = 100
 _DAYS_FROM_HOURS = 72
 
