@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python --quiet,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check infra-test deploy-test infra-docs settings bench browser secrets images backup restore container-check engine-test requirements clean
+.PHONY: help install run test check infra-test deploy-test docs infra-docs settings bench browser secrets images backup restore container-check engine-test requirements clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ deploy-test: $(VENV)/.installed-dev  ## Test deploy.sh in an emulated AWS, with 
 
 settings: $(VENV)/.installed  ## Generate .env.example, docs/settings.md and the settings in compose and Terraform
 	$(BIN)/python infrastructure/settings.py
+
+docs: $(VENV)/.installed-docs  ## Build the documentation site into build/site; a broken link fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 infra-docs:  ## Generate docs/aws/reference.md from the Terraform variables and outputs
 	$(PYTHON) infrastructure/terraform/reference.py
@@ -73,6 +76,7 @@ requirements: $(VENV)/.installed-dev  ## Upgrade requirements and pin them by ha
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra stack -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra stack --extra mlforecast --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/mlforecast.txt  # a lock of its own: mlforecast needs pandas 2
+	$(BIN)/uv pip compile -q pyproject.toml requirements/build.in --extra stack --extra docs -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/docs.txt
 	@for set in build api dashboard prefect mlflow lint; do \
 	  $(BIN)/uv pip compile -q infrastructure/containers/requirements/$$set.in -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o infrastructure/containers/requirements/$$set.txt || exit 1; done
 
@@ -95,4 +99,8 @@ $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(VENV)/.created
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.installed-docs: requirements/docs.txt $(VENV)/.installed
+	$(INSTALL) --no-deps --require-hashes -r requirements/docs.txt
 	@touch $@

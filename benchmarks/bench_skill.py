@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
+import measured
 import polars as pl
 from bench_training import PEERS, as_peers_read, peer_environment
 
@@ -25,6 +26,11 @@ from hazecast.scoring import score
 
 KEY = ("station_id", "pollutant", "issued_at", "valid_at")
 HOUR, PEER_EVERY = 6, 8
+WEATHER_NAMES = {
+    FutureWeather.NONE: "no weather ahead",
+    FutureWeather.NOISY: "noisy weather",
+    FutureWeather.OBSERVED: "perfect prog",
+}
 
 
 def main() -> None:
@@ -33,6 +39,7 @@ def main() -> None:
     parser.add_argument("--from", dest="since", default="2016-03-01", help="first day (default: %(default)s)")
     parser.add_argument("--to", dest="until", default="2017-03-01", help="day after the last (default: %(default)s)")
     parser.add_argument("--pollutants", default="", help="comma-separated (default: all)")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/skill.csv")
     parser.add_argument("--keep", type=Path, help="folder for the forecasts (default: deleted)")
     options = parser.parse_args()
     if options.data is None:
@@ -43,27 +50,36 @@ def main() -> None:
     pollutants = tuple(options.pollutants.split(",")) if options.pollutants else tuple(dataset.pollutants)
     with nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory() as folder:
         Path(folder).mkdir(exist_ok=True)
-        evaluate(dataset, since, until, pollutants, Path(folder))
+        rows = evaluate(dataset, since, until, pollutants, Path(folder))
+    if options.record:
+        measured.write("skill.csv", rows)
 
 
-def evaluate(dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[str, ...], folder: Path) -> None:
+def evaluate(
+    dataset: Dataset, since: datetime, until: datetime, pollutants: tuple[str, ...], folder: Path
+) -> list[dict[str, object]]:
+    """Print the tables; returns their rows."""
+    rows = []
     for weather in (FutureWeather.NONE, FutureWeather.NOISY, FutureWeather.OBSERVED):
         backtest = Backtest(since, since, until, HOUR, weather=weather, pollutants=pollutants)
         run(backtest, dataset, folder / f"{weather}.parquet", training=report, issuing=report)
         forecasts = pl.read_parquet(folder / f"{weather}.parquet")
         print(f"\nHazecast, {weather}. {WEATHER_DESCRIPTIONS[weather]}")
-        table(score(forecasts, dataset.observations, by=("pollutant",)))
+        rows += table(f"Hazecast, {WEATHER_NAMES[weather]}", score(forecasts, dataset.observations, by=("pollutant",)))
     issues = issue_times(since, until, every=Backtest.every, hour=HOUR, timezone=dataset.timezone)[::PEER_EVERY]
     peer = peer_forecasts(dataset, since, issues, pollutants, folder)
     ours = pl.read_parquet(folder / "none.parquet").join(peer.select(KEY), on=KEY, how="semi")
     print(f"\nmlforecast, one direct model per lead hour, {len(issues)} issues")
-    table(score(peer, dataset.observations, by=("pollutant",)))
+    every = f"every {PEER_EVERY}th day"
+    rows += table(f"mlforecast, no weather ahead, {every}", score(peer, dataset.observations, by=("pollutant",)))
     print("\nHazecast, none, the same issues")
-    table(score(ours, dataset.observations, by=("pollutant",)))
+    rows += table(f"Hazecast, no weather ahead, {every}", score(ours, dataset.observations, by=("pollutant",)))
+    return rows
 
 
-def table(scores: pl.DataFrame) -> None:
-    """rMAE by lead block and of persistence; CRPS [µg/m³] and coverage of all leads, where there are quantiles."""
+def table(title: str, scores: pl.DataFrame) -> list[dict[str, object]]:
+    """Print rMAE by lead block and of persistence; CRPS [µg/m³] and coverage of all leads. Returns the rows."""
+    found: list[dict[str, object]] = []
     print(
         f"{'rMAE by lead [h]':18}"
         + "".join(f"{block:>8}" for block in BLOCKS.categories)
@@ -74,7 +90,15 @@ def table(scores: pl.DataFrame) -> None:
         rmae = dict(rows.select("lead_block", "rmae").iter_rows())
         by_block = "".join(f"{rmae[block]:8.3f}" if block in rmae else f"{'-':>8}" for block in BLOCKS.categories)
         quantiles = f"{whole['crps']:8.2f}{whole['coverage_80']:13.3f}" if whole["crps"] is not None else ""
-        print(f"{pollutant:18}{by_block}{whole['rmae'] / whole['rmae_persistence']:13.3f}{quantiles}")
+        persistence = whole["rmae"] / whole["rmae_persistence"]
+        print(f"{pollutant:18}{by_block}{persistence:13.3f}{quantiles}")
+        shown = {f"rMAE, {block} h": f"{rmae[block]:.3f}" for block in BLOCKS.categories if block in rmae}
+        crps, coverage = (whole[name] for name in ("crps", "coverage_80"))
+        sharp = {"CRPS [µg/m³]": f"{crps:.1f}", "80 % interval covers": f"{coverage:.0%}"} if crps is not None else {}
+        found.append({"forecast": title, "pollutant": pollutant, "hours": whole["n"], **shown, **sharp})
+        found[-1].setdefault("CRPS [µg/m³]", "-")
+        found[-1].setdefault("80 % interval covers", "-")
+    return found
 
 
 def peer_forecasts(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import measured
 
 PORTS = ("API", "DASHBOARD", "MLFLOW", "PREFECT", "WORKER")
 LONGEST_SECONDS = 3_600.0
@@ -28,15 +29,20 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, help="dataset folder (docs/data.md); default: simulated data")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--first-only", action="store_true", help="do not wait for the full model")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/start.csv")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores; load before: {os.getloadavg()[0]:.1f}")
     print(f"{'run':>3} {'first forecast, s':>18} {'dashboard, s':>13} {'full model, s':>14} {'CPU, s':>8}")
+    rows = []
     for number in range(1, options.runs + 1):
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{number:>3} " + start(Path(folder), options.data, first_only=options.first_only), flush=True)
+            rows.append({"run": number, **start(Path(folder), options.data, first_only=options.first_only)})
+        print("".join(f"{value:>{width}}" for value, width in zip(rows[-1].values(), (3, 19, 14, 15, 9), strict=True)))
+    if options.record:
+        measured.write("start.csv", rows)
 
 
-def start(folder: Path, data: Path | None, *, first_only: bool) -> str:
+def start(folder: Path, data: Path | None, *, first_only: bool) -> dict[str, object]:
     ports = {f"HAZECAST_{name}_PORT": str(free_port()) for name in PORTS}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAZECAST_", "MLFLOW_"))}
     arguments = ("--data", str(data.resolve())) if data else ()
@@ -55,8 +61,12 @@ def start(folder: Path, data: Path | None, *, first_only: bool) -> str:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
-    full = f"{whole:14.0f}" if whole is not None else f"{'-':>14}"
-    return f"{first:18.0f} {shown:13.0f} {full} {cpu_seconds() - before:8.0f}"
+    return {
+        "first forecast, s": round(first),
+        "dashboard, s": round(shown),
+        "full model, s": "-" if whole is None else round(whole),
+        "CPU, s": round(cpu_seconds() - before),
+    }
 
 
 def is_replaced(api: str, first: str) -> bool:
