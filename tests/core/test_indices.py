@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -309,3 +310,24 @@ def test_two_stations_make_no_index():
     hours = pl.concat([hourly(pm25=[1.0]), hourly(pm25=[2.0])])
     with pytest.raises(ContractError, match="one station"):
         INDICES["eu-eaqi"].from_hourly(hours, AT)
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=lambda index: index.name)
+def test_severity_ranks_hours_of_one_band_and_agrees_with_the_bands(index: Index):
+    for pollutant in index.scales:
+        scale = index.scale(pollutant, index.usual_averaging(pollutant))
+        levels = np.linspace(0.0, min(scale.top, 1e4) * 1.5, 400)
+        severity = scale.severity(levels)
+        assert severity[0] == 0
+        assert (np.diff(severity) > 0).all()
+        ranks = np.array([scale.rank(level) or np.nan for level in levels])
+        assert np.all(np.diff(ranks[np.argsort(severity)])[~np.isnan(np.diff(ranks))] >= 0)
+
+
+def test_severity_takes_the_worst_pollutant_and_is_unknown_without_one():
+    index = INDICES["eu-eaqi"]
+    hours = {"pm25": np.array([2.5, 80.0, np.nan]), "no2": np.array([15.0, np.nan, np.nan])}
+    found = index.severity(hours)
+    assert found[1] > found[0] > 0
+    assert np.isnan(found[2])
+    assert np.isnan(index.severity({"co": np.array([500.0])})).all()

@@ -1,7 +1,7 @@
 """Forecasts of many stations, in every format, with an index, day by day."""
 
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
@@ -12,7 +12,7 @@ from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
 from hazecast.air.spec import MAX_HORIZON_HOURS
 from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts, Stations
-from hazecast.api.resources.summaries import trend
+from hazecast.api.resources.summaries import Windows, trend, worst_and_best
 from hazecast.store import Store
 
 FORECASTS = "/api/v1/forecasts"
@@ -246,7 +246,41 @@ def test_days_are_local_and_ahead(client):
     assert first["pollutants"][0]["mean_ugm3"] == pytest.approx(ahead["mean"].mean())
     assert "PM2.5" in first["pollutants"][0]["words"]
     assert first["advice"] and first["index"]["band"]
-    assert first["worst_at"] >= iso(NOW.replace(minute=0))
+    for day in found["days"]:
+        assert (day["worst_at"] is None) == day["hours_alike"]
+        if day["worst_at"]:
+            assert iso(NOW.replace(minute=0)) <= day["worst_at"] < day["worst_until"]
+            assert day["worst_at"] != day["best_at"]
+
+
+def hourly(*severities: float) -> dict[datetime, float]:
+    return {NOW.replace(minute=0) + k * timedelta(hours=1): value for k, value in enumerate(severities)}
+
+
+def window(first: int, last: int) -> tuple[datetime, datetime]:
+    start = NOW.replace(minute=0)
+    return start + first * timedelta(hours=1), start + last * timedelta(hours=1)
+
+
+def test_the_worst_and_best_hours_are_windows_of_three_hours():
+    found = worst_and_best(hourly(1, 1, 5, 4, 4, 1, 0.5, 0.5, 0.5, 2))
+    assert (found.worst, found.best, found.alike) == (window(2, 5), window(6, 9), False)
+
+
+def test_a_single_spike_does_not_make_the_worst_window_of_an_even_evening():
+    found = worst_and_best(hourly(3.2, 0, 0, 3, 3, 3))
+    assert found.worst == window(3, 6)
+
+
+@pytest.mark.parametrize("severities", [(2, 2, 2, 2, 2), (2.0, 2.1, 2.0, 2.1, 2.05), (3,), (0, 0, 0, 0)])
+def test_hours_that_differ_little_are_alike(severities):
+    """A tie once named the same hour as the worst and the best."""
+    assert worst_and_best(hourly(*severities)) == Windows(None, None, alike=True)
+
+
+def test_without_an_index_no_hour_is_worst():
+    assert worst_and_best({}) == Windows(None, None, alike=False)
+    assert worst_and_best(hourly(float("nan"), float("nan"))) == Windows(None, None, alike=False)
 
 
 def test_summaries_use_the_requested_index(client):

@@ -129,6 +129,28 @@ class Index:
                     readings.append(Reading(pollutant, averaging, max(0.0, mean)))
         return self._combined([self._sub_index(reading) for reading in readings], (*self.notes, *lacking))
 
+    def severity(self, hours_ugm3: Mapping[str, Hours], *, reference_c: float = EU_REFERENCE_C) -> Hours:
+        """How bad single hours are, to rank the hours of one band: the highest unrounded sub-index (hour,).
+
+        Averages over several hours would hide which hour is bad, so the means of the hours are taken as they are.
+
+        Args:
+            hours_ugm3: by pollutant its hourly means [µg/m³], all for the same hours, NaN missing.
+            reference_c: temperature [°C] the gases' µg/m³ are stated at.
+
+        Returns:
+            0 at zero concentration; NaN where no pollutant of the index has a value.
+        """
+        severities = [np.full(len(next(iter(hours_ugm3.values()), ())), np.nan)]
+        for pollutant in self.scales:
+            if pollutant in hours_ugm3:
+                scale = self.scale(pollutant, self.usual_averaging(pollutant))
+                hours = hours_ugm3[pollutant]
+                severities.append(
+                    scale.severity(convert(hours, pollutant, unit=Unit.UGM3, to=scale.unit, reference_c=reference_c))
+                )
+        return np.asarray(np.fmax.reduce(severities))
+
     def band_of(self, value: int) -> Band:
         """The band that contains an index value."""
         return next((band for band in self.bands if value <= band.upto), self.bands[-1])

@@ -10,6 +10,9 @@ from itertools import pairwise
 from math import ceil, expm1, floor
 from typing import Protocol
 
+import numpy as np
+
+from hazecast.air.arrays import Floats
 from hazecast.air.units import Unit
 
 _SIGNIFICANT_DECIMALS = 9  # below any instrument's resolution, above float rounding
@@ -34,6 +37,10 @@ class Scale(Protocol):
 
     def remark(self, concentration: float) -> str:
         """A note on the sub-index or its absence; empty: none."""
+        ...
+
+    def severity(self, concentrations: Floats) -> Floats:
+        """The sub-index without rounding, to rank hours of one band; 0 at zero, rising without end. NaN stays NaN."""
         ...
 
 
@@ -97,6 +104,11 @@ class Line:
             return f"defined only from {float(self.segments[0].lower):g} {self.unit.label}"
         return self.beyond if taken > self.segments[-1].upper else ""
 
+    def severity(self, concentrations: Floats) -> Floats:
+        """Along the line; above it in proportion to its end."""
+        ends = [(0.0, 0.0), *((float(s.upper), float(s.index_upper)) for s in self.segments)]
+        return _interpolate(concentrations, ends)
+
     def _taken(self, concentration: float) -> Fraction:
         value = exact(concentration)
         if self.decimals is None:
@@ -132,6 +144,10 @@ class Steps:
         """Why a bounded scale has no answer."""
         return "" if self.rank(concentration) else f"above {self.top:g} {self.unit.label} counts as an erroneous value"
 
+    def severity(self, concentrations: Floats) -> Floats:
+        """Bands below, and the share of the band; above the table in proportion to its end."""
+        return _interpolate(concentrations, [(0.0, 0.0), *((upper, n + 1.0) for n, upper in enumerate(self.uppers))])
+
 
 @dataclass(frozen=True)
 class Risk:
@@ -150,6 +166,10 @@ class Risk:
         """Empty."""
         return ""
 
+    def severity(self, concentrations: Floats) -> Floats:
+        """The share."""
+        return np.asarray(self.factor * np.expm1(self.slope * concentrations))
+
 
 def pieces_through(nodes: str, index: tuple[int, ...]) -> tuple[Segment, ...]:
     """A continuous line through concentrations ("0 35 75") at the index values; the line ends with its last node."""
@@ -161,3 +181,9 @@ def pieces_through(nodes: str, index: tuple[int, ...]) -> tuple[Segment, ...]:
 def round_up(value: Fraction) -> int:
     """The next integer, as China's rule has it."""
     return ceil(value)
+
+
+def _interpolate(concentrations: Floats, ends: list[tuple[float, float]]) -> Floats:
+    at, severities = np.array(ends).T
+    beyond = concentrations / at[-1] * severities[-1]
+    return np.asarray(np.where(concentrations > at[-1], beyond, np.interp(concentrations, at, severities)))

@@ -1,13 +1,16 @@
 """Summaries of the days ahead: index, worst and best hours, advice, highs, and the trend in words."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
+import numpy as np
 import polars as pl
 from fastapi import APIRouter, Query
 
-from hazecast.air.clock import floor_hour, hours_between
+from hazecast.air.arrays import Floats
+from hazecast.air.clock import HOUR, floor_hour, hours_between
 from hazecast.air.indices import Index, IndexResult, find_index
 from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
@@ -25,8 +28,10 @@ from hazecast.api.resources.stations import (
     select_stations,
 )
 
-# A day's mean within 15 % of the day before is steady.
+# A day's mean within 15 % of the day before is steady; hours as close to each other are alike.
 STEADY_RATIO = 1.15
+# Worst and best hours are named as windows of this length: to the hour no forecast is certain.
+WINDOW_OF_HOURS = 3
 # Three quarters of a day: fewer hours do not make a daily mean.
 MIN_HOURS_OF_DAY, DAY_BEFORE = 18, timedelta(hours=24)
 
@@ -118,8 +123,50 @@ def days_ahead(
         means |= {one.pollutant: one.mean_ugm3 for one in pollutants}
         by_hour = {hour: values[hour] for hour in rows["valid_at"].unique().sort()}
         assert isinstance(day, date)
-        days.append(_render_day(day, pollutants, by_hour, index))
+        days.append(_render_day(day, pollutants, by_hour, _severity(rows, list(by_hour), index), index))
     return days
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The worst and the best hours of a day.
+
+    Attributes:
+        worst, best: start and end of a window of WINDOW_OF_HOURS, or of all hours if there are fewer; None when all
+            hours are alike or nothing is known.
+        alike: the worst window is less than STEADY_RATIO times as bad as the best, or there is only one window.
+    """
+
+    worst: tuple[datetime, datetime] | None
+    best: tuple[datetime, datetime] | None
+    alike: bool
+
+
+def worst_and_best(severity: Mapping[datetime, float]) -> Windows:
+    """The windows of consecutive hours with the highest and the lowest mean severity; the earliest of equal ones."""
+    hours = sorted(severity)
+    length = min(WINDOW_OF_HOURS, len(hours))
+    means = {
+        some[0]: float(np.mean([severity[hour] for hour in some]))
+        for some in (hours[first : first + length] for first in range(len(hours) - length + 1))
+        if length and some[-1] - some[0] == (length - 1) * HOUR
+    }
+    known = {start: mean for start, mean in means.items() if not np.isnan(mean)}
+    if not known:
+        return Windows(None, None, alike=False)
+    worst, best = max(known, key=lambda start: known[start]), min(known, key=lambda start: known[start])
+    if known[worst] <= STEADY_RATIO * known[best]:
+        return Windows(None, None, alike=True)
+    return Windows((worst, worst + length * HOUR), (best, best + length * HOUR), alike=False)
+
+
+def _severity(rows: pl.DataFrame, hours: list[datetime], index: Index) -> dict[datetime, float]:
+    """How bad each hour is by the medians of its pollutants; see `Index.severity`."""
+    place = {hour: k for k, hour in enumerate(hours)}
+    medians: dict[str, Floats] = {}
+    for pollutant, hour, median in rows.select("pollutant", "valid_at", "q50").iter_rows():
+        medians.setdefault(pollutant, np.full(len(hours), np.nan))[place[hour]] = median
+    return dict(zip(hours, index.severity(medians).tolist(), strict=True))
 
 
 def trend(mean_ugm3: float, before_ugm3: float | None) -> schemas.Trend | None:
@@ -133,20 +180,25 @@ def trend(mean_ugm3: float, before_ugm3: float | None) -> schemas.Trend | None:
 
 
 def _render_day(
-    day: date, pollutants: list[schemas.PollutantDay], by_hour: Mapping[datetime, IndexResult], index: Index
+    day: date,
+    pollutants: list[schemas.PollutantDay],
+    by_hour: Mapping[datetime, IndexResult],
+    severity: Mapping[datetime, float],
+    index: Index,
 ) -> schemas.Day:
-    severity = {
-        hour: (band_level(index, value) or 0, value.value or 0) for hour, value in by_hour.items() if value.band
-    }
-    worst_hour = max(severity, key=lambda hour: severity[hour], default=None)
-    best_hour = min(severity, key=lambda hour: severity[hour], default=None)
+    rated = {hour: (band_level(index, one) or 0, one.value or 0) for hour, one in by_hour.items() if one.band}
+    worst_hour = max(rated, key=lambda hour: (*rated[hour], severity[hour]), default=None)
     value = by_hour[worst_hour] if worst_hour else next(iter(by_hour.values()))
+    windows = worst_and_best(severity if rated else {})
     return schemas.Day(
         day=day,
         n_hours=len(by_hour),
         index=render_index(index, value),
-        worst_at=worst_hour,
-        best_at=best_hour,
+        worst_at=windows.worst and windows.worst[0],
+        worst_until=windows.worst and windows.worst[1],
+        best_at=windows.best and windows.best[0],
+        best_until=windows.best and windows.best[1],
+        hours_alike=windows.alike,
         advice=value.advice.everyone,
         advice_sensitive=value.advice.sensitive,
         pollutants=pollutants,

@@ -179,8 +179,14 @@ class Day(ApiModel):
     day: date = Field(description="Calendar day in the station's time zone")
     n_hours: int = Field(description="Forecast hours ahead on that day; fewer than 23 to 25: only a part of the day")
     index: HourIndex = Field(description="Of the worst hour")
-    worst_at: datetime | None = Field(description="Start of the hour with the worst index; null: no index")
-    best_at: datetime | None = Field(description="Start of the hour with the best index; null: no index")
+    worst_at: datetime | None = Field(
+        description="Start of the worst hours, by concentration relative to the bands of the index; null: no index, or "
+        "all hours alike"
+    )
+    worst_until: datetime | None = Field(None, description="End of the worst hours")
+    best_at: datetime | None = Field(description="Start of the best hours; null: no index, or all hours alike")
+    best_until: datetime | None = Field(None, description="End of the best hours")
+    hours_alike: bool = Field(False, description="True: the hours differ too little to name worst and best")
     advice: str = Field(description="For everyone, at the worst hour")
     advice_sensitive: str = Field(description="For sensitive groups, at the worst hour")
     pollutants: list[PollutantDay]

@@ -78,12 +78,21 @@ def _day_name(context: PageContext, day: date) -> str:
 
 
 def _worst_and_best(context: PageContext, day: schemas.Day) -> list[str]:
-    if day.worst_at is None or day.best_at is None:
-        return []
-    worst, best = (f"{moment.astimezone(context.zone):%H:%M}" for moment in (day.worst_at, day.best_at))
     dominant = day.index.dominant_pollutant
     because = context.t("now.because", pollutant=pollutant_label(dominant)) if dominant else ""
+    if day.hours_alike:
+        return [context.t("now.alike") + because]
+    if day.worst_at is None or day.best_at is None:
+        return []
+    worst = _window(context, day.worst_at, day.worst_until)
+    best = _window(context, day.best_at, day.best_until)
     return [context.t("now.worst", hour=worst) + because, context.t("now.best", hour=best)]
+
+
+def _window(context: PageContext, start: datetime, end: datetime | None) -> str:
+    """Start and end of some hours in the station's time; an older API names the start alone."""
+    moments = [start] if end is None else [start, end]
+    return "–".join(f"{moment.astimezone(context.zone):%H:%M}" for moment in moments)
 
 
 def _pollutant(context: PageContext, day: schemas.PollutantDay) -> str:
