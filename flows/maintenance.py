@@ -1,4 +1,4 @@
-"""Maintenance of Prefect: stale runs are marked as crashed, crashes are recorded, old runs are deleted."""
+"""Maintenance: stale runs are marked as crashed, crashes recorded, old runs deleted; tables compacted every night."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from prefect.states import Completed, Crashed, State
 
 from hazecast.air.tables import Runs
 from hazecast.settings import load_settings
+from hazecast.steps.upkeep import compact
 from hazecast.store import Store
 from hazecast.wiring import Wiring
 
@@ -32,15 +33,17 @@ ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CAN
 # Longer than a night without a worker; recording twice stores once.
 RECORDED = timedelta(days=1)
 _PAGE = 200
+COMPACTION_HOUR = 3
 
 
 @flow(name="Upkeep", flow_run_name="upkeep")
 def maintenance() -> State[Any]:
-    """Crash stale runs, so that they block no queue; record crashes; delete old runs; report late ones."""
+    """Crash stale runs, so that they block no queue; record crashes; delete old runs; report late ones; compact."""
     now, settings = datetime.now(UTC), load_settings()
+    store = Wiring(settings).store
     with get_client(sync_client=True) as client:
         stale = crash_stale(client, now=now)
-        record_crashes(client, Wiring(settings).store, ended_after=now - RECORDED)
+        record_crashes(client, store, ended_after=now - RECORDED)
         n_deleted = purge(client, ended_before=now - timedelta(days=settings.keep_runs_days))
         late = late_runs(client, now=now)
     found = [{"run": run.name, "finding": "stuck"} for run in stale] + [
@@ -50,6 +53,9 @@ def maintenance() -> State[Any]:
         create_table_artifact(found, key="stuck-runs", description="Runs stuck (now crashed) or late (no worker?)")
     summary = f"{len(stale)} stuck runs ended, {len(late)} late, {n_deleted} old ones deleted"
     get_run_logger().info(summary)
+    if now.hour == COMPACTION_HOUR:
+        for name, outcome in compact(store):
+            get_run_logger().info(f"{name}: {outcome}")
     return Completed(message=summary)
 
 

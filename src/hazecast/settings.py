@@ -157,6 +157,12 @@ class Settings(BaseSettings):
     keep_runs_days: int = Field(
         90, ge=1, description="Runs older than this are deleted from the Prefect server [d].", json_schema_extra=WORKER
     )
+    table_retention_days: float = Field(
+        7.0,
+        ge=0,
+        description="Replaced versions of the tables are kept this long, then their files are deleted [d].",
+        json_schema_extra=WORKER,
+    )
     stale_after_hours: float = Field(
         STALE_AFTER_HOURS,
         gt=0,

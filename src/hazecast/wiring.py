@@ -83,7 +83,8 @@ class Wiring:
     @cached_property
     def store(self) -> Store:
         """The tables of the configured place."""
-        return Store(self.settings.tables_root, self.settings.storage_options)
+        retention = timedelta(days=self.settings.table_retention_days)
+        return Store(self.settings.tables_root, self.settings.storage_options, retention=retention)
 
     @cached_property
     def registry(self) -> "Registry":

@@ -1,17 +1,17 @@
 """How far places are from each other."""
 
-from math import asin, cos, radians, sin, sqrt
+from math import asin, cos, pi, radians, sin, sqrt
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.spatial import cKDTree
 
 EARTH_RADIUS_KM = 6371.0
 # Of latitude.
 KM_PER_DEGREE = 111.2
 NEIGHBOURS = 8
 REGION_KM = 150.0  # the regional scale on which stagnation and transport are shared
-_BATCH_ROWS = 1000
 _NULL_ISLAND_DEGREES = 1e-4
 
 
@@ -36,20 +36,22 @@ def nearest_stations(
     n = len(latitude_deg)
     k = min(NEIGHBOURS, max(n - 1, 0))
     found = np.full((n, k), -1, np.int64)
-    if k == 0:
-        return found
     points = _unit_vectors(latitude_deg, longitude_deg)
-    for first in range(0, n, _BATCH_ROWS):
-        rows = slice(first, min(first + _BATCH_ROWS, n))
-        chord = np.clip(points[rows] @ points.T, -1, 1)
-        distance_km = np.nan_to_num(EARTH_RADIUS_KM * np.arccos(chord), nan=np.inf)
-        distance_km[np.arange(rows.stop - first), np.arange(first, rows.stop)] = np.inf
-        near = np.argpartition(distance_km, k - 1, axis=1)[:, :k]
-        distance = np.take_along_axis(distance_km, near, axis=1)
-        order = np.argsort(distance, axis=1, kind="stable")
-        near, distance = np.take_along_axis(near, order, axis=1), np.take_along_axis(distance, order, axis=1)
-        found[rows] = np.where(distance <= within_km, near, -1)
+    placed = np.flatnonzero(~np.isnan(points).any(axis=1))
+    if k == 0 or len(placed) == 0:
+        return found
+    # One more than needed: a station is its own nearest, or one of several at the same place.
+    distance, near = cKDTree(points[placed]).query(points[placed], k=k + 1, distance_upper_bound=_chord(within_km))
+    rows = np.append(placed, -1)[near]  # where there are fewer, the tree gives the number of points
+    is_other = (rows >= 0) & (rows != placed[:, None])
+    order = np.lexsort((rows, np.where(is_other, distance, np.inf)))[:, :k]
+    found[placed] = np.take_along_axis(np.where(is_other, rows, -1), order, axis=1)
     return found
+
+
+def _chord(distance_km: float) -> float:
+    """Straight distance in Earth radii of two points at a great-circle distance."""
+    return 2 * sin(min(distance_km / EARTH_RADIUS_KM, pi) / 2)
 
 
 def neighbour_pairs(stations: pl.DataFrame, *, within_km: float = REGION_KM) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 import getpass
 from contextlib import nullcontext
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +25,10 @@ IgnoreColumns = Annotated[
     bool, typer.Option("--ignore-columns", help="Leave out columns of files that are not understood.")
 ]
 Aggregate = Annotated[bool, typer.Option("--aggregate", help="Average values within an hour of files to the hour.")]
+RetentionDays = Annotated[
+    float | None,
+    typer.Option(min=0, help="Keep replaced versions this long [d]; default HAZECAST_TABLE_RETENTION_DAYS."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the messages and their recipients; send and store nothing.")
 ]
@@ -168,6 +172,35 @@ def monitor(source: Source = None, data: Data = None, now: Now = None, place: Pl
     from hazecast.cli import watch
 
     watch.monitoring(_pipeline(wire(source, data, now, place)).monitor(), console)
+
+
+def compact(
+    source: Source = None,
+    data: Data = None,
+    place: Place = None,
+    retention_days: RetentionDays = None,
+) -> None:
+    """Join the small files of the tables and delete the files of replaced versions (docs/operations.md).
+
+    The worker does so every night. An interrupted command leaves every table as it was or as it will be.
+    """
+    from hazecast.steps import upkeep
+
+    retention = None if retention_days is None else timedelta(days=retention_days)
+    for name, found in upkeep.compact(wire(source, data, place=place).store, retention=retention):
+        console.print(f"{name}: {found}")
+
+
+def migrate(source: Source = None, data: Data = None, place: Place = None) -> None:
+    """Convert tables of an earlier release to monthly partitions, each in one commit.
+
+    Run it again after an interruption: converted tables are skipped.
+    Tables are also converted while they are written.
+    """
+    from hazecast.steps import upkeep
+
+    for name, was_old in upkeep.migrate(wire(source, data, place=place).store):
+        console.print(f"{name}: {'converted' if was_old else 'up to date'}")
 
 
 def alerts(

@@ -27,14 +27,15 @@ def neighbour_findings(observations: pl.DataFrame, stations: pl.DataFrame, *, no
 
     Args:
         observations: `air.tables.Observations` of the last 97 days; rows flagged invalid are ignored.
-        stations: `air.tables.Stations`; one without coordinates is compared with all others.
+        stations: `air.tables.Stations`; one without coordinates is compared with the median of all.
         now: UTC.
 
     Returns:
         A finding "neighbours" per series measured at two neighbours or more; unknown with less than 4 weeks of days
         before the last one.
     """
-    days = _ratios(observations.filter(pl.col("flag") != "invalid"), _pairs(stations))
+    placed = stations.drop_nulls(["latitude", "longitude"])
+    days = _ratios(observations.filter(pl.col("flag") != "invalid"), placed)
     last = days.filter(pl.col("day") >= now - timedelta(days=_WEEK_DAYS))
     before = days.filter(pl.col("day") < now - timedelta(days=_WEEK_DAYS))
     weeks = before.with_columns(
@@ -50,26 +51,23 @@ def neighbour_findings(observations: pl.DataFrame, stations: pl.DataFrame, *, no
     return [_judge(row) for row in rows.iter_rows(named=True)]
 
 
-def _pairs(stations: pl.DataFrame) -> pl.DataFrame:
-    """Each station (station_id) with every station it is compared with (station_id_other)."""
-    unplaced = stations.filter(pl.any_horizontal(pl.col("latitude", "longitude").is_null())).select("station_id")
-    others = unplaced.join(stations.select(other="station_id"), how="cross").filter(
-        pl.col("station_id") != pl.col("other")
-    )
-    return pl.concat([neighbour_pairs(stations), others]).rename({"other": "station_id_other"})
-
-
-def _ratios(observations: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def _ratios(observations: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
     """Per series and day: the logarithm of its mean over the median of its neighbours' means."""
     day = observations.group_by(*_SERIES, day=pl.col("observed_at").dt.truncate("1d"))
     means = day.agg(pl.len(), mean=pl.col("concentration_ugm3").mean().clip(0))
     means = means.filter(pl.col("len") >= _MIN_HOURS_A_DAY).drop("len")
     floor = means.group_by("pollutant").agg(floor=_FLOOR_SHARE * pl.col("mean").median())
-    neighbours = means.select("pollutant", "day", station_id_other="station_id", mean_other="mean")
-    others = means.join(pairs, on="station_id").join(neighbours, on=["station_id_other", "pollutant", "day"])
-    compared = others.group_by(*_SERIES, "day").agg(
+    neighbours = means.select("pollutant", "day", other="station_id", mean_other="mean")
+    near = means.join(neighbour_pairs(placed), on="station_id").join(neighbours, on=["other", "pollutant", "day"])
+    compared = near.group_by(*_SERIES, "day").agg(
         pl.col("mean").first(), n_others=pl.len(), others=pl.col("mean_other").median()
     )
+    # A median per day, not a row per pair of stations.
+    of_all = pl.len().over("pollutant", "day") - 1, pl.col("mean").median().over("pollutant", "day")
+    unplaced = means.with_columns(n_others=of_all[0].cast(pl.UInt32), others=of_all[1]).join(
+        placed, on="station_id", how="anti"
+    )
+    compared = pl.concat([compared, unplaced.select(compared.columns)])
     known = compared.filter(pl.col("n_others") >= _MIN_OTHERS).join(floor, on="pollutant").filter(pl.col("floor") > 0)
     ratio = ((pl.col("mean") + pl.col("floor")) / (pl.col("others") + pl.col("floor"))).log()
     return known.select(*_SERIES, "day", ratio=ratio).sort("day")

@@ -1,7 +1,8 @@
-"""The stored tables: Delta Lake in a local folder or in S3, with the same code.
+"""Reads and writes of the tables.
 
-Every write is one atomic commit against the version it was computed from. If another writer committed first, the write
-is computed again from the new version. So concurrent writers lose no rows, and keys never repeat.
+The changed rows of a write are one atomic commit against the version they were computed from, its new rows another. If
+another writer committed first, the write is computed again from the new version. So concurrent writers lose no rows,
+and keys never repeat.
 """
 
 import logging
@@ -10,25 +11,32 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
 import dataframely as dy
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from hazecast.air.tables import conform, key_of
 from hazecast.errors import StoreError
+from hazecast.store.layout import MONTH, RETENTION, WRITER, as_stored, has_months, properties, time_of
+from hazecast.store.upkeep import (
+    Compacted,
+    commit_properties,
+    delete_expired,
+    delete_orphans,
+    join_files,
+    migrate,
+)
 
 MAX_WRITE_ATTEMPTS = 40
 MAX_PAUSE_SECONDS = 1.0
-WRITES_PER_COMPACTION = 32
+WRITES_PER_COMPACTION, WRITES_PER_DELETION = 32, 8
 INGESTED_AT = "ingested_at"
-# Hazecast retries by computing the rows again; Delta's own retry would write the old ones.
-_ONE_COMMIT = CommitProperties(max_commit_retries=0)
 
 Outcome = TypeVar("Outcome")
 
@@ -41,9 +49,12 @@ class Store:
     Args:
         root: a folder or `s3://bucket/prefix`.
         storage_options: credentials and endpoint for S3, as the `object_store` crate names them.
+        retention: replaced versions and their files are kept for this long.
     """
 
-    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str, storage_options: Mapping[str, str] | None = None, *, retention: timedelta = RETENTION
+    ) -> None:
         # delta-rs decodes such codes in paths twice.
         if re.search(r"%[0-9A-Fa-f]{2}", root):
             raise StoreError(
@@ -51,6 +62,7 @@ class Store:
             )
         self.root = root.rstrip("/")
         self._options = dict(storage_options or {})
+        self._retention = retention
 
     def read(self, table: type[dy.Schema], where: pl.Expr | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Rows of `table` matching `where`; an empty frame if nothing is stored yet.
@@ -58,13 +70,27 @@ class Store:
         Args:
             table: a class of `air.tables`.
             where: a filter, pushed down to the files.
-            version: read the table as of this version (time travel).
+            version: read the table as of this version (time travel), at most the retention back.
 
         Raises:
             StoreError: the table is corrupt or out of reach.
         """
         delta = self._open(table, version)
-        return table.create_empty() if delta is None else self._rows(table, delta, where)
+        if delta is None and version is not None:
+            raise StoreError(
+                f"version {version} of {self._name(table)} is not stored; versions are kept for "
+                f"HAZECAST_TABLE_RETENTION_DAYS after they are replaced"
+            )
+        if delta is None:
+            return table.create_empty()
+        try:
+            return self._rows(table, delta, where)
+        except StoreError:
+            # The files of this version may have been deleted since it was opened.
+            newer = self._open(table, version)
+            if newer is None or newer.version() == delta.version():
+                raise
+            return self._rows(table, newer, where)
 
     def version(self, table: type[dy.Schema]) -> int | None:
         """Number of the newest commit of `table`; None if nothing is stored yet."""
@@ -79,19 +105,25 @@ class Store:
         newest = self._guard(table, lambda: delta.history(1))
         return str(newest[0].get("timestamp", "")) if newest else ""
 
-    def newest(self, table: type[dy.Schema], column: str, *, until: datetime | None = None) -> datetime | None:
-        """Largest time in `column`, up to `until`; None if nothing is stored yet. Reads one column only.
+    def newest(
+        self, table: type[dy.Schema], column: str, *, until: datetime | None = None, where: pl.Expr | None = None
+    ) -> datetime | None:
+        """Largest time in `column`, up to `until`; None if there is none.
+
+        Reads this column and those of `where`; without `where`, of those files only that can contain it.
 
         Args:
             table: a class of `air.tables`.
             column: a time, UTC.
             until: rows after it are ignored: those stored while the clock was ahead; None: all rows count.
+            where: only rows matching this filter.
         """
         delta = self._open(table)
         if delta is None:
             return None
-        scan = self._scan(delta)
-        rows = scan if until is None else scan.filter(pl.col(column) <= until)
+        rows = self._scan(delta, _files_of_newest(delta, column, until) if where is None else None)
+        rows = rows if until is None else rows.filter(pl.col(column) <= until)
+        rows = rows if where is None else rows.filter(where)
         found: datetime | None = self._guard(table, lambda: rows.select(pl.col(column).max()).collect().item())
         return found
 
@@ -125,6 +157,45 @@ class Store:
         """Insert only rows with a new key; a stored row is never changed. Otherwise like `upsert`."""
         return self._commit(table, rows, replace=False)
 
+    def compact(self, table: type[dy.Schema], *, retention: timedelta | None = None) -> Compacted:
+        """Convert a table of an earlier release, join small files, and delete files that no kept version needs.
+
+        Interrupted at any point, the table is as it was or as it will be; run it again.
+
+        Args:
+            table: a class of `air.tables`; nothing happens if it is not stored.
+            retention: None: that of the store.
+
+        Raises:
+            StoreError: the storage is unreachable, full or damaged.
+        """
+        retention = self._retention if retention is None else retention
+        migrated = self.migrate(table)
+        n_joined = self._join_files(table)
+        delta = self._open(table)
+        if delta is None:
+            return Compacted(0, 0, migrated)
+        n_deleted = self._guard(table, lambda: delete_expired(delta, self._options, retention))
+        n_deleted += self._guard(table, lambda: delete_orphans(delta, self._options, retention))
+        self._guard(table, delta.cleanup_metadata)
+        return Compacted(n_joined, n_deleted, migrated)
+
+    def migrate(self, table: type[dy.Schema]) -> bool:
+        """Convert a table of an earlier release to the present layout, in one commit; returns whether it was one.
+
+        Raises:
+            StoreError: as `compact`; the table is unchanged.
+        """
+        for _ in range(MAX_WRITE_ATTEMPTS):
+            delta = self._open(table)
+            if delta is None or has_months(delta) or time_of(table) is None:
+                return False
+            log.info("converting the table %s to monthly partitions", self._name(table))
+            with suppress(CommitFailedError):  # written meanwhile: again
+                self._guard(table, lambda d=delta: migrate(table, d, self._reader(table), self._retention))  # type: ignore[misc]
+                return True
+        raise self._lost(table)
+
     def _commit(self, table: type[dy.Schema], rows: pl.DataFrame, *, replace: bool) -> int:
         rows = conform(table, rows)
         for attempt in range(MAX_WRITE_ATTEMPTS):
@@ -137,32 +208,54 @@ class Store:
             except CommitFailedError:
                 log.debug("write conflict on %s, attempt %d", table.__name__, attempt + 1)
                 time.sleep(random.uniform(0, min(MAX_PAUSE_SECONDS, 0.02 * 2**attempt)))
-        raise StoreError(
+        raise self._lost(table)
+
+    def _lost(self, table: type[dy.Schema]) -> StoreError:
+        return StoreError(
             f"{self._name(table)}: {MAX_WRITE_ATTEMPTS} attempts lost to concurrent writers; try again later"
         )
 
     def _write(self, table: type[dy.Schema], delta: DeltaTable, added: pl.DataFrame, changed: pl.DataFrame) -> int:
         def write() -> None:
-            if changed.is_empty():
+            # Two commits: a merge puts new rows into the files that it rewrites, and those would grow with every write.
+            if not changed.is_empty():
+                _merge(delta, as_stored(table, changed, by_month=has_months(delta)), key_of(table))
+            if not added.is_empty():
+                rows = as_stored(table, added, by_month=has_months(delta))
                 write_deltalake(
-                    delta, added.to_arrow(), mode="append", schema_mode="merge", commit_properties=_ONE_COMMIT
+                    delta,
+                    rows.to_arrow(),
+                    mode="append",
+                    schema_mode="merge",
+                    writer_properties=WRITER,
+                    commit_properties=commit_properties(_newest_ingest(rows)),
                 )
-            else:
-                _merge(delta, pl.concat([added, changed]), key_of(table))
 
-        written = int(delta.version()) + 1
+        before = int(delta.version())
         self._guard(table, write)
-        if written % WRITES_PER_COMPACTION == 0:
-            self._compact(table)
+        written = int(delta.version())
+        if written // WRITES_PER_COMPACTION > before // WRITES_PER_COMPACTION:
+            self.migrate(table)
+            self._join_files(table)
+        if written // WRITES_PER_DELETION > before // WRITES_PER_DELETION:
+            delta.update_incremental()
+            self._guard(table, lambda: delete_expired(delta, self._options, self._retention))
         return written
 
-    def _compact(self, table: type[dy.Schema]) -> None:
-        """Join the small files of many writes, so that reads stay fast; older versions stay readable."""
-        delta = self._open_or_create(table)
-        # A concurrent write has precedence; the next compaction follows after as many writes.
+    def _join_files(self, table: type[dy.Schema]) -> int:
+        """Join the small files of many writes, so that reads stay fast."""
+        delta = self._open(table)
+        if delta is None:
+            return 0
+        # A concurrent write has precedence; the next compaction follows.
         with suppress(CommitFailedError):
-            self._guard(table, lambda: delta.optimize.compact(commit_properties=_ONE_COMMIT))
+            n_joined = self._guard(table, lambda: join_files(table, delta, self._reader(table)))
             self._guard(table, delta.create_checkpoint)
+            return n_joined
+        return 0
+
+    def _reader(self, table: type[dy.Schema]) -> Callable[[DeltaTable, pl.Expr | None], pl.DataFrame]:
+        return lambda delta, where: self._rows(table, delta, where)
 
     def _compare(
         self, table: type[dy.Schema], delta: DeltaTable, rows: pl.DataFrame, *, replace: bool
@@ -196,18 +289,26 @@ class Store:
         rows: pl.DataFrame = self._guard(table, collect)
         return rows.select(schema.names()).cast(schema)
 
-    def _scan(self, delta: DeltaTable) -> pl.LazyFrame:
-        """The table as a lazy frame.
+    def _scan(self, delta: DeltaTable, files: list[str] | None = None) -> pl.LazyFrame:
+        """The table, or some files of it, as a lazy frame.
 
         Delta gives percent-encoded file names that Polars reads literally (pola-rs/polars#20944), so a local table
         whose path has blanks, % or letters beyond ASCII is read by its decoded file names.
         """
-        if "://" in self.root or quote(self.root) == self.root:
+        is_plain = "://" in self.root or quote(self.root) == self.root
+        if is_plain and files is None:
             return pl.scan_delta(delta, storage_options=self._options or None)
-        files = [unquote(file) for file in delta.file_uris()]
-        if not files:
+        paths = delta.file_uris() if files is None else [f"{delta.table_uri.rstrip('/')}/{file}" for file in files]
+        if not paths:
             return pl.from_arrow(delta.to_pyarrow_table()).lazy()  # type: ignore[union-attr]  # a table is a frame
-        return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore")
+        return pl.scan_parquet(
+            paths if is_plain else [unquote(path) for path in paths],
+            missing_columns="insert",
+            extra_columns="ignore",
+            hive_partitioning=False,
+            glob=False,
+            storage_options=self._options or None,
+        )
 
     def _open(self, table: type[dy.Schema], version: int | None = None) -> DeltaTable | None:
         def load() -> DeltaTable | None:
@@ -222,11 +323,18 @@ class Store:
         existing = self._open(table)
         if existing is not None:
             return existing
-        empty = table.create_empty().to_arrow()
+        empty = as_stored(table, table.create_empty(), by_month=True).to_arrow()
         with suppress(CommitFailedError):  # another process created it at the same moment
             self._guard(
                 table,
-                lambda: write_deltalake(self._uri(table), empty, mode="ignore", storage_options=self._options or None),
+                lambda: write_deltalake(
+                    self._uri(table),
+                    empty,
+                    mode="ignore",
+                    partition_by=[MONTH] if time_of(table) else None,
+                    configuration=properties(self._retention),
+                    storage_options=self._options or None,
+                ),
             )
         return DeltaTable(self._uri(table), storage_options=self._options or None)
 
@@ -276,7 +384,12 @@ def _without_older(changed: pl.DataFrame, stored: pl.DataFrame, key: list[str]) 
 
 
 def _merge(delta: DeltaTable, rows: pl.DataFrame, key: list[str]) -> None:
-    same_key = " and ".join(f"(stored.{column} is not distinct from new.{column})" for column in key)
+    # Equality is joined by hash; `is not distinct from` compares every pair, so it is used where nulls are.
+    same = {name: "is not distinct from" if rows[name].null_count() else "=" for name in key}
+    same_key = " and ".join(f"stored.{name} {operator} new.{name}" for name, operator in same.items())
+    if MONTH in rows.columns:
+        months = ", ".join(f"'{month}'" for month in rows[MONTH].unique().sort())
+        same_key = f"stored.{MONTH} in ({months}) and stored.{MONTH} = new.{MONTH} and {same_key}"
     (
         delta.merge(
             rows.to_arrow(),
@@ -284,9 +397,31 @@ def _merge(delta: DeltaTable, rows: pl.DataFrame, key: list[str]) -> None:
             source_alias="new",
             target_alias="stored",
             merge_schema=True,
-            commit_properties=_ONE_COMMIT,
+            writer_properties=WRITER,
+            commit_properties=commit_properties(_newest_ingest(rows)),
         )
         .when_matched_update_all()
         .when_not_matched_insert_all()
         .execute()
     )
+
+
+def _newest_ingest(rows: pl.DataFrame) -> datetime | None:
+    found = rows[INGESTED_AT].max() if INGESTED_AT in rows.columns else None
+    return found if isinstance(found, datetime) else None
+
+
+def _files_of_newest(delta: DeltaTable, column: str, until: datetime | None) -> list[str] | None:
+    """The files that can contain the largest time of a column up to `until`, by their ranges in the log.
+
+    None: not every file has a range there. Ranges are cut to milliseconds.
+    """
+    files = pl.DataFrame(delta.get_add_actions(flatten=True))
+    first, last = f"min.{column}", f"max.{column}"
+    if last not in files.columns or files[last].null_count():
+        return None
+    if until is not None:
+        files = files.filter(pl.col(first) <= until)
+    # At least this large: all of a file that ends by then counts, and the first row of any other.
+    bound = pl.col(last) if until is None else pl.when(pl.col(last) <= until).then(last).otherwise(first)
+    return files.filter(pl.col(last) >= bound.max())["path"].to_list()
