@@ -32,6 +32,12 @@ variable "keep_runs_days" {
   default     = null
 }
 
+variable "table_retention_days" {
+  description = "Replaced versions of the tables are kept this long, then their files are deleted [d]."
+  type        = number
+  default     = null
+}
+
 variable "horizon_hours" {
   description = "Longest lead of the forecasts [h]: 48, 72, 96 or 120. Empty: the place's own, else 72."
   type        = number
@@ -136,6 +142,7 @@ locals {
   settings = { for service, given in {
     worker = {
       HAZECAST_KEEP_RUNS_DAYS         = var.keep_runs_days
+      HAZECAST_TABLE_RETENTION_DAYS   = var.table_retention_days
       HAZECAST_HORIZON_HOURS          = var.horizon_hours
       HAZECAST_RETRAIN_COOLDOWN_HOURS = var.retrain_cooldown_hours
       HAZECAST_HISTORY_DAYS           = var.history_days

@@ -15,6 +15,7 @@ TABLES: tuple[type[dy.Schema], ...] = (
     tables.Background,
     tables.Backfilled,
     tables.Forecasts,
+    tables.DayForecasts,
     tables.ShadowForecasts,
     tables.Drivers,
     tables.Scores,
