@@ -62,7 +62,7 @@ _SPELLINGS = {
 
 # Weather in other units: our value = factor * theirs + offset.
 _TEMPERATURE = {
-    **dict.fromkeys(("c", "°c", "degc", "celsius"), (1.0, 0.0)),
+    **dict.fromkeys(("c", "°c", "degc", "degreec", "degreesc", "degreecelsius", "celsius"), (1.0, 0.0)),
     **dict.fromkeys(("k", "kelvin"), (1.0, -ZERO_C_K)),
     **dict.fromkeys(("f", "°f", "degf", "fahrenheit"), (5 / 9, -160 / 9)),
 }

@@ -1,6 +1,7 @@
 """`hazecast import`: published files of a network become a dataset folder."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,6 @@ from zoneinfo import available_timezones
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from hazecast.cli.base import console
 from hazecast.imports.titles import ALIASES, AUTO, TITLES
@@ -123,20 +123,21 @@ def _units(given: list[str]) -> dict[str, str]:
 
 
 def _show(report: "Report", out: Path) -> None:
-    for line in report.layouts:
-        console.print(escape(f"read {len(report.files)} files: {line}"), soft_wrap=True, highlight=False)
-    weather = f", and {report.weather:,} of weather" if report.weather else ""
-    console.print(
-        f"kept {report.kept:,} hourly values{weather} of {len(report.stations)} stations, "
-        f"{report.first:%Y-%m-%d %H:%M} to {report.last:%Y-%m-%d %H:%M} UTC; the files have {report.read:,} values",
-        soft_wrap=True,
+    """One line for each thing, so that nothing is cut in a pipe."""
+    lines = [f"read {_many(len(report.files), 'file')}: {layout}" for layout in report.layouts]
+    weather = f" and {report.weather:,} of weather" if report.weather else ""
+    lines.append(
+        f"kept {report.kept:,} hourly values{weather} of {_many(len(report.stations), 'station')}, "
+        f"{report.first:%Y-%m-%d %H:%M} to {report.last:%Y-%m-%d %H:%M} UTC; the files have {report.read:,} values"
     )
-    if report.dropped:
-        table = Table("dropped", "why", "first: file, line, value")
-        for part in report.dropped:
-            where = f"{part.file}, line {part.row}: {part.station_id} {part.name} {part.text}"
-            table.add_row(f"{part.values:,}", escape(part.reason), escape(where))
-        console.print(table)
-    for note in report.notes:
-        console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)
-    console.print(f"wrote {escape(str(out))}; look at it with: hazecast inspect {escape(str(out))}", soft_wrap=True)
+    for part in report.dropped:
+        first = f"first: {part.file}, line {part.row}, {part.station_id} {part.name} {part.text}".rstrip()
+        lines.append(f"dropped {part.values:,}: {part.reason} ({first})")
+    lines += [f"note: {note}" for note in report.notes]
+    lines.append(f"wrote {out}; look at it with: hazecast inspect {shlex.quote(str(out))}")
+    for line in lines:
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+def _many(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"

@@ -7,6 +7,7 @@ particles are read from the raw concentration only.
 
 import polars as pl
 
+from hazecast.errors import SourceRefused
 from hazecast.imports.formats import Format, Layout, Reading, iso_date, stations, utc, values
 from hazecast.imports.tables import Shape, Table
 
@@ -72,6 +73,10 @@ def _read_index_only(table: Table) -> Reading:
     return Reading(rows, stations(pl.Series([], dtype=pl.String)))
 
 
+def _refuse_daily(table: Table) -> Reading:
+    raise SourceRefused(f"{table.file}: has values by day, which cannot be split; download HourlyData files")
+
+
 _PLACE = ("latitude", "longitude", "utc", "parameter", "value", "unit")
 _SITE = ("site", "agency", "aqsid", "international id")
 
@@ -110,6 +115,12 @@ FORMAT = Format(
             ),
             _read_index_only,
             "hour beginning, GMT",
+        ),
+        Layout(
+            "daily data file of AirNow",
+            Shape(first_line=r"^\s*\d{2}/\d{2}/\d{2,4}\|[^|:]+\|[^|]*\|[^|]+\|", names=("date",), separator="|"),
+            _refuse_daily,
+            "days",
         ),
     ),
     credit="US EPA AirNow and its partner agencies; preliminary data",

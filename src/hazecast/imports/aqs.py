@@ -6,6 +6,7 @@ there is no measurement; other qualifiers (events, below the detection limit) in
 
 import polars as pl
 
+from hazecast.errors import SourceRefused
 from hazecast.imports.formats import Format, Layout, Reading, stations, utc, values
 from hazecast.imports.tables import Shape, Table
 
@@ -72,6 +73,10 @@ def _read(table: Table) -> Reading:
     return Reading(rows, place, (note,) if below else ())
 
 
+def _refuse_summary(table: Table) -> Reading:
+    raise SourceRefused(f"{table.file}: has means by day or year, which cannot be split; download the hourly file")
+
+
 FORMAT = Format(
     "aqs",
     (
@@ -80,6 +85,12 @@ FORMAT = Format(
             Shape(("State Code", "County Code", "Site Num", "Date GMT", "Time GMT", "Sample Measurement")),
             _read,
             "hour beginning, GMT",
+        ),
+        Layout(
+            "summary file of US EPA AirData",
+            Shape(("State Code", "County Code", "Site Num", "Arithmetic Mean")),
+            _refuse_summary,
+            "days",
         ),
     ),
     credit="US EPA Air Quality System (AirData)",

@@ -25,7 +25,7 @@ class Hours:
     """Hourly values.
 
     Args:
-        observations: station_id, observed_at, and a column [ug/m3] per pollutant.
+        observations: station_id, observed_at, and a column [ug/m3] per pollutant; empty without any.
         weather: station_id, valid_at, and a column per weather variable; empty without weather.
     """
 
@@ -120,6 +120,8 @@ def _without_repeats(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
 
 
 def _observations(rows: pl.DataFrame, report: Report, now: datetime) -> pl.DataFrame:
+    if rows.is_empty():
+        return pl.DataFrame()
     rows = rows.with_columns(observed_at=pl.col("at").dt.truncate("1h"))
     means = _means(rows, report)
     means = _one_instrument(means, report)

@@ -20,6 +20,8 @@ from hazecast.imports.titles import AUTO
 from hazecast.sources.files.options import FILE
 
 REPORT = "import.json"
+# A layout of which no more than this share of columns is missing is taken for the one that was meant.
+_NEAR_SHARE = 0.34
 
 
 def import_files(
@@ -56,10 +58,10 @@ def import_files(
     readings, lists = [], list(read_files(station_list)) if station_list else []
     for raw in raws:
         layout = _layout(chosen, raw)
-        if layout is None and find_list(raw) is not None and _formats_of(raw) == []:
+        if layout is None and len(raws) > 1 and find_list(raw) is not None and not _formats_of(raw):
             lists.append(raw)
-            continue
-        readings.append(_read(chosen, layout, raw, report, hour))
+        else:
+            readings.append(_read(chosen, layout, raw, report, hour))
     values = pl.concat([VALUES.to_frame(), *(reading.values for reading in readings)])
     places = _merged([reading.stations for reading in readings])
     report.read = values.height
@@ -97,6 +99,16 @@ def _guess(raws: list[RawFile]) -> Format:
 
 
 def _unknown(raw: RawFile) -> str:
+    """Why a file is of no format: the columns that the nearest lacks, or how it begins."""
+    near = [
+        (len(missing) / len(layout.shape.header), known.name, layout.title, missing)
+        for known in FORMATS.values()
+        for layout in known.layouts
+        if (missing := layout.shape.missing(raw))
+    ]
+    share, name, title, missing = min(near)
+    if share <= _NEAR_SHARE:
+        return f"{raw.title}: looks like {name} ({title}) without the column {', '.join(missing)}; it is needed"
     begins = raw.head[0][:120] if raw.frame is None else ", ".join(raw.frame.columns)
     return (
         f"{raw.title}: is of no known format (begins: {begins}); known are {', '.join(FORMATS)}. Other tables: name "
@@ -156,7 +168,8 @@ def _with_list(
 
 def _nothing_left(report: Report) -> str:
     reasons = "; ".join(f"{part.values} × {part.reason}" for part in report.dropped[:5])
-    return f"{', '.join(report.files[:3])}: no hourly value is left of {report.read} ({reasons}); nothing is written"
+    reasons = f" ({reasons or 'none of them is of a pollutant'})"
+    return f"{', '.join(report.files[:3])}: no hourly value is left of {report.read}{reasons}; nothing is written"
 
 
 def _describe(hours: Hours, report: Report) -> None:

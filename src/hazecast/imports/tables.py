@@ -74,6 +74,12 @@ class Shape:
                     return number, separator
         return None
 
+    def missing(self, raw: RawFile) -> list[str]:
+        """Columns of the header that the most similar line of a file lacks; all without such a line."""
+        lines = [raw.frame.columns] if raw.frame is not None else [cells(line, ",") for line in raw.head]
+        lacks = [[name for name in self.header if not _has(line, (name,))] for line in lines]
+        return min(lacks, key=len, default=list(self.header))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -212,4 +218,5 @@ def _text(title: str, content: bytes) -> str:
     try:
         return decoded(title, content)
     except SourceRefused:
-        return content.decode("cp1252", errors="replace")
+        # AirNow, which begins "01/31/23|", writes names in code page 437.
+        return content.decode("cp437" if content[8:9] == b"|" else "cp1252", errors="replace")
