@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -210,13 +211,44 @@ def test_a_corrupt_log_is_named_with_the_remedy(tmp_path: Path):
 
 @pytest.fixture
 def small_disk(tmp_path_factory: pytest.TempPathFactory):
-    """A real file system of 512 KiB."""
+    """A real file system of 2 MiB."""
     folder = tmp_path_factory.mktemp("disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("mounting a small file system needs root")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def lose_log(table: Path) -> None:
+    for file in (table / "_delta_log").iterdir():
+        file.write_bytes(b"")
+        os.utime(table, (0, 0))
+    for file in table.rglob("*.parquet"):
+        os.utime(file, (0, 0))
+
+
+def truncate_data(table: Path) -> None:
+    os.truncate(max(table.rglob("*.parquet"), key=lambda file: file.stat().st_size), 2_000)
+
+
+def delete_data(table: Path) -> None:
+    max(table.rglob("*.parquet"), key=lambda file: file.stat().st_size).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"), [(lose_log, "log"), (truncate_data, "truncated"), (delete_data, "missing")]
+)
+def test_damaged_files_are_named_without_a_panic_and_no_new_table_is_begun(
+    damage: Callable[[Path], None], words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    store = Store(str(tmp_path / "my town"))
+    store.upsert(Observations, hours("a", 500))
+    damage(tmp_path / "my town/observations")
+    for action in (lambda: store.read(Observations), lambda: store.upsert(Observations, hours("b", 5))):
+        with pytest.raises(StoreError, match=rf"observations.*{words}.*hazecast re"):
+            action()
+    assert "panicked" not in capfd.readouterr().err
 
 
 def test_a_full_disk_is_an_error_and_what_was_stored_stays(small_disk: Path):

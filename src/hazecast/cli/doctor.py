@@ -17,6 +17,7 @@ from hazecast.cli.stack import Service, services
 from hazecast.errors import HazecastError, SettingsError
 from hazecast.settings import Settings
 from hazecast.sources import BackgroundModel
+from hazecast.steps.monitor import rows_ahead
 from hazecast.wiring import Wiring
 
 _FREE_GIB = 2.0
@@ -39,6 +40,7 @@ def diagnose(parts: Wiring) -> list[Finding]:
         "home folder": _home,
         "source": _source,
         "tables": _tables,
+        "clock": _clock,
         "registry": _registry,
         "forecast": _forecast,
     }
@@ -79,6 +81,12 @@ def _source(parts: Wiring) -> str:
 def _tables(parts: Wiring) -> str:
     newest = parts.store.newest(Observations, "observed_at", until=parts.now())
     return f"newest observation {newest:%Y-%m-%d %H:%M} UTC" if newest else "empty; run `hazecast collect`"
+
+
+def _clock(parts: Wiring) -> str:
+    if ahead := rows_ahead(parts.store, now=parts.now()):
+        raise HazecastError(f"{ahead}. They are not used meanwhile")
+    return f"{parts.now():%Y-%m-%d %H:%M} UTC; nothing is stored ahead of it"
 
 
 def _registry(parts: Wiring) -> str:

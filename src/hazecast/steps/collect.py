@@ -105,7 +105,8 @@ def first_hour(source: Source, store: Store, *, until: datetime, history_days: i
 
     Observed weather that lags behind, because it was out of reach, is caught up with, for a month.
     """
-    stored = [store.newest(Observations, "observed_at"), _newest_observed_weather(store)]
+    # Hours after `until` were stored while the clock was ahead.
+    stored = [store.newest(Observations, "observed_at", until=until), _newest_observed_weather(store, until)]
     ends = [moment for moment in stored if moment is not None]
     if stored[0] is not None:
         start = min(*ends, until) - timedelta(hours=REVISED_HOURS)
@@ -114,8 +115,8 @@ def first_hour(source: Source, store: Store, *, until: datetime, history_days: i
     return span[0] if span else until - timedelta(days=history_days)
 
 
-def _newest_observed_weather(store: Store) -> datetime | None:
-    return newest(store.read(Weather, pl.col("issued_at").is_null())["valid_at"])
+def _newest_observed_weather(store: Store, until: datetime) -> datetime | None:
+    return newest(store.read(Weather, pl.col("issued_at").is_null() & (pl.col("valid_at") <= until))["valid_at"])
 
 
 def _since_first_change(batch: Batch, store: Store, *, since: datetime) -> Batch:

@@ -11,7 +11,7 @@ from hazecast import monitoring
 from hazecast.air.spec import STALE_AFTER_HOURS, ForecastSpec
 from hazecast.air.tables import WEATHER_VARIABLES, Forecasts, Observations, Runs, Scores, Stations, Weather, conform
 from hazecast.air.verdicts import Drift, Health, Retrains, Verification
-from hazecast.monitoring import Finding, RetrainDecision
+from hazecast.monitoring import Finding, RetrainDecision, Subject
 from hazecast.steps import Progress, silent
 from hazecast.store import Store
 
@@ -80,7 +80,26 @@ def check_sensors(store: Store, *, now: datetime) -> list[Finding]:
     since = now - timedelta(days=_SENSOR_DAYS)
     known = store.read(Observations, pl.col("observed_at").is_between(since, now) & (pl.col("available_at") <= now))
     neighbours = monitoring.neighbour_findings(known, store.read(Stations), now=now)
-    return [*monitoring.sensor_findings(known, now=now), *neighbours]
+    return [*monitoring.sensor_findings(known, now=now), *neighbours, *_clock(store, now)]
+
+
+def rows_ahead(store: Store, *, now: datetime) -> str | None:
+    """What is stored with times after `now`, because the clock was ahead, in words; None: nothing.
+
+    Raises:
+        StoreError: a table cannot be read.
+    """
+    times = {"observations": (Observations, "observed_at"), "forecasts": (Forecasts, "issued_at")}
+    ahead = {name: store.newest(table, column) for name, (table, column) in times.items()}
+    found = [f"{name} up to {at:%Y-%m-%d %H:%M} UTC" for name, at in ahead.items() if at is not None and at > now]
+    if not found:
+        return None
+    return f"{' and '.join(found)} were stored while the clock was ahead; `hazecast repair` removes them"
+
+
+def _clock(store: Store, now: datetime) -> list[Finding]:
+    ahead = rows_ahead(store, now=now)
+    return [] if ahead is None else [Finding("source", Subject(name="clock"), "warning", ahead)]
 
 
 def check_model(

@@ -24,6 +24,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from hazecast.air.tables import conform, key_of
 from hazecast.errors import StoreError
 from hazecast.store.layout import MONTH, RETENTION, WRITER, as_stored, has_months, properties, time_of
+from hazecast.store.local_files import folder_of, require_complete, require_no_remains, require_writable
 from hazecast.store.upkeep import (
     Compacted,
     commit_properties,
@@ -231,6 +232,7 @@ class Store:
                     commit_properties=commit_properties(_newest_ingest(rows)),
                 )
 
+        require_writable(self._uri(table), int(added.estimated_size() + changed.estimated_size()))
         before = int(delta.version())
         self._guard(table, write)
         written = int(delta.version())
@@ -295,6 +297,8 @@ class Store:
         Delta gives percent-encoded file names that Polars reads literally (pola-rs/polars#20944), so a local table
         whose path has blanks, % or letters beyond ASCII is read by its decoded file names.
         """
+        if (folder := folder_of(delta.table_uri)) is not None:
+            require_complete(folder, sizes_of(delta))
         is_plain = "://" in self.root or quote(self.root) == self.root
         if is_plain and files is None:
             return pl.scan_delta(delta, storage_options=self._options or None)
@@ -315,6 +319,7 @@ class Store:
             try:
                 return DeltaTable(self._uri(table), version=version, storage_options=self._options or None)
             except TableNotFoundError:
+                require_no_remains(self._uri(table))
                 return None
 
         return self._guard(table, load)
@@ -323,6 +328,7 @@ class Store:
         existing = self._open(table)
         if existing is not None:
             return existing
+        require_writable(self._uri(table), 0)
         empty = as_stored(table, table.create_empty(), by_month=True).to_arrow()
         with suppress(CommitFailedError):  # another process created it at the same moment
             self._guard(
@@ -349,7 +355,8 @@ class Store:
             reason = str(err).splitlines()[0] if str(err) else type(err).__name__
             raise StoreError(
                 f"{self._name(table)} cannot be used: {reason}. Nothing was changed. Check that {self._uri(table)} is "
-                f"reachable, writable and has free space; if its files are damaged, restore them from a backup."
+                "reachable, writable and has free space; if its files are damaged, restore a backup with `hazecast "
+                "restore`, or keep what is whole with `hazecast repair`."
             ) from err
 
     def _uri(self, table: type[dy.Schema]) -> str:
@@ -358,6 +365,12 @@ class Store:
     @staticmethod
     def _name(table: type[dy.Schema]) -> str:
         return str(getattr(table, "table_name", table.__name__.lower()))
+
+
+def sizes_of(delta: DeltaTable) -> dict[str, int]:
+    """The data files of a version, percent-encoded, with their sizes [bytes]."""
+    actions = delta.get_add_actions(flatten=True)
+    return dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
 
 
 @cache
