@@ -42,22 +42,23 @@ module "network" {
 module "edge" {
   source = "./modules/edge"
 
-  name                   = local.name
-  vpc_id                 = module.network.vpc_id
-  subnet_ids             = module.network.public_subnet_ids
-  security_group_id      = module.network.security_group_ids["balancer"]
-  targets                = local.targets
-  domain                 = var.domain
-  route53_zone_id        = var.route53_zone_id
-  oidc                   = var.oidc
-  has_oidc               = nonsensitive(var.oidc != null)
-  requests_per_5_minutes = var.requests_per_5_minutes
-  log_bucket             = module.logs.name
-  key_arn                = module.key.arn
-  log_retention_days     = var.log_retention_days
-  is_protected           = var.is_protected
-  runbooks               = var.runbooks
-  topic_arn              = module.watching.topic_arn
+  name                      = local.name
+  vpc_id                    = module.network.vpc_id
+  subnet_ids                = module.network.public_subnet_ids
+  security_group_id         = module.network.security_group_ids["balancer"]
+  targets                   = local.targets
+  domain                    = var.domain
+  route53_zone_id           = var.route53_zone_id
+  oidc                      = var.oidc
+  has_oidc                  = nonsensitive(var.oidc != null)
+  requests_per_5_minutes    = var.requests_per_5_minutes
+  predictions_per_5_minutes = var.predictions_per_5_minutes
+  log_bucket                = module.logs.name
+  key_arn                   = module.key.arn
+  log_retention_days        = var.log_retention_days
+  is_protected              = var.is_protected
+  runbooks                  = var.runbooks
+  topic_arn                 = module.watching.topic_arn
 }
 
 module "registry" {
@@ -74,15 +75,23 @@ module "secrets" {
 
   name          = local.name
   key_arn       = module.key.arn
-  generated     = { "mlflow-db-password" = "Database user mlflow", "prefect-db-password" = "Database user prefect" }
-  given         = { "prefect-api-key" = "Prefect Cloud", "openaq-api-key" = "OpenAQ" }
+  given         = { "prefect-api-key" = "Prefect Cloud", "openaq-api-key" = "OpenAQ", "api-keys" = "Keys to the API (hashed)", "settings" = "Secret settings of Hazecast" }
   value_version = var.secret_version
   recovery_days = var.is_protected ? 30 : 0
+
+  generated = {
+    "mlflow-db-password"  = "Database user mlflow"
+    "prefect-db-password" = "Database user prefect"
+    "mlflow-password"     = "MLflow server, user hazecast"
+    "prefect-password"    = "Prefect server"
+  }
 
   values = {
     "mlflow-db-password" = var.db_password
     "prefect-api-key"    = var.prefect_api_key
     "openaq-api-key"     = var.openaq_api_key
+    "api-keys"           = var.api_keys
+    "settings"           = jsonencode({ for name, value in local.secret_settings : name => value == "" ? "-" : value })
   }
 }
 

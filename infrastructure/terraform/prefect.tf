@@ -2,6 +2,8 @@ locals {
   # Without a domain and an identity provider, MLflow and Prefect are private.
   is_signed_in = var.domain != "" && nonsensitive(var.oidc != null)
   pool         = "hazecast"
+  # Links of the dashboard to the pages that sign-in opens.
+  pages = local.is_signed_in ? { for name in ["mlflow", "prefect"] : "HAZECAST_${upper(name)}_PAGE" => "https://${name}.${var.domain}" if name == "mlflow" || local.has_own_prefect } : {}
 }
 
 # Prefect server: 1 vCPU, 2 GB, one task; not created with Prefect Cloud
@@ -17,14 +19,20 @@ module "prefect_task" {
   cpu                = 1024
   memory             = 2048
   port               = module.network.ports["prefect"]
-  command            = ["prefect", "server", "start", "--host", "0.0.0.0", "--port", tostring(module.network.ports["prefect"])]
-  secrets            = { PREFECT_SERVER_DATABASE_PASSWORD = module.secrets.arns["prefect-db-password"] }
+  health_command     = "python -c \"import urllib.request; urllib.request.urlopen('http://127.0.0.1:4200/api/health', timeout=8)\""
+  command            = ["python", "-m", "hazecast.servers", "prefect", "--host", "0.0.0.0", "--port", tostring(module.network.ports["prefect"])]
   writable           = ["/tmp", "/data"]
   key_arn            = module.key.arn
   is_exec_enabled    = var.is_exec_enabled
   log_retention_days = var.log_retention_days
 
+  secrets = {
+    PREFECT_SERVER_API_AUTH_STRING   = module.secrets.arns["prefect-password"]
+    PREFECT_SERVER_DATABASE_PASSWORD = module.secrets.arns["prefect-db-password"]
+  }
+
   environment = {
+    HAZECAST_ALLOWED_HOSTS           = local.allowed_hosts
     PREFECT_HOME                     = "/data/prefect"
     PREFECT_SERVER_DATABASE_DRIVER   = "postgresql+asyncpg"
     PREFECT_SERVER_DATABASE_HOST     = module.database.host
@@ -32,7 +40,6 @@ module "prefect_task" {
     PREFECT_SERVER_DATABASE_NAME     = "prefect"
     PREFECT_SERVER_DATABASE_USER     = "prefect"
     PREFECT_SERVER_ANALYTICS_ENABLED = "false"
-    PREFECT_UI_API_URL               = "/api"
     # Prefect's own TLS settings accept only authorities in the image, and RDS has its own.
     PGSSLMODE = "require"
   }
@@ -71,8 +78,8 @@ module "worker_task" {
   cpu                = 2048
   memory             = 4096
   command            = ["python", "flows/deployments.py", "--work"]
-  environment        = merge(local.hazecast, { HAZECAST_PREFECT_POOL = local.pool, PREFECT_HOME = "/data/prefect" })
-  secrets            = local.worker_secrets
+  environment        = merge(local.hazecast, local.settings.worker, { HAZECAST_PREFECT_POOL = local.pool, PREFECT_HOME = "/data/prefect" })
+  secrets            = merge(local.setting_secrets.worker, local.prefect_secret, local.mlflow_secret, { HAZECAST_OPENAQ_API_KEY = module.secrets.arns["openaq-api-key"] })
   health_command     = "python -c \"import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health')\""
   statements         = concat(local.write_tables, [{ actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.key.arn] }])
   writable           = ["/tmp", "/data"]
@@ -119,8 +126,8 @@ module "watch_task" {
   cpu                = 512
   memory             = 1024
   command            = ["hazecast", "publish", "--every", "60"]
-  environment        = merge(local.hazecast, { HAZECAST_PREFECT_POOL = local.pool, HAZECAST_METRICS_NAMESPACE = local.metrics })
-  secrets            = local.has_own_prefect ? {} : { PREFECT_API_KEY = module.secrets.arns["prefect-api-key"] }
+  environment        = merge(local.hazecast, local.settings.metrics, { HAZECAST_PREFECT_POOL = local.pool, HAZECAST_METRICS_NAMESPACE = local.metrics })
+  secrets            = local.prefect_secret
   statements         = local.read_tables
   writable           = ["/tmp", "/data"]
   key_arn            = module.key.arn

@@ -1,4 +1,4 @@
-"""Generate docs/aws/reference.md from variables.tf and outputs.tf: `make infra-docs`."""
+"""Generate docs/aws/reference.md from variables.tf, settings.tf and outputs.tf: `make infra-docs`."""
 
 import re
 from collections.abc import Iterator
@@ -8,15 +8,17 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "aws" / "reference.md"
 _HEAD = """# Variables and outputs
 
-Written by `make infra-docs` from `infrastructure/terraform/variables.tf` and `outputs.tf`. Defaults are for production;
-`environments/*.tfvars` override them.
+Written by `make infra-docs` from `variables.tf`, `settings.tf` and `outputs.tf` in `infrastructure/terraform`. Defaults
+are for production; `environments/*.tfvars` override them.
 """
 
 
 def reference(folder: Path = HERE) -> str:
     """The page: one table of variables for each section of variables.tf, and one of outputs."""
     lines = [_HEAD]
-    for title, text in _sections((folder / "variables.tf").read_text()):
+    settings = (folder / "settings.tf").read_text().removeprefix("# ")
+    variables = (folder / "variables.tf").read_text()
+    for title, text in [*_sections(variables), ("Settings of Hazecast (null: its default)", settings)]:
         lines += [f"## {title}", "", "| variable | type | default | description |", "|---|---|---|---|"]
         lines += [
             f"| `{name}` | `{_value(body, 'type')}` | {_default(body)} | {_text(body)} |"

@@ -35,10 +35,13 @@ locals {
     PREFECT_API_URL            = local.prefect_uri
   }
 
-  worker_secrets = merge(
-    { HAZECAST_OPENAQ_API_KEY = module.secrets.arns["openaq-api-key"] },
-    local.has_own_prefect ? {} : { PREFECT_API_KEY = module.secrets.arns["prefect-api-key"] },
-  )
+  # The secrets of each service: of its settings (one JSON), of Prefect, and of MLflow.
+  setting_secrets = { for service, names in local.secret_names : service => { for name in names : name => "${module.secrets.arns["settings"]}:${name}::" } }
+  prefect_secret  = local.has_own_prefect ? { PREFECT_API_AUTH_STRING = module.secrets.arns["prefect-password"] } : { PREFECT_API_KEY = module.secrets.arns["prefect-api-key"] }
+  mlflow_secret   = { MLFLOW_TRACKING_PASSWORD = module.secrets.arns["mlflow-password"] }
+
+  # Host names of MLflow and Prefect; an IP address, as probes use it, is always accepted.
+  allowed_hosts = join(",", compact(["mlflow.${local.domain}", "prefect.${local.domain}", var.domain == "" ? "" : "mlflow.${var.domain}", var.domain == "" ? "" : "prefect.${var.domain}"]))
 
   database_environment = { DB_HOST = module.database.host, DB_PORT = "5432", PGSSLMODE = "require" }
 
@@ -80,7 +83,8 @@ module "api_task" {
   cpu                = 1024
   memory             = 2048
   port               = module.network.ports["api"]
-  environment        = local.hazecast
+  environment        = merge(local.hazecast, local.settings.api)
+  secrets            = merge(local.mlflow_secret, { HAZECAST_API_KEYS_CONTENT = module.secrets.arns["api-keys"] })
   statements         = local.read_tables
   writable           = ["/tmp", "/data"]
   key_arn            = module.key.arn
@@ -132,7 +136,8 @@ module "dashboard_task" {
   cpu                = 512
   memory             = 1024
   port               = module.network.ports["dashboard"]
-  environment        = { HAZECAST_API_URL = "http://api.${local.domain}:${module.network.ports["api"]}" }
+  environment        = merge(local.settings.dashboard, { HAZECAST_API_URL = "http://api.${local.domain}:${module.network.ports["api"]}" }, local.pages)
+  secrets            = local.setting_secrets.dashboard
   key_arn            = module.key.arn
   is_exec_enabled    = var.is_exec_enabled
   log_retention_days = var.log_retention_days
@@ -168,7 +173,8 @@ module "mlflow_task" {
   cpu                = 1024
   memory             = 2048
   port               = module.network.ports["mlflow"]
-  secrets            = { DB_PASSWORD = module.secrets.arns["mlflow-db-password"] }
+  health_command     = "python -c \"import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/health', timeout=8)\""
+  secrets            = merge(local.mlflow_secret, { DB_PASSWORD = module.secrets.arns["mlflow-db-password"] })
   statements         = local.write_artifacts
   key_arn            = module.key.arn
   is_exec_enabled    = var.is_exec_enabled
@@ -179,8 +185,7 @@ module "mlflow_task" {
     DB_NAME                      = "mlflow"
     DB_USER                      = "mlflow"
     MLFLOW_ARTIFACTS_DESTINATION = "s3://${local.bucket_names["mlflow-artifacts"]}"
-    # The server rejects requests with any other Host header.
-    MLFLOW_SERVER_ALLOWED_HOSTS = join(",", compact(["mlflow.${local.domain}:*", "localhost:*", var.domain == "" ? "" : "mlflow.${var.domain}"]))
+    HAZECAST_ALLOWED_HOSTS       = local.allowed_hosts
   })
 }
 

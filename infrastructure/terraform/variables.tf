@@ -144,6 +144,17 @@ variable "requests_per_5_minutes" {
   }
 }
 
+variable "predictions_per_5_minutes" {
+  description = "Requests to /api/v1/predict per address and five minutes."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.predictions_per_5_minutes >= 10
+    error_message = "AWS WAF requires at least 10."
+  }
+}
+
 # Services
 
 variable "api_tasks" {
@@ -254,8 +265,21 @@ variable "openaq_api_key" {
   default     = ""
 }
 
+variable "api_keys" {
+  description = "Content of a key file (hazecast api-key); if given, the API requires a key. Empty: open to all."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+
+  validation {
+    condition     = var.api_keys == "" || can(jsondecode(var.api_keys))
+    error_message = "api_keys is the content of the file, not its name: file(\"keys.json\")."
+  }
+}
+
 variable "secret_version" {
-  description = "Increase it by one to write the three values above again."
+  description = "Increase it by one to write the secrets given as variables again."
   type        = number
   default     = 1
 

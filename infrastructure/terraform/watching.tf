@@ -32,3 +32,18 @@ module "watching" {
     target_groups = { for name in ["api", "dashboard"] : name => module.edge.target_groups[name].arn_suffix }
   }
 }
+
+# Warnings of plan and apply; the guide's own command must not be refused.
+check "recipients" {
+  assert {
+    condition     = length(var.alarm_emails) > 0
+    error_message = "No one is told of alarms: set alarm_emails."
+  }
+}
+
+check "encryption" {
+  assert {
+    condition     = var.domain != "" || var.environment != "prod"
+    error_message = "The API and the dashboard are served over plain HTTP, and so are API keys: set domain and route53_zone_id."
+  }
+}

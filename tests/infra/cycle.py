@@ -5,7 +5,9 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+import arriving
 import boto3
 from cloud import CannotRun, Terraform, domain, emulator, environment
 from policies import attached, excesses, policies, silences
@@ -21,8 +23,13 @@ _SERVICE_POLICIES = {
 }
 
 
-def live(terraform: Terraform, choices: tuple[str, ...], *, is_protected: bool) -> None:
+_KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
+
+
+def live(terraform: Terraform, choices: tuple[str, ...], address: str, *, is_protected: bool) -> None:
     """Initialise, validate, apply, plan again and destroy what these options describe.
+
+    Staging, where nothing is protected, also gets a value for every setting, and the tasks must see them.
 
     Raises:
         SystemExit: a step failed, the second plan changes something, or destroying leaves something.
@@ -35,6 +42,8 @@ def live(terraform: Terraform, choices: tuple[str, ...], *, is_protected: bool) 
     _step(terraform, "apply", "first.tfplan")
     _step(terraform, "plan", *choices, "-detailed-exitcode")
     _judge(terraform)
+    if not is_protected:
+        _require_settings(address)
     if is_protected:
         _step(terraform, "apply", "-auto-approve", *unlocked)
     _step(terraform, "destroy", "-auto-approve", *unlocked)
@@ -44,10 +53,19 @@ def live(terraform: Terraform, choices: tuple[str, ...], *, is_protected: bool) 
 def _choices(name: str, address: str) -> tuple[str, ...]:
     if name != "domain":
         return (f"-var-file=environments/{name}.tfvars",)
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
-    route53 = boto3.client("route53", endpoint_url=address, **keys)
+    route53 = boto3.client("route53", endpoint_url=address, **_KEYS)
     zone = route53.create_hosted_zone(Name="example.org", CallerReference=name)["HostedZone"]["Id"]
     return ("-var-file=environments/prod.tfvars", *domain(zone.removeprefix("/hostedzone/")))
+
+
+def _require_settings(address: str) -> None:
+    def client(service: str) -> Any:
+        return boto3.client(service, endpoint_url=address, **_KEYS)
+
+    absent = arriving.missing(client, "air-pollution-staging")
+    print(f"\n{len(arriving.VARIABLES)} settings given; not seen by their tasks: {absent or 'none'}", flush=True)
+    if absent:
+        raise SystemExit("infra-test: a setting does not arrive")
 
 
 def _judge(terraform: Terraform) -> None:
@@ -98,9 +116,10 @@ def _whole(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "aws.log"
         with emulator(log) as address:
-            terraform = Terraform(Path(folder) / "terraform", environment(address))
+            given = arriving.given() if name == "staging" else {}
+            terraform = Terraform(Path(folder) / "terraform", environment(address) | given)
             try:
-                live(terraform, _choices(name, address), is_protected=name != "staging")
+                live(terraform, _choices(name, address), address, is_protected=name != "staging")
             except SystemExit:
                 print("\n".join(line for line in log.read_text().splitlines() if "Error" in line or '" 500 ' in line))
                 raise

@@ -128,8 +128,23 @@ def test_load_balancer_has_a_firewall(planned: Resources):
     [firewall] = of(planned, "aws_wafv2_web_acl")
     [rate] = [rule for rule in firewall["rule"] if rule["name"] == "rate"]
     assert rate["statement"][0]["rate_based_statement"][0]["limit"] == 2000
-    assert len(firewall["rule"]) == 4
+    assert len(firewall["rule"]) == 6
     assert len(of(planned, "aws_wafv2_web_acl_association")) == 1
+
+
+def test_firewall_passes_the_bodies_of_predictions(planned: Resources):
+    """AWSManagedRulesCommonRuleSet blocks bodies above 8 KiB; four weeks of hours are more."""
+    rules = {rule["name"]: rule for rule in of(planned, "aws_wafv2_web_acl")[0]["rule"]}
+    [managed] = rules["AWSManagedRulesCommonRuleSet"]["statement"][0]["managed_rule_group_statement"]
+    [override] = managed["rule_action_override"]
+    assert (override["name"], len(override["action_to_use"][0]["count"])) == ("SizeRestrictions_BODY", 1)
+    labelled, elsewhere = rules["large-bodies"]["statement"][0]["and_statement"][0]["statement"]
+    assert labelled["label_match_statement"][0]["key"] == "awswaf:managed:aws:core-rule-set:SizeRestrictions_Body"
+    [path] = elsewhere["not_statement"][0]["statement"][0]["byte_match_statement"]
+    assert path["search_string"] == "/api/v1/predict"
+    assert rules["large-bodies"]["priority"] > rules["AWSManagedRulesCommonRuleSet"]["priority"]
+    [limited] = rules["predictions"]["statement"][0]["rate_based_statement"]
+    assert limited["limit"] == 100
 
 
 def test_cluster_name_and_container_insights_match_the_guide(planned: Resources):

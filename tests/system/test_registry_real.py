@@ -25,6 +25,7 @@ from hazecast.registry.runs import log_model
 pytestmark = [pytest.mark.system, pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")]
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LOGIN = ("hazecast", "a password")
 
 
 class MlflowServer:
@@ -36,12 +37,13 @@ class MlflowServer:
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
             **{name: value for name, value in options.items() if name.startswith("AWS_")},
-            "MLFLOW_S3_ENDPOINT_URL": options["AWS_ENDPOINT_URL"],
+            "MLFLOW_ARTIFACTS_DESTINATION": bucket,
+            "MLFLOW_BACKEND_STORE_URI": database,
+            "MLFLOW_TRACKING_PASSWORD": LOGIN[1],
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        where = ("--backend-store-uri", database, "--artifacts-destination", bucket, "--workers", "1")
-        self._command = (sys.executable, "-m", "mlflow", "server", *where, "--host", "127.0.0.1", "--port", str(port))
+        self._command = (sys.executable, "-m", "hazecast.servers", "mlflow", "--port", str(port))
 
     def start(self) -> None:
         with self._log.open("ab") as log:
@@ -98,7 +100,7 @@ def training() -> Training:
 def test_models_persist_when_the_server_is_killed(
     server: MlflowServer, database: str, s3_bucket: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ):
-    registry = Registry(server.address, place="town")
+    registry = Registry(server.address, place="town", login=LOGIN)
     assert registry.record(training()) == "1"
     registry.promote("1", reason="first", by="test", at=NOW)
     assert rows_in_postgresql(database) == 1
@@ -122,7 +124,7 @@ def test_models_persist_when_the_server_is_killed(
 
 
 def test_registration_is_atomic_when_the_server_is_killed(server: MlflowServer, monkeypatch: pytest.MonkeyPatch):
-    registry = Registry(server.address, place="town")
+    registry = Registry(server.address, place="town", login=LOGIN)
     registry.record(training())
     registry.promote("1", reason="first", by="test", at=NOW)
 

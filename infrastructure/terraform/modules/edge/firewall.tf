@@ -1,3 +1,8 @@
+locals {
+  # The one endpoint with large bodies; the API itself limits them.
+  large_body_path = "/api/v1/predict"
+}
+
 resource "aws_wafv2_web_acl" "this" {
   # checkov:skip=CKV_AWS_192:KnownBadInputs is set in a dynamic block that checkov does not evaluate
   name  = var.name
@@ -33,6 +38,97 @@ resource "aws_wafv2_web_acl" "this" {
     }
   }
 
+  # A prediction takes seconds of CPU time.
+  rule {
+    name     = "predictions"
+    priority = 5
+
+    action {
+      block {
+        custom_response {
+          response_code = 429
+        }
+      }
+    }
+
+    statement {
+      rate_based_statement {
+        limit              = var.predictions_per_5_minutes
+        aggregate_key_type = "IP"
+
+        scope_down_statement {
+          byte_match_statement {
+            search_string         = local.large_body_path
+            positional_constraint = "STARTS_WITH"
+
+            field_to_match {
+              uri_path {}
+            }
+
+            text_transformation {
+              priority = 0
+              type     = "NORMALIZE_PATH"
+            }
+          }
+        }
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "${var.name}-predictions"
+      sampled_requests_enabled   = true
+    }
+  }
+
+  # The managed rule blocks bodies above 8 KiB, and four weeks of hours are more. It only labels them; this rule blocks
+  # labelled requests to other paths.
+  rule {
+    name     = "large-bodies"
+    priority = 6
+
+    action {
+      block {}
+    }
+
+    statement {
+      and_statement {
+        statement {
+          label_match_statement {
+            scope = "LABEL"
+            key   = "awswaf:managed:aws:core-rule-set:SizeRestrictions_Body"
+          }
+        }
+
+        statement {
+          not_statement {
+            statement {
+              byte_match_statement {
+                search_string         = local.large_body_path
+                positional_constraint = "STARTS_WITH"
+
+                field_to_match {
+                  uri_path {}
+                }
+
+                text_transformation {
+                  priority = 0
+                  type     = "NORMALIZE_PATH"
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "${var.name}-large-bodies"
+      sampled_requests_enabled   = true
+    }
+  }
+
   dynamic "rule" {
     for_each = {
       AWSManagedRulesAmazonIpReputationList = 2
@@ -52,6 +148,18 @@ resource "aws_wafv2_web_acl" "this" {
         managed_rule_group_statement {
           name        = rule.key
           vendor_name = "AWS"
+
+          dynamic "rule_action_override" {
+            for_each = rule.key == "AWSManagedRulesCommonRuleSet" ? ["SizeRestrictions_BODY"] : []
+
+            content {
+              name = rule_action_override.value
+
+              action_to_use {
+                count {}
+              }
+            }
+          }
         }
       }
 

@@ -61,6 +61,11 @@ variable "requests_per_5_minutes" {
   type        = number
 }
 
+variable "predictions_per_5_minutes" {
+  description = "Requests to /api/v1/predict per address and five minutes; more are blocked."
+  type        = number
+}
+
 variable "log_bucket" {
   description = "Bucket of the access log."
   type        = string
