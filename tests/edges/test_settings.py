@@ -82,3 +82,26 @@ def test_the_horizon_is_the_places_unless_it_is_set(setting: dict[str, object], 
     wiring = Wiring(Settings(home=tmp_path, config=tmp_path, place="mine", **setting))
     assert wiring.spec == ForecastSpec(horizon_hours)
     assert Wiring(Settings(home=tmp_path)).spec == ForecastSpec(72)
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "is_open"),
+    [
+        ("127.0.0.1", None, False),
+        ("::1", None, False),
+        ("0.0.0.0", None, True),
+        ("::", None, True),
+        ("192.168.1.20", None, True),
+        ("0.0.0.0", Path("keys.json"), False),
+    ],
+)
+def test_an_api_on_the_network_without_keys_is_open_to_all(host: str, keys: Path | None, is_open: bool):
+    assert Settings(host=host, api_keys=keys).is_open_to_all is is_open
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("0.0.0.0", "http://127.0.0.1:4200/api"), ("::", "http://[::1]:4200/api"), ("::1", "http://[::1]:4200/api")],
+)
+def test_a_server_on_all_addresses_is_reached_on_loopback(host: str, address: str):
+    assert Settings(prefect_host=host).prefect_address == address

@@ -8,6 +8,7 @@ from streamlit.util import calc_hash
 
 import hazecast.dashboard
 from hazecast.air.tables import Forecasts, Observations, Stations
+from hazecast.keys import add_key
 from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
 
@@ -42,6 +43,14 @@ def list_named(page, key):
 
 def buttons_named(page, key):
     return next(one for one in page.get("button_group") if one.key == key)
+
+
+def test_page_of_an_api_that_requires_a_key(open_page, serve, filled_store, tmp_path, monkeypatch):
+    key = add_key(tmp_path / "keys.json", "dashboard", scopes=["read"], per_minute=600)
+    with serve(filled_store, keys_file=tmp_path / "keys.json") as url:
+        assert "Unauthorized" in page_text(open_page(url, station=small_store.HARBOUR))
+        monkeypatch.setenv("HAZECAST_API_KEY", key)
+        assert open_page(url, station=small_store.HARBOUR).title[0].value == "Simulated Harbour"
 
 
 def test_page_of_a_simulated_station(open_page, serve, filled_store):

@@ -90,6 +90,8 @@ def test_one_command_to_a_served_forecast(dataset: Path, environment: dict[str, 
         assert f"is running already in process {process.pid}" in second.stderr
         deployments = post(environment, "/api/deployments/filter")
         assert {found["name"] for found in deployments} == {"training", "prediction", "monitoring", "full", "upkeep"}
+        run = f"http://127.0.0.1:{environment['HAZECAST_PREFECT_PORT']}/api/deployments/{deployments[0]['id']}/create_flow_run"
+        assert httpx.post(run, json={"job_variables": {"command": "id"}}, trust_env=False).status_code == 401
         assert await_issue(environment, "2024-02-10T00:00:00Z")  # after the full training
         assert answers(environment, "API", "/api/v1/status").json()["training"] is None
     assert process.returncode == 0, log.read_text()
