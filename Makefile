@@ -37,6 +37,7 @@ deploy-test: $(VENV)/.installed-dev  ## Test deploy.sh in an emulated AWS, with 
 
 settings: $(VENV)/.installed  ## Generate .env.example, docs/settings.md and the settings in compose and Terraform
 	$(BIN)/python infrastructure/settings.py
+	$(BIN)/python infrastructure/terraform/reference.py
 
 docs: $(VENV)/.installed-docs  ## Build the documentation site into build/site; a broken link fails it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -76,14 +76,15 @@ module "cluster" {
 module "api_task" {
   source = "./modules/task"
 
-  name               = "${local.name}-api"
-  container          = "api"
-  image              = local.images["api"]
-  repository_arn     = module.registry.repositories["api"].arn
-  cpu                = 1024
-  memory             = 2048
-  port               = module.network.ports["api"]
-  environment        = merge(local.hazecast, local.settings.api)
+  name           = "${local.name}-api"
+  container      = "api"
+  image          = local.images["api"]
+  repository_arn = module.registry.repositories["api"].arn
+  cpu            = 1024
+  memory         = 2048
+  port           = module.network.ports["api"]
+  # The load balancer, in the VPC, is the proxy that names the client.
+  environment        = merge(local.hazecast, { HAZECAST_TRUSTED_PROXIES = var.vpc_cidr }, local.settings.api)
   secrets            = merge(local.mlflow_secret, { HAZECAST_API_KEYS_CONTENT = module.secrets.arns["api-keys"] })
   statements         = local.read_tables
   writable           = ["/tmp", "/data"]
