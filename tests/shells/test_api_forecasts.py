@@ -165,7 +165,7 @@ def test_tables_contain_the_stored_numbers(client, kind):
     read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc_stream}[kind]
     table = read(io.BytesIO(body))
     mine = table.filter(pl.col("station_id") == HARBOUR)
-    assert mine["q90"].to_list() == pytest.approx(small_store.forecast(HARBOUR, "pm25")["q90"].to_list())
+    assert mine["q90"].to_list() == small_store.forecast(HARBOUR, "pm25")["q90"].round(2).to_list()
     assert mine["latitude"].unique().to_list() == [60.16]
     assert table.height == 144
 
@@ -242,8 +242,8 @@ def test_days_are_local_and_ahead(client):
     ]
     first = found["days"][0]
     ahead = small_store.forecast(DONGSI, "pm25").filter(pl.col("valid_at") >= NOW.replace(minute=0)).head(7)
-    assert first["pollutants"][0]["max_ugm3"] == ahead["q50"].max()
-    assert first["pollutants"][0]["mean_ugm3"] == pytest.approx(ahead["mean"].mean())
+    assert first["pollutants"][0]["max_ugm3"] == round(ahead["q50"].max(), 2)
+    assert first["pollutants"][0]["mean_ugm3"] == round(ahead["mean"].mean(), 2)
     assert "PM2.5" in first["pollutants"][0]["words"]
     assert first["advice"] and first["index"]["band"]
     for day in found["days"]:

@@ -260,6 +260,24 @@ class Quality(dy.Schema):
     reasons = dy.String()
 
 
+# Steps of the pipeline that leave a row in `runs`.
+STEPS: tuple[str, ...] = (
+    "backfill",
+    "collect",
+    "check",
+    "background",
+    "train",
+    "validate",
+    "registry",
+    "forecast",
+    "verify",
+    "model_health",
+    "data_drift",
+    "retrain",
+    "alert",
+)
+
+
 class Runs(dy.Schema):
     """One run of a step: its time, outcome and `summary` (one line)."""
 

@@ -36,7 +36,7 @@ DESCRIPTION = f"""Hourly air-quality forecasts with their uncertainty, age and p
 
 The horizon is set per place ({", ".join(map(str, HORIZONS_HOURS))} hours). Concentrations are µg/m³ for all pollutants,
 including CO. Times are UTC; an hour is named by its start. Errors are problem details (RFC 9457)."""
-EXPOSED_HEADERS = ("ETag", "Retry-After", "X-Request-ID")
+EXPOSED_HEADERS = ("ETag", "Link", "Retry-After", "Warning", "X-Request-ID", "X-Total-Count")
 DEFAULT_INDEX = "eu-eaqi"
 PREDICTIONS_PER_MINUTE = 30
 

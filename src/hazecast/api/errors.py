@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
@@ -23,7 +24,16 @@ log = logging.getLogger(__name__)
 
 
 class InvalidRequest(HazecastError):
-    """The parameters contradict each other or exceed a limit."""
+    """A parameter is unknown, or parameters contradict each other or exceed a limit.
+
+    Args:
+        message: what is wrong.
+        known: the valid words, if there is a list of them.
+    """
+
+    def __init__(self, message: str, *, known: Sequence[str] | None = None) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class NoData(HazecastError):
@@ -159,7 +169,8 @@ def problem_response(error: Exception) -> JSONResponse:
     kind = _problem_type(error)
     if isinstance(error, NotKnown):
         return _response(kind, f"unknown {error.kind} {error.requested!r}", known=error.known[:MAX_KNOWN])
-    response = _response(kind, kind.detail or str(error))
+    known = list(error.known) if isinstance(error, InvalidRequest) and error.known else None
+    response = _response(kind, kind.detail or str(error), known=known)
     if (seconds := _retry_after_seconds(error)) is not None:
         response.headers["Retry-After"] = str(seconds)
     if isinstance(error, Unauthorized):

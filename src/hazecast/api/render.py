@@ -1,14 +1,18 @@
 """Formats of a response: JSON, tables (CSV, Parquet, Arrow) and maps (GeoJSON)."""
 
 import io
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
 import polars as pl
 from fastapi import Query, Request, Response
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from hazecast.api.errors import NotAcceptable
+from hazecast.api.schemas.base import digits_of
 
 
 class Format(StrEnum):
@@ -66,12 +70,11 @@ def negotiate(wanted: Format | None, accept: str, offered: tuple[Format, ...]) -
         if wanted not in offered:
             raise NotAcceptable(f"{wanted} is not available here; available: {available}")
         return wanted
-    for media_type in _by_preference(accept):
-        for one in offered:
-            kind = MEDIA_TYPES[one]
-            if media_type in (kind, "*/*", f"{kind.partition('/')[0]}/*"):
-                return one
-    raise NotAcceptable(f"available: {available}")
+    kinds = {MEDIA_TYPES[one]: one for one in offered}
+    best = parse_accept_header(accept, MIMEAccept).best_match(kinds)
+    if best is None:
+        raise NotAcceptable(f"available: {available}")
+    return kinds[best]
 
 
 def describe_formats(*formats: Format) -> dict[int | str, dict[str, Any]]:
@@ -82,35 +85,30 @@ def describe_formats(*formats: Format) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": content}}
 
 
-def render_table(rows: pl.DataFrame, output_format: Format) -> Response:
-    """`rows` as CSV, Parquet or an Arrow stream."""
+def render_table(rows: pl.DataFrame, output_format: Format, headers: Mapping[str, str] | None = None) -> Response:
+    """`rows` as CSV, Parquet or an Arrow stream, with the digits of the JSON format."""
     buffer = io.BytesIO()
+    rows = rows.with_columns(
+        pl.col(name).round(digits_of(name)) for name in rows.columns if rows[name].dtype.is_float()
+    )
     if output_format is Format.CSV:
         rows.write_csv(buffer, datetime_format=CSV_TIME)
     elif output_format is Format.PARQUET:
         rows.write_parquet(buffer)
     else:
         rows.write_ipc_stream(buffer)
-    return Response(buffer.getvalue(), media_type=MEDIA_TYPES[output_format])
+    return Response(buffer.getvalue(), media_type=MEDIA_TYPES[output_format], headers=headers)
 
 
-def render_geojson(features: list[tuple[float | None, float | None, dict[str, Any]]]) -> Response:
+def render_geojson(
+    features: list[tuple[float | None, float | None, dict[str, Any]]], headers: Mapping[str, str] | None = None
+) -> Response:
     """GeoJSON (RFC 7946) of (latitude, longitude, properties); without coordinates a feature has no geometry."""
     collection = {"type": "FeatureCollection", "features": [_feature(*feature) for feature in features]}
-    return Response(orjson.dumps(collection), media_type=MEDIA_TYPES[Format.GEOJSON])
+    return Response(orjson.dumps(collection), media_type=MEDIA_TYPES[Format.GEOJSON], headers=headers)
 
 
 def _feature(latitude: float | None, longitude: float | None, properties: dict[str, Any]) -> dict[str, Any]:
     has_coordinates = latitude is not None and longitude is not None
     geometry = {"type": "Point", "coordinates": [longitude, latitude]} if has_coordinates else None
     return {"type": "Feature", "geometry": geometry, "properties": properties}
-
-
-def _by_preference(accept: str) -> list[str]:
-    """Media types of an Accept header by descending q-value; those with q=0 are left out."""
-    weighted = []
-    for part in accept.split(","):
-        kind, *parameters = (word.strip().lower() for word in part.split(";"))
-        quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
-        weighted.append((float(quality) if quality.replace(".", "", 1).isdigit() else 0.0, kind))
-    return [kind for quality, kind in sorted(weighted, key=lambda one: -one[0]) if quality > 0]

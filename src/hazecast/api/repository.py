@@ -232,11 +232,9 @@ class Repository:
             where &= pl.col("station_id") == station_id
         return IssuedForecasts(self._store.read(Forecasts, where))
 
-    def issues(self, station_id: str, pollutant: str, *, before: datetime | None = None) -> pl.DataFrame:
+    def issues(self, station_id: str, pollutant: str) -> pl.DataFrame:
         """`issued_at` and `model_version` of the archived forecasts of a series, newest first."""
         where = _is_series(station_id, pollutant) & (pl.col("issued_at") <= self._clock())
-        if before is not None:
-            where &= pl.col("issued_at") < before
         rows = self._store.read(Forecasts, where & (pl.col("lead_hours") == 1))
         return rows.select("issued_at", "model_version").sort("issued_at", descending=True)
 

@@ -1,6 +1,8 @@
 """Evidence: verification of issued forecasts, data quality, monitoring, incidents and pipeline runs."""
 
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_
 from typing import Annotated
 
 import polars as pl
@@ -9,18 +11,22 @@ from fastapi import APIRouter, Depends, Query, Response
 from hazecast.air.clock import as_iso, floor_hour
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import LEAD_BLOCKS, block_name
-from hazecast.air.tables import Runs
-from hazecast.air.verdicts import Alerts, Drift, Health, Retrains, Verification
+from hazecast.air.tables import STEPS, Runs
+from hazecast.air.verdicts import INCIDENT_STATES, Alerts, Drift, Health, Retrains, Verification
 from hazecast.api import schemas
 from hazecast.api.dependencies import (
     PREFIX,
+    SEVERAL,
     Context,
     CursorQuery,
     LimitQuery,
+    PagingQuery,
     PollutantsQuery,
+    StationsQuery,
     decode_cursor,
     encode_cursor,
     parse_list,
+    require_word,
 )
 from hazecast.api.errors import InvalidRequest, problem_responses
 from hazecast.api.render import TABLE_FORMATS, Format, describe_formats, negotiate_table, render_table
@@ -28,10 +34,11 @@ from hazecast.api.repository import ServedStore, depends_on
 from hazecast.scoring import summarize
 
 GROUPS = ("issued_on", "station_id", "pollutant", "lead_block", "model_version")
-DEFAULT_GROUPS = "pollutant,lead_block"
+DEFAULT_GROUPS = ("pollutant", "lead_block")
 DEFAULT_SPAN, MAX_SPAN = timedelta(days=30), timedelta(days=5 * 366)
 N_RETRAINS = 20
-_BLOCKS = ", ".join(block_name(block) for block in LEAD_BLOCKS)
+_BLOCKS = tuple(block_name(block) for block in LEAD_BLOCKS)
+_LISTED = ", ".join(_BLOCKS)
 
 router = APIRouter(prefix=PREFIX, tags=["evidence"])
 
@@ -59,27 +66,28 @@ def verified_span(
     return since, until
 
 
-async def verified_rows(
-    station_id: Annotated[list[str], Query(default_factory=list, description="Repeat it for several; default: all")],
-    pollutant: PollutantsQuery = None,
-    lead_block: Annotated[str | None, Query(description=f"One of {_BLOCKS}; default: all")] = None,
+def verified_rows(
+    context: Context,
+    station_id: StationsQuery,
+    pollutant: PollutantsQuery,
+    lead_block: Annotated[list[str], Query(default_factory=list, description=f"Of {_LISTED}; default: all. {SEVERAL}")],
     model_version: Annotated[str | None, Query(description="Default: all")] = None,
 ) -> pl.Expr:
     """Dependency: the filter on rows of `air.verdicts.Verification`.
 
     Raises:
-        NotKnown: a pollutant does not exist.
+        NotKnown: a station or pollutant does not exist.
+        InvalidRequest: a lead block does not exist.
     """
-    where = pl.lit(True)
-    if pollutant is not None:
-        where &= pl.col("pollutant").is_in(parse_list("pollutant", pollutant, POLLUTANTS))
-    if station_id:
-        where &= pl.col("station_id").is_in(station_id)
-    if lead_block is not None:
-        where &= pl.col("lead_block") == lead_block
-    if model_version is not None:
-        where &= pl.col("model_version") == model_version
-    return where
+    known = context.repository.stations()["station_id"].to_list() if station_id else []
+    chosen = {
+        "station_id": parse_list("station", station_id, known),
+        "pollutant": parse_list("pollutant", pollutant, POLLUTANTS),
+        "lead_block": parse_list("lead block", lead_block, _BLOCKS),
+        "model_version": (model_version,) if model_version is not None else (),
+    }
+    is_chosen = (pl.col(column).is_in(words) for column, words in chosen.items() if words)
+    return reduce(and_, is_chosen, pl.lit(True))
 
 
 @router.get(
@@ -92,15 +100,19 @@ def verification(
     where: Annotated[pl.Expr, Depends(verified_rows)],
     span: Annotated[tuple[datetime, datetime], Depends(verified_span)],
     output_format: Annotated[Format, Depends(negotiate_table)],
-    by: Annotated[str, Query(description=f"Comma-separated, of {', '.join(GROUPS)}")] = DEFAULT_GROUPS,
+    by: Annotated[
+        list[str],
+        Query(
+            default_factory=lambda: list(DEFAULT_GROUPS),
+            description=f"Of {', '.join(GROUPS)}; default: {', '.join(DEFAULT_GROUPS)}. {SEVERAL}",
+        ),
+    ],
 ) -> schemas.Verification | Response:
     """Scores of issued forecasts by pollutant, lead block, station, model version or day of issue.
 
     Every group is computed from sums over its hours; scores are null where nothing could be scored.
     """
     columns = parse_list("group", by, GROUPS)
-    if len(set(columns)) < len(columns):
-        raise InvalidRequest("`by` contains a column twice")
     since, until = span
     is_in_span = pl.col("issued_on").is_between(since, until, closed="left")
     groups = summarize(context.tables.read(Verification, is_in_span & where), columns)
@@ -139,22 +151,34 @@ def health_verdicts(context: Context) -> schemas.HealthVerdicts:
 
 @router.get("/alerts", responses=problem_responses(422, 503))
 def alerts(
-    context: Context, state: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
+    context: Context,
+    paging: PagingQuery,
+    state: Annotated[str | None, Query(description=f"One of {', '.join(INCIDENT_STATES)}; default: all")] = None,
+    limit: LimitQuery = 100,
+    cursor: CursorQuery = None,
 ) -> schemas.Incidents:
     """Incidents, newest first; `state` is pending, open or resolved."""
+    require_word("state", state, INCIDENT_STATES)
     rows = context.tables.read(Alerts, _matches("state", state))
-    page, next_cursor = _page(rows, ("bad_since", "incident_id"), limit, cursor)
+    page, next_cursor = _page("alerts", rows, ("bad_since", "incident_id"), limit, cursor)
+    paging.headers(rows.height, cursor=next_cursor)
     found = [schemas.Incident.model_validate(row) for row in page.to_dicts()]
     return schemas.Incidents(alerts=found, next_cursor=next_cursor)
 
 
 @router.get("/runs", responses=problem_responses(422, 503))
 def runs(
-    context: Context, step: str | None = None, limit: LimitQuery = 100, cursor: CursorQuery = None
+    context: Context,
+    paging: PagingQuery,
+    step: Annotated[str | None, Query(description=f"One of {', '.join(STEPS)}; default: all")] = None,
+    limit: LimitQuery = 100,
+    cursor: CursorQuery = None,
 ) -> schemas.RunList:
     """Runs of the pipeline's steps, newest first."""
+    require_word("step", step, STEPS)
     rows = context.tables.read(Runs, _matches("step", step))
-    page, next_cursor = _page(rows, ("started_at", "run_id"), limit, cursor)
+    page, next_cursor = _page("runs", rows, ("started_at", "run_id"), limit, cursor)
+    paging.headers(rows.height, cursor=next_cursor)
     return schemas.RunList(runs=[schemas.Run.model_validate(row) for row in page.to_dicts()], next_cursor=next_cursor)
 
 
@@ -168,16 +192,18 @@ def _matches(column: str, value: str | None) -> pl.Expr:
     return pl.lit(True) if value is None else pl.col(column) == value
 
 
-def _page(rows: pl.DataFrame, key: tuple[str, str], limit: int, cursor: str | None) -> tuple[pl.DataFrame, str | None]:
+def _page(
+    kind: str, rows: pl.DataFrame, key: tuple[str, str], limit: int, cursor: str | None
+) -> tuple[pl.DataFrame, str | None]:
     """Newest first by a time and a name; the cursor encodes the last row of the previous page."""
     with_cursor = rows.with_columns(pl.format("{} {}", pl.col(key[0]).dt.epoch("us"), pl.col(key[1])).alias("cursor"))
     ordered = with_cursor.sort(*key, descending=True)
     if cursor is not None:
-        last = decode_cursor(cursor)
+        last = decode_cursor(kind, cursor)
         found = ordered.with_row_index().filter(pl.col("cursor") == last)["index"]
         if found.is_empty():
             raise InvalidRequest("the row of the cursor no longer exists; start again without a cursor")
         ordered = ordered.slice(found[0] + 1)
     page = ordered.head(limit)
     has_more = ordered.height > limit
-    return page.drop("cursor"), encode_cursor(page["cursor"][-1]) if has_more else None
+    return page.drop("cursor"), encode_cursor(kind, page["cursor"][-1]) if has_more else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
@@ -14,6 +14,7 @@ from hazecast.air.limits import LIMIT_KEYS, limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import STATUSES
+from hazecast.air.tables import Forecasts as StoredForecasts
 from hazecast.api import schemas
 from hazecast.api.dependencies import (
     PREFIX,
@@ -23,6 +24,7 @@ from hazecast.api.dependencies import (
     IndexQuery,
     IssuedAtQuery,
     LimitQuery,
+    PagingQuery,
     PollutantQuery,
     PollutantsQuery,
     QuantilesQuery,
@@ -70,21 +72,21 @@ class Selection:
         return rows if self.until is None else rows.filter(pl.col("valid_at") < self.until)
 
 
-async def series_selection(quantiles: QuantilesQuery = None, index: IndexQuery = None) -> Selection:
+async def series_selection(quantiles: QuantilesQuery, index: IndexQuery = None) -> Selection:
     """Dependency: quantiles and index of one series.
 
     Raises:
         NotKnown: a quantile or index does not exist.
     """
     return Selection(
-        quantiles=QUANTILES if quantiles is None else parse_list("quantile", quantiles, QUANTILES),
+        quantiles=parse_list("quantile", quantiles, QUANTILES) or QUANTILES,
         index=None if index is None else find_index(index),
     )
 
 
 async def selection(
     one: Annotated[Selection, Depends(series_selection)],
-    pollutant: PollutantsQuery = None,
+    pollutant: PollutantsQuery,
     since: Annotated[schemas.UtcTime | None, Query(description="First forecast hour")] = None,
     until: Annotated[schemas.UtcTime | None, Query(description="End of the forecast hours, excluded")] = None,
 ) -> Selection:
@@ -96,7 +98,7 @@ async def selection(
     """
     if since and until and since >= until:
         raise InvalidRequest("since must be before until")
-    pollutants = POLLUTANTS if pollutant is None else parse_list("pollutant", pollutant, POLLUTANTS)
+    pollutants = parse_list("pollutant", pollutant, POLLUTANTS) or POLLUTANTS
     return Selection(pollutants=pollutants, quantiles=one.quantiles, index=one.index, since=since, until=until)
 
 
@@ -129,6 +131,7 @@ def forecasts(
     where: StationFilterQuery,
     selection: Annotated[Selection, Depends(selection)],
     output_format: Annotated[Format, Depends(negotiate_map)],
+    paging: PagingQuery,
     limit: StationLimit = 100,
     issued_at: Annotated[
         schemas.UtcTime | None, Query(description="Issue time of an archived forecast; default: the newest")
@@ -137,15 +140,17 @@ def forecasts(
     """Forecasts of many stations: by id, in a box, or nearest to a coordinate; `limit` counts stations."""
     issued = find_forecasts(context.repository, issued_at)
     stations = [one for one in list_stations(context.repository) if one.station_id in issued.pollutants]
-    stations, next_cursor = select_stations(stations, where, limit=limit)
+    stations, next_cursor, total = select_stations(stations, where, limit=limit)
+    headers = paging.headers(total, cursor=next_cursor)
     series = [one for station in stations for one in read_series(context, issued, station, selection)]
     if output_format not in (Format.JSON, Format.GEOJSON):
         tables = [forecast_table(*one) for one in series]
-        return render_table(pl.concat(tables) if tables else pl.DataFrame(), output_format)
+        return render_table(pl.concat(tables) if tables else StoredForecasts.create_empty(), output_format, headers)
     found = [render_forecast(*one) for one in series]
     if output_format is Format.GEOJSON:
         points = [(station.latitude, station.longitude) for _, station, _ in series]
-        return render_geojson([(*point, one.model_dump(mode="json")) for point, one in zip(points, found, strict=True)])
+        features = [(*point, one.model_dump(mode="json")) for point, one in zip(points, found, strict=True)]
+        return render_geojson(features, headers)
     simulated = any(one.simulated for one in found)
     return schemas.Forecasts(simulated=simulated, forecasts=found, next_cursor=next_cursor)
 
@@ -177,17 +182,18 @@ def issues(
     context: Context,
     station: RequestedStation,
     pollutant: ForecastPollutant,
+    paging: PagingQuery,
     before: BeforeQuery = None,
     limit: LimitQuery = 100,
 ) -> schemas.Issues:
     """Archived forecasts of one pollutant, newest first."""
-    rows = context.repository.issues(station.station_id, pollutant, before=before)
+    every = context.repository.issues(station.station_id, pollutant)
+    rows = every if before is None else every.filter(pl.col("issued_at") < before)
     page = [schemas.Issue.model_validate(row) for row in rows.head(limit).iter_rows(named=True)]
+    next_before = page[-1].issued_at if rows.height > limit else None
+    paging.headers(every.height, before=None if next_before is None else as_iso(next_before))
     return schemas.Issues(
-        station_id=station.station_id,
-        pollutant=Pollutant(pollutant),
-        issues=page,
-        next_before=page[-1].issued_at if rows.height > limit else None,
+        station_id=station.station_id, pollutant=Pollutant(pollutant), issues=page, next_before=next_before
     )
 
 
@@ -308,6 +314,44 @@ def read_series(
             yield rows, station, options
 
 
+class ForecastState(NamedTuple):
+    """What the clock makes of one issue; the same in every format.
+
+    Attributes:
+        status: the worst that applies.
+        status_reason: `status` in a sentence for people.
+        data_age_hours: age now of the newest observation that the forecast used [h].
+        forecast_age_hours: hours since it was issued.
+        simulated: whether it was made from simulated observations.
+    """
+
+    status: schemas.Status
+    status_reason: str
+    data_age_hours: float
+    forecast_age_hours: float
+    simulated: bool
+
+
+def forecast_state(rows: pl.DataFrame, options: RenderOptions) -> ForecastState:
+    """The state of one issue of one series.
+
+    Args:
+        rows: the hours of the issue (`air.tables.Forecasts`), at least one.
+        options: the current time and what is stale.
+    """
+    first, allowed_hours = rows.row(0, named=True), options.stale_after_hours
+    age_hours = hours_between(first["issued_at"], options.now)
+    status = served_status(rows["status"], age_hours=age_hours, stale_after_hours=allowed_hours)
+    depends_on(status, options.next_issue_at)
+    return ForecastState(
+        status=status,
+        status_reason=_status_reason(status, rows, age_hours=age_hours, stale_after_hours=allowed_hours),
+        data_age_hours=first["data_age_hours"] + age_hours,
+        forecast_age_hours=age_hours,
+        simulated=first["source"] == SIMULATED,
+    )
+
+
 def render_forecast(rows: pl.DataFrame, station: schemas.Station, options: RenderOptions) -> schemas.Forecast:
     """One issue of one series as a response.
 
@@ -318,9 +362,6 @@ def render_forecast(rows: pl.DataFrame, station: schemas.Station, options: Rende
     """
     first = rows.row(0, named=True)
     pollutant = Pollutant(first["pollutant"])
-    age_hours = hours_between(first["issued_at"], options.now)
-    status = served_status(rows["status"], age_hours=age_hours, stale_after_hours=options.stale_after_hours)
-    depends_on(status, options.next_issue_at)
     return schemas.Forecast(
         station_id=station.station_id,
         pollutant=pollutant,
@@ -328,14 +369,10 @@ def render_forecast(rows: pl.DataFrame, station: schemas.Station, options: Rende
         issued_at=first["issued_at"],
         next_issue_at=options.next_issue_at,
         now=options.now,
-        status=status,
-        status_reason=_status_reason(status, rows, age_hours=age_hours, stale_after_hours=options.stale_after_hours),
-        data_age_hours=first["data_age_hours"] + age_hours,
-        forecast_age_hours=age_hours,
+        **forecast_state(rows, options)._asdict(),
         model_version=first["model_version"],
         observations_version=first["observations_version"],
         source=first["source"],
-        simulated=first["source"] == SIMULATED,
         attribution=station.attribution,
         limits=[schemas.Limit.model_validate(limit, from_attributes=True) for limit in limits_of(pollutant)],
         index=None if options.index is None else index_name(options.index),
@@ -344,10 +381,14 @@ def render_forecast(rows: pl.DataFrame, station: schemas.Station, options: Rende
 
 
 def forecast_table(rows: pl.DataFrame, station: schemas.Station, options: RenderOptions) -> pl.DataFrame:
-    """One issue of one series as a table: the stored columns, the coordinates, and the index if requested."""
+    """One issue of one series as a table: the stored columns with the state of the issue, and what was requested."""
     dropped = [name for name in QUANTILES if name not in options.quantiles]
     place = {"latitude": station.latitude, "longitude": station.longitude, "distance_km": station.distance_km}
-    table = rows.drop(dropped).with_columns(pl.lit(value, pl.Float64).alias(name) for name, value in place.items())
+    table = rows.drop(dropped).with_columns(
+        *(pl.lit(value).alias(name) for name, value in forecast_state(rows, options)._asdict().items()),
+        *(pl.lit(value, pl.Float64).alias(name) for name, value in place.items()),
+        pl.lit(station.attribution).alias("attribution"),
+    )
     if options.index is None:
         return table
     values = [options.index_by_hour[hour] for hour in rows["valid_at"]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
@@ -17,12 +17,15 @@ from hazecast.api.dependencies import (
     PREFIX,
     Context,
     CursorQuery,
+    PagingQuery,
     PollutantQuery,
     SinceQuery,
     StationId,
+    StationsQuery,
     UntilQuery,
     decode_cursor,
     encode_cursor,
+    parse_list,
 )
 from hazecast.api.errors import InvalidRequest, NoData, problem_responses
 from hazecast.api.render import (
@@ -61,8 +64,16 @@ class StationFilter:
     cursor: str | None
 
 
+class StationPage(NamedTuple):
+    """Stations of one page, the cursor of the next one (None: last page), and the number on all pages."""
+
+    stations: list[schemas.Station]
+    next_cursor: str | None
+    total: int
+
+
 async def station_filter(
-    station_id: Annotated[list[str], Query(default_factory=list, description="Repeat it for several")],
+    station_id: StationsQuery,
     bbox: Annotated[
         str | None,
         Query(
@@ -121,17 +132,19 @@ def stations(
     context: Context,
     where: StationFilterQuery,
     output_format: Annotated[Format, Depends(negotiate_map)],
+    paging: PagingQuery,
     limit: StationLimit = MAX_PAGE,
 ) -> schemas.Stations | Response:
     """Stations with their pollutants: all, by id, in a box, or nearest to a coordinate."""
-    selected, next_cursor = select_stations(list_stations(context.repository), where, limit=limit)
+    selected, next_cursor, total = select_stations(list_stations(context.repository), where, limit=limit)
+    headers = paging.headers(total, cursor=next_cursor)
     if output_format is Format.JSON:
         simulated = any(station.simulated for station in selected)
         return schemas.Stations(simulated=simulated, stations=selected, next_cursor=next_cursor)
     if output_format is Format.GEOJSON:
         properties = [station.model_dump(mode="json") for station in selected]
-        return render_geojson([(one["latitude"], one["longitude"], one) for one in properties])
-    return render_table(_table(selected), output_format)
+        return render_geojson([(one["latitude"], one["longitude"], one) for one in properties], headers)
+    return render_table(_table(selected), output_format, headers)
 
 
 def observed_pollutant(station: RequestedStation, pollutant: PollutantQuery = None) -> str:
@@ -180,9 +193,11 @@ def observations(
     """Hourly means that start in [since, until); by default the last 7 days; at most 366 days."""
     since, until = span
     rows = context.repository.observations(station.station_id, pollutant, since=since, until=until)
-    if output_format is not Format.JSON:
-        return render_table(rows.drop("available_at", "ingested_at"), output_format)
     newest = context.repository.newest_observed_at().get((station.station_id, pollutant))
+    data_age_hours = None if newest is None else hours_between(newest + HOUR, context.clock())
+    depends_on(newest)
+    if output_format is not Format.JSON:
+        return render_table(_observation_table(rows, station, newest, data_age_hours), output_format)
     return schemas.Observations(
         station_id=station.station_id,
         pollutant=Pollutant(pollutant),
@@ -192,7 +207,7 @@ def observations(
         simulated=station.simulated,
         attribution=station.attribution,
         newest_observed_at=newest,
-        data_age_hours=None if newest is None else hours_between(newest + HOUR, context.clock()),
+        data_age_hours=data_age_hours,
         hours=[_render_observation(row) for row in rows.iter_rows(named=True)],
     )
 
@@ -212,9 +227,7 @@ def list_stations(repository: Repository) -> list[schemas.Station]:
     return [_render(row, pollutants.get(row["station_id"], set())) for row in rows]
 
 
-def select_stations(
-    stations: list[schemas.Station], where: StationFilter, *, limit: int
-) -> tuple[list[schemas.Station], str | None]:
+def select_stations(stations: list[schemas.Station], where: StationFilter, *, limit: int) -> StationPage:
     """Apply a filter.
 
     Args:
@@ -223,32 +236,33 @@ def select_stations(
         limit: largest number of stations in a page.
 
     Returns:
-        The stations by id, or by distance if the filter has a coordinate, and the cursor of the next page.
+        The stations by id, or by distance if the filter has a coordinate.
 
     Raises:
         NotKnown: a station id does not exist.
         InvalidRequest: half a coordinate, or a malformed box or cursor.
     """
     known = {station.station_id: station for station in stations}
-    for station_id in where.station_id:
-        if station_id not in known:
-            raise NotKnown("station", station_id, list(known))
-    selected = [known[one] for one in dict.fromkeys(where.station_id)] if where.station_id else stations
+    requested = parse_list("station", where.station_id, list(known))
+    selected = [known[one] for one in requested] if requested else stations
     if where.bbox is not None:
         selected = _inside(selected, _parse_box(where.bbox))
     if (where.latitude is None) is not (where.longitude is None):
         raise InvalidRequest("a coordinate needs both latitude and longitude")
     if where.latitude is not None and where.longitude is not None:
-        return _nearest(selected, where, (where.latitude, where.longitude)), None
+        found = _nearest(selected, where, (where.latitude, where.longitude))
+        return StationPage(found, None, len(found))
     return _page(sorted(selected, key=lambda station: station.station_id), where.cursor, limit)
 
 
-def _page(stations: list[schemas.Station], cursor: str | None, limit: int) -> tuple[list[schemas.Station], str | None]:
+def _page(stations: list[schemas.Station], cursor: str | None, limit: int) -> StationPage:
+    total = len(stations)
     if cursor is not None:
-        last = decode_cursor(cursor)
+        last = decode_cursor("stations", cursor)
         stations = [station for station in stations if station.station_id > last]
     page = stations[:limit]
-    return page, encode_cursor(page[-1].station_id) if len(stations) > limit else None
+    has_more = len(stations) > limit
+    return StationPage(page, encode_cursor("stations", page[-1].station_id) if has_more else None, total)
 
 
 def _nearest(
@@ -305,3 +319,15 @@ def _table(stations: list[schemas.Station]) -> pl.DataFrame:
 def _render_observation(row: dict[str, Any]) -> schemas.ObservationHour:
     reasons = [reason for reason in row["flag_reasons"].split(",") if reason]
     return schemas.ObservationHour.model_validate({**row, "flag_reasons": reasons})
+
+
+def _observation_table(
+    rows: pl.DataFrame, station: schemas.Station, newest: datetime | None, data_age_hours: float | None
+) -> pl.DataFrame:
+    """Observed hours as a table, with what JSON has for all hours in columns of its own."""
+    return rows.drop("available_at", "ingested_at").with_columns(
+        pl.lit(station.simulated).alias("simulated"),
+        pl.lit(station.attribution).alias("attribution"),
+        pl.lit(newest, pl.Datetime("us", "UTC")).alias("newest_observed_at"),
+        pl.lit(data_age_hours, pl.Float64).alias("data_age_hours"),
+    )

@@ -15,7 +15,7 @@ from hazecast.air.indices import Index, IndexResult, find_index
 from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.api import schemas
-from hazecast.api.dependencies import PREFIX, ApiContext, Context, IndexQuery
+from hazecast.api.dependencies import PREFIX, ApiContext, Context, IndexQuery, PagingQuery
 from hazecast.api.errors import problem_responses
 from hazecast.api.repository import SIMULATED, IssuedForecasts, Repository, depends_on
 from hazecast.api.resources.forecasts import forecast_pollutant, served_status
@@ -42,13 +42,15 @@ router = APIRouter(prefix=PREFIX, tags=["forecasts"])
 def summaries(
     context: Context,
     where: StationFilterQuery,
+    paging: PagingQuery,
     limit: StationLimit = 100,
     index: Annotated[str | None, Query(description="A name from /api/v1/indices; default: the place's own")] = None,
 ) -> schemas.Summaries:
     """The days ahead at many stations: index, worst and best hours, advice, day means and highs, trend in words."""
     issued = context.repository.newest_forecasts()
     stations = [one for one in list_stations(context.repository) if one.station_id in issued.pollutants]
-    stations, next_cursor = select_stations(stations, where, limit=limit)
+    stations, next_cursor, total = select_stations(stations, where, limit=limit)
+    paging.headers(total, cursor=next_cursor)
     found = [summarize_station(context, station, index) for station in stations]
     return schemas.Summaries(simulated=any(one.simulated for one in found), summaries=found, next_cursor=next_cursor)
 

@@ -4,9 +4,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
 from hazecast.air.clock import parse_utc
+from hazecast.air.spec import QUANTILES
 
 # No station measured before 1900, and four-digit years keep every ISO 8601 parser on the same path.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
@@ -47,10 +57,28 @@ Flag = Literal["ok", "suspicious", "invalid"]
 Unit = Literal["µg/m³"]
 
 
+def digits_of(name: str) -> int:
+    """Decimals of a number in responses, by the name of its field or column.
+
+    Concentrations, hours and distances have two: instruments resolve 0.1 to 1 µg/m³. Others have four (probabilities,
+    scores, mixing ratios in ppm), coordinates six.
+    """
+    if name in ("latitude", "longitude"):
+        return 6
+    is_quantity = name in ("mean", *QUANTILES) or name.endswith(("_ugm3", "_hours", "_km"))
+    return 2 if is_quantity else 4
+
+
 class ApiModel(BaseModel):
-    """Base of all responses: immutable."""
+    """Base of all responses: immutable; numbers have meaningful digits (`digits_of`)."""
 
     model_config = ConfigDict(frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _round(cls, value: Any, info: ValidationInfo) -> Any:
+        # + 0.0 turns -0.0 into 0.0
+        return round(value, digits_of(info.field_name or "")) + 0.0 if isinstance(value, float) else value
 
 
 class RequestModel(BaseModel):
