@@ -37,7 +37,7 @@ locals {
   command = length(var.command) == 0 ? {} : { command = var.command }
 
   health = var.health_command == "" ? {} : {
-    healthCheck = { command = ["CMD-SHELL", var.health_command], interval = 30, timeout = 10, retries = 3, startPeriod = 120 }
+    healthCheck = { command = ["CMD-SHELL", var.health_command], interval = 30, timeout = 10, retries = 3, startPeriod = 300 }
   }
 }
 
