@@ -306,7 +306,7 @@ def test_a_series_in_another_unit_is_left_out_and_can_be_read_with_its_unit(tmp_
 def test_single_stations_can_be_kept(tmp_path: Path):
     report, _ = do(tmp_path, "cnemc", published.cnemc(tmp_path), only_stations=["1002A"])
     assert report.stations == ["1002A"]
-    with pytest.raises(SourceRefused, match="no station 9 in these files; they have 1001A, 1002A"):
+    with pytest.raises(SourceRefused, match="no value of 9 in these files; their stations are 1001A, 1002A"):
         do(tmp_path, "cnemc", published.cnemc(tmp_path), only_stations=["9"])
 
 

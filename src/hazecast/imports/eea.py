@@ -161,4 +161,5 @@ FORMAT = Format(
     ),
     credit="European Environment Agency (EEA) and the reporting countries",
     licence="CC BY 4.0",
+    renames_stations=True,
 )

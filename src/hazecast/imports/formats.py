@@ -88,6 +88,7 @@ class Format:
         credit: attribution of its stations.
         licence: of the data, as the publisher names it.
         timezone: IANA zone of its stations where neither file nor option names one; empty: unknown.
+        renames_stations: whether a list of stations may give them other ids.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Format:
     credit: str
     licence: str
     timezone: str = ""
+    renames_stations: bool = False
 
     @property
     def title(self) -> str:
@@ -114,8 +116,10 @@ def fields_of(names: pl.Series) -> pl.Series:
 
 
 def utc(text: pl.Series) -> pl.Series:
-    """Times with their zone as UTC [µs]; null where a text is none."""
-    return parse_times(text)["utc"]
+    """Times with their zone as UTC [µs]; null where a text is none. Each spelling is read once."""
+    distinct = text.unique().drop_nulls()
+    times = pl.DataFrame({"text": distinct, "utc": parse_times(distinct)["utc"]})
+    return pl.DataFrame({"text": text}).join(times, on="text", how="left", maintain_order="left")["utc"]
 
 
 def iso_date(text: pl.Series, *, day_first: bool) -> pl.Series:

@@ -16,7 +16,6 @@ from hazecast.sources.files.columns import pollutant_unit
 from hazecast.sources.files.hours import aggregated, other_steps, without_outlying_times
 
 _SERIES = ["station_id", "field"]
-_SAMPLE = ["file", "row", "station_id", "name", "text"]
 _APART = "\x1f"
 
 
@@ -33,28 +32,36 @@ class Hours:
     weather: pl.DataFrame
 
 
-def hourly(values: pl.DataFrame, report: Report, *, units: Mapping[str, str], now: datetime) -> Hours:
-    """Hourly means from `values` (formats.VALUES).
+def hourly(usable: pl.DataFrame, report: Report, *, now: datetime) -> Hours:
+    """Hourly means from the values of all files.
 
     Args:
-        values: of all files.
+        usable: rows of `usable_of`.
         report: gets what is dropped.
-        units: unit by pollutant, in place of that of the files.
         now: the present, UTC; later times are left out.
     """
-    if units:
-        given = pl.col("field").replace_strict(dict(units), default=None, return_dtype=pl.String)
-        values = values.with_columns(unit=pl.coalesce(given, "unit"))
-    usable = _usable(values, report)
     usable = _without_repeats(usable, report)
     is_pollutant = pl.col("field").is_in(POLLUTANTS)
     observed = _observations(usable.filter(is_pollutant), report, now)
     return Hours(observed, _weather(usable.filter(~is_pollutant), report))
 
 
-def _usable(values: pl.DataFrame, report: Report) -> pl.DataFrame:
-    """Rows with a value in our unit."""
-    scaled = values.join(_scales(values), on=["field", "unit"], how="left", nulls_equal=True)
+def usable_of(values: pl.DataFrame, report: Report, *, units: Mapping[str, str]) -> pl.DataFrame:
+    """Rows with a value in our unit, without `unit` and `reason`; the rest is counted.
+
+    Args:
+        values: of one file (formats.VALUES).
+        report: gets what is dropped.
+        units: unit by pollutant, in place of that of the file.
+    """
+    if units:
+        given = pl.col("field").replace_strict(dict(units), default=None, return_dtype=pl.String)
+        values = values.with_columns(unit=pl.coalesce(given, "unit"))
+    scaled = values.join(_scales(values), on=["field", "unit"], how="left", nulls_equal=True, maintain_order="left")
+    is_code = pl.col("value").is_in(list(SENTINELS))
+    present = pl.all_horizontal(pl.col("field", "station_id", "value", "at", "factor").is_not_null())
+    is_usable = present & pl.col("reason").is_null() & ~is_code
+    left_out = scaled.filter(~is_usable.fill_null(value=False))
     blank = pl.col("text").is_null() | (pl.col("text").str.strip_chars() == "") | _stands_for_nothing()
     reason = (
         pl.when(pl.col("field").is_null())
@@ -69,15 +76,15 @@ def _usable(values: pl.DataFrame, report: Report) -> pl.DataFrame:
         .then(pl.lit("the time is not readable"))
         .when(pl.col("value").is_null())
         .then(pl.lit("not a number"))
-        .when(pl.col("value").is_in(list(SENTINELS)))
+        .when(is_code)
         .then(pl.lit("a code for a missing value"))
-        .when(pl.col("factor").is_null())
-        .then(pl.format("unit {} is unknown for {}", pl.col("unit").fill_null("(none)"), "field"))
+        .otherwise(pl.format("unit {} is unknown for {}", pl.col("unit").fill_null("(none)"), "field"))
     )
-    judged = scaled.with_columns(reason=reason)
-    report.add(judged.filter(pl.col("reason").is_not_null()))
-    kept = judged.filter(pl.col("reason").is_null())
-    return kept.with_columns(value=pl.col("value") * pl.col("factor") + pl.col("offset")).drop("factor", "offset")
+    report.add(left_out.with_columns(reason=reason))
+    kept = scaled.filter(is_usable)
+    in_our_unit = pl.col("value") * pl.col("factor") + pl.col("offset")
+    compact = pl.col("file", "name").cast(pl.Categorical)
+    return kept.with_columns(compact, value=in_our_unit).drop("factor", "offset", "unit", "reason")
 
 
 def _stands_for_nothing() -> pl.Expr:
@@ -108,15 +115,18 @@ def _scale(field: str, unit: str) -> tuple[float | None, float | None]:
 def _without_repeats(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
     """One value per instrument and time: that of the highest preference, of these the last in the files."""
     key = ["station_id", "monitor", "field", "at"]
-    ordered = rows.sort("preference", maintain_order=True)
-    kept_value = pl.col("value").last().over(key)
-    place = pl.int_range(pl.len()).over(key)
-    marked = ordered.with_columns(is_kept=place == pl.len().over(key) - 1, same=pl.col("value") == kept_value)
-    reason = (
-        pl.when("same").then(pl.lit("repeated")).otherwise(pl.lit("another value for the same time; the last counts"))
+    is_repeated = rows.select(key).is_duplicated()
+    if not is_repeated.any():
+        return rows
+    ordered = rows.filter(is_repeated).sort("preference", maintain_order=True)
+    marked = ordered.with_columns(
+        is_kept=pl.int_range(pl.len()).over(key) == pl.len().over(key) - 1,
+        same=pl.col("value") == pl.col("value").last().over(key),
     )
+    other = pl.lit("another value for the same time; the last counts")
+    reason = pl.when("same").then(pl.lit("repeated")).otherwise(other)
     report.add(marked.filter(~pl.col("is_kept")).with_columns(reason=reason))
-    return marked.filter("is_kept").drop("is_kept", "same")
+    return pl.concat([rows.filter(~is_repeated), marked.filter("is_kept").select(rows.columns)])
 
 
 def _observations(rows: pl.DataFrame, report: Report, now: datetime) -> pl.DataFrame:
@@ -141,37 +151,46 @@ def _observations(rows: pl.DataFrame, report: Report, now: datetime) -> pl.DataF
 
 def _means(rows: pl.DataFrame, report: Report) -> pl.DataFrame:
     """Hourly means by instrument; the first value of each hour stands for it in the report."""
-    instrument = pl.concat_str("station_id", pl.lit(_APART), "monitor")
-    parts = rows.select(
+    hours = ["station_id", "monitor", "field", "observed_at"]
+    is_within = rows.select(hours).is_duplicated()
+    rows = rows.rename({"value": "concentration_ugm3"})
+    if not is_within.any():
+        return rows
+    series = rows.filter(is_within).select("station_id", "monitor", "field").unique()
+    fine = rows.join(series, on=["station_id", "monitor", "field"], how="semi", maintain_order="left")
+    parts = fine.select(
         "observed_at",
         "at",
-        station_id=instrument,
+        "concentration_ugm3",
+        station_id=pl.concat_str("station_id", pl.lit(_APART), "monitor"),
         pollutant="field",
-        concentration_ugm3="value",
         flag_reasons=pl.lit(""),
     )
-    means = aggregated(parts).select("station_id", "pollutant", "observed_at", "concentration_ugm3")
     split = pl.col("station_id").str.split_exact(_APART, 1).struct
-    means = means.with_columns(station_id=split.field("field_0"), monitor=split.field("field_1"))
-    hours = ["station_id", "monitor", "field", "observed_at"]
-    means = means.rename({"pollutant": "field"}).unique(hours, keep="last")
-    few = rows.join(means, on=hours, how="anti").with_columns(
-        reason=pl.lit("less than three quarters of the hour are measured")
+    means = aggregated(parts).select(
+        "observed_at",
+        "concentration_ugm3",
+        station_id=split.field("field_0"),
+        monitor=split.field("field_1"),
+        field="pollutant",
     )
-    report.add(few)
-    sample = rows.unique(hours, keep="first", maintain_order=True).select(
-        *hours, "file", "row", "name", "text", "preference"
-    )
-    return sample.join(means, on=hours, how="inner", maintain_order="left")
+    few = fine.join(means, on=hours, how="anti")
+    report.add(few.with_columns(reason=pl.lit("less than three quarters of the hour are measured")))
+    first = fine.unique(hours, keep="first", maintain_order=True).drop("concentration_ugm3")
+    averaged = first.join(means, on=hours, how="inner", maintain_order="left")
+    whole = rows.join(series, on=["station_id", "monitor", "field"], how="anti")
+    return pl.concat([whole, averaged.select(whole.columns)])
 
 
 def _one_instrument(means: pl.DataFrame, report: Report) -> pl.DataFrame:
     """Of several instruments at a station the one with the most hours counts, in its gaps the next."""
+    hour = ["station_id", "field", "observed_at"]
+    if not means.select(hour).is_duplicated().any():
+        return means
     hours = pl.len().over("station_id", "field", "monitor")
     ranked = means.with_columns(hours=hours).sort("hours", "monitor", descending=[True, False], maintain_order=True)
-    kept = ranked.unique(["station_id", "field", "observed_at"], keep="first", maintain_order=True)
-    reason = pl.lit("another instrument at the same station")
-    return _drop(ranked, kept, report, reason).drop("hours")
+    kept = ranked.unique(hour, keep="first", maintain_order=True)
+    return _drop(ranked, kept, report, pl.lit("another instrument at the same station")).drop("hours")
 
 
 def _only_hours(means: pl.DataFrame, report: Report) -> pl.DataFrame:

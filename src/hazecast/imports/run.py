@@ -10,8 +10,8 @@ import polars as pl
 
 from hazecast.air.clock import HOUR
 from hazecast.errors import SourceRefused
-from hazecast.imports.formats import STATIONS, VALUES, Format, Hour, Layout, Reading
-from hazecast.imports.hourly import Hours, hourly
+from hazecast.imports.formats import STATIONS, Format, Hour, Layout, Reading
+from hazecast.imports.hourly import Hours, hourly, usable_of
 from hazecast.imports.places import find_list, with_list
 from hazecast.imports.registry import FORMATS
 from hazecast.imports.report import Report
@@ -52,33 +52,44 @@ def import_files(
     Raises:
         SourceRefused: a file is of another format, is not readable, or nothing usable is left.
     """
-    raws = [raw for path in paths for raw in read_files(path)]
-    chosen = _guess(raws) if name == AUTO else FORMATS[name]
+    chosen = _guess(paths) if name == AUTO else FORMATS[name]
     report = Report(chosen.name)
-    readings, lists = [], list(read_files(station_list)) if station_list else []
-    for raw in raws:
+    lists = list(read_files(station_list)) if station_list else []
+    parts, places = [], [STATIONS.to_frame()]
+    for raw in (raw for path in paths for raw in read_files(path)):
         layout = _layout(chosen, raw)
-        if layout is None and len(raws) > 1 and find_list(raw) is not None and not _formats_of(raw):
+        if layout is None and len(paths) > 1 and find_list(raw) is not None and not _formats_of(raw):
             lists.append(raw)
-        else:
-            readings.append(_read(chosen, layout, raw, report, hour))
-    values = pl.concat([VALUES.to_frame(), *(reading.values for reading in readings)])
-    places = _merged([reading.stations for reading in readings])
-    report.read = values.height
+            continue
+        reading = _read(chosen, layout, raw, report, hour)
+        report.read += reading.values.height
+        places.append(reading.stations)
+        values = reading.values
+        if only_stations and not chosen.renames_stations:
+            values = values.filter(pl.col("station_id").is_in(list(only_stations)))
+        parts.append(usable_of(values, report, units=units or {}))
+    if not parts:
+        raise SourceRefused(f"no file of {chosen.name} is there, only lists of stations")
+    usable, known = pl.concat(parts), _merged(places)
     for raw in lists:
-        values, places = _with_list(values, places, raw, report)
+        usable, known = _with_list(usable, known, raw, report)
     if only_stations:
-        values = values.filter(pl.col("station_id").is_in(list(only_stations)))
-        if values.is_empty():
-            known = ", ".join(places["station_id"].head(10).to_list())
-            raise SourceRefused(f"no station {', '.join(only_stations)} in these files; they have {known}")
-    hours = hourly(values, report, units=units or {}, now=now)
+        usable = _only(usable, known, only_stations)
+    hours = hourly(usable, report, now=now)
     report.merge()
     if hours.observations.is_empty():
         raise SourceRefused(_nothing_left(report))
     _describe(hours, report)
-    _write(out, hours, _described(places, chosen, timezone, report), report)
+    _write(out, hours, _described(known, chosen, timezone, report), report)
     return report
+
+
+def _only(usable: pl.DataFrame, known: pl.DataFrame, stations: Sequence[str]) -> pl.DataFrame:
+    found = usable.filter(pl.col("station_id").is_in(list(stations)))
+    if found.is_empty():
+        there = ", ".join(known["station_id"].head(10).to_list())
+        raise SourceRefused(f"no value of {', '.join(stations)} in these files; their stations are {there}")
+    return found
 
 
 def _layout(chosen: Format, raw: RawFile) -> Layout | None:
@@ -89,13 +100,21 @@ def _formats_of(raw: RawFile) -> list[Format]:
     return [known for known in FORMATS.values() if _layout(known, raw)]
 
 
-def _guess(raws: list[RawFile]) -> Format:
-    fitting = [known for known in FORMATS.values() if any(_layout(known, raw) for raw in raws)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise SourceRefused(f"the files are of {' and '.join(known.name for known in fitting)}; import them one by one")
-    raise SourceRefused(_unknown(raws[0]))
+def _guess(paths: Sequence[Path]) -> Format:
+    """The format of the first file that has one.
+
+    Raises:
+        SourceRefused: none has, or its layout is that of several.
+    """
+    for path in paths:
+        for raw in read_files(path):
+            fitting = _formats_of(raw)
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                names = " and ".join(known.name for known in fitting)
+                raise SourceRefused(f"{raw.title}: may be {names}; name the one it is in place of {AUTO}")
+    raise SourceRefused(_unknown(next(read_files(paths[0]))))
 
 
 def _unknown(raw: RawFile) -> str:
@@ -150,7 +169,7 @@ def _read(chosen: Format, layout: Layout | None, raw: RawFile, report: Report, h
 def _merged(places: list[pl.DataFrame]) -> pl.DataFrame:
     """One row per station; of several files the last that states something counts."""
     present = [pl.col(key).drop_nulls().last() for key in STATIONS if key != "station_id"]
-    return pl.concat([STATIONS.to_frame(), *places]).group_by("station_id", maintain_order=True).agg(present)
+    return pl.concat(places).group_by("station_id", maintain_order=True).agg(present)
 
 
 def _with_list(

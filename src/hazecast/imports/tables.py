@@ -16,7 +16,7 @@ from hazecast.sources.files.sheets import ROW, without_blanks
 
 _MEMBERS = r"\.(parquet|csv|tsv|txt|dat)(\.gz)?$"
 _SEPARATORS = ",;\t|"
-_HEAD_LINES, _HEAD_CHARACTERS = 60, 100_000
+_HEAD_LINES, _HEAD_BYTES = 60, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,20 @@ class RawFile:
     Args:
         title: its name for messages, with that of its zip.
         name: its own name.
-        text: its content; empty for Parquet.
+        text: its content in UTF-8; empty for Parquet.
         frame: the content of Parquet.
     """
 
     title: str
     name: str
-    text: str = field(default="", repr=False)
+    text: bytes = field(default=b"", repr=False)
     frame: pl.DataFrame | None = field(default=None, repr=False)
 
     @property
     def head(self) -> list[str]:
         """The first lines."""
-        return [line.strip("\r") for line in self.text[:_HEAD_CHARACTERS].split("\n")[:_HEAD_LINES]]
+        lines = self.text[:_HEAD_BYTES].split(b"\n")[:_HEAD_LINES]
+        return [line.decode(errors="replace").strip("\r") for line in lines]
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,10 @@ def read_table(raw: RawFile, shape: Shape, header_line: int, separator: str) -> 
     if not head:
         width = len(cells(raw.head[0], separator))
         headers = headers[:width] + [f"column {number}" for number in range(len(headers), width)]
-    start = sum(len(line) + 1 for line in raw.text.split("\n", header_line + 1)[: header_line + 1])
+    start = sum(len(line) + 1 for line in raw.text[:_HEAD_BYTES].split(b"\n", header_line + 1)[: header_line + 1])
     try:
         frame = pl.read_csv(
-            io.StringIO(raw.text[start:]),
+            io.BytesIO(raw.text[start:]),
             has_header=False,
             schema={str(number): pl.String for number in range(len(headers))},
             separator=separator,
@@ -201,11 +202,13 @@ def cells(line: str, separator: str) -> list[str]:
 
 def to_numbers(raw: pl.Series, *, decimal_comma: bool) -> pl.Series:
     """Numbers; null where there is none."""
-    if raw.dtype == pl.String:
-        raw = without_blanks(raw)
-        if decimal_comma:
-            raw = raw.str.replace(r"^([+-]?\d*),(\d+)$", "$1.$2")
     numbers = raw.cast(pl.Float64, strict=False)
+    odd = raw.is_not_null() & numbers.is_null()
+    if raw.dtype == pl.String and odd.any():
+        again = without_blanks(raw.filter(odd))
+        if decimal_comma:
+            again = again.str.replace(r"^([+-]?\d*),(\d+)$", "$1.$2")
+        numbers = numbers.scatter(odd.arg_true(), again.cast(pl.Float64, strict=False))
     return pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
 
 
@@ -213,10 +216,10 @@ def _has(headers: list[str], wanted: tuple[str, ...]) -> bool:
     return {compact(name) for name in wanted} <= {compact(header) for header in headers}
 
 
-def _text(title: str, content: bytes) -> str:
-    """Text in UTF-8 or UTF-16; files of older systems are in one byte per character."""
+def _text(title: str, content: bytes) -> bytes:
+    """Text in UTF-8; files of older systems are in one byte per character."""
     try:
-        return decoded(title, content)
+        return decoded(title, content).encode()
     except SourceRefused:
         # AirNow, which begins "01/31/23|", writes names in code page 437.
-        return content.decode("cp437" if content[8:9] == b"|" else "cp1252", errors="replace")
+        return content.decode("cp437" if content[8:9] == b"|" else "cp1252", errors="replace").encode()
