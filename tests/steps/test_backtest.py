@@ -1,5 +1,6 @@
 """`hazecast backtest run`: complete output, no leakage, and resumption after SIGKILL."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from hazecast.cli import app
 from hazecast.evaluation import backtest as evaluation
 from hazecast.evaluation.backtest import DAY_COLUMNS
 from hazecast.evaluation.checkpoints import read_metadata
+from hazecast.evaluation.dataset import read_dataset
+from hazecast.evaluation.days import verify_days
 from hazecast.evaluation.report import report_on
 from hazecast.features.view import DIURNAL_MEAN_DAYS
 from hazecast.models.stack import Stack
@@ -124,12 +127,42 @@ def test_days_are_written_next_to_the_hours(finished: Path, town: Path):
         .select((pl.col("limit_ugm3") == [9.0, 15.0]).all())
         .item()
     )
-    if SCORE_DAYS.is_file():
-        subprocess.run(
-            [sys.executable, SCORE_DAYS, "--data", town, "--days", days, "--split", "2024-01-26"],
-            check=True,
-            capture_output=True,
-        )
+    code, output = command("report", town.parent / "hours.parquet", "--days", days)
+    assert code == 0, output
+    assert "Decisions by day" in output
+    assert command("report", finished, "--days", days)[0] == 1
+
+
+def test_scores_of_days_agree_with_an_independent_scorer(town: Path):
+    """Its truth includes flagged observations, so ours does here too."""
+    if not SCORE_DAYS.is_file():
+        pytest.skip("needs ../shared/bin/score-days, which is not part of the project")
+    days = town.parent / "days.parquet"
+    scored = town.parent / "scored.json"
+    arguments = ["--data", town, "--days", days, "--split", "2024-01-26", "--json", scored]
+    subprocess.run([sys.executable, SCORE_DAYS, *arguments], check=True, capture_output=True)
+    dataset = read_dataset(town)
+    found = verify_days(
+        pl.read_parquet(days),
+        dataset.observations.with_columns(flag=pl.lit("ok")),
+        dict(dataset.stations.select("station_id", "timezone").iter_rows()),
+        trained_until=date(2024, 1, 26),
+    )
+    compared = 0
+    for row in json.loads(scored.read_text())["rows"]:
+        mine = {"statistic": row["statistic"], "day_ahead": row["day_ahead"]}
+        if row["kind"] == "value":
+            (own,) = found.by_statistic.filter(**mine).iter_rows(named=True)
+            pairs = [("mae", "mae"), ("bias", "bias"), ("coverage_80", "cov80"), ("pinball", "pinball")]
+        else:
+            own = found.by_limit.filter(**mine, limit_ugm3=row["limit_ugm3"]).row(0, named=True)
+            pairs = [("brier", "brier"), ("brier_skill", "skill"), ("reliability_gap", "gap"), ("pod", "pod")]
+        assert own["n"] * (1 if row["kind"] == "value" else row["n"] // own["n"]) == row["n"]
+        for ours, theirs in pairs:
+            if row[theirs] == row[theirs] and own[ours] == own[ours]:
+                assert own[ours] == pytest.approx(row[theirs], abs=1e-9)
+                compared += 1
+    assert compared > 20
 
 
 @pytest.mark.parametrize("text", ["pm25", "pm25=", "pm25=a", "pm25=-1", "xx=5"])

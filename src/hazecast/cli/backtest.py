@@ -87,6 +87,9 @@ Predictions = Annotated[Path, typer.Argument(help="File written by `hazecast bac
 ReportData = Annotated[
     Path | None, typer.Option("--data", help="Dataset folder.", show_default="as at the run", metavar="DIR")
 ]
+ReportDays = Annotated[
+    Path | None, typer.Option("--days", help="File written by --days-out of the same run.", metavar="FILE")
+]
 Html = Annotated[Path | None, typer.Option(help="Also write one self-contained page here.", metavar="FILE")]
 
 
@@ -191,16 +194,18 @@ def _bars() -> Iterator[tuple["Progress", "Progress"]]:
 
 
 @app.command()
-def report(predictions: Predictions, data: ReportData = None, html: Html = None, record: Record = "") -> None:
+def report(
+    predictions: Predictions, data: ReportData = None, days: ReportDays = None, html: Html = None, record: Record = ""
+) -> None:
     """Verify the forecasts of a backtest against the observations: tables here, and a page with figures."""
     from hazecast.evaluation.page import page
-    from hazecast.evaluation.report import record_of, report_on, sections
+    from hazecast.evaluation.report import day_sections, record_of, report_on, sections
     from hazecast.settings import load_settings
     from hazecast.wiring import Wiring
 
     if html and not html.absolute().parent.is_dir():
         raise SettingsError(f"--html {html}: the folder of the file must exist")
-    found = report_on(predictions, data=data)
+    found = report_on(predictions, data=data, days=days)
     console.rule(f"[bold]Backtest of {escape(found.dataset)}")
     style = _LOUD if found.perfect_prog else "bold"
     console.print(f"[{style}]{escape(found.weather)}[/]")
@@ -208,7 +213,8 @@ def report(predictions: Predictions, data: ReportData = None, html: Html = None,
         console.print(f"[{_LOUD}]{escape(warning)}[/]")
     for term, value in found.facts.items():
         console.print(f"[bold]{term}[/bold]: {escape(value)}", highlight=False)
-    for section in filter(lambda section: section.rows.height, sections(found.verification)):
+    tables = sections(found.verification) + (day_sections(found.days) if found.days else [])
+    for section in filter(lambda section: section.rows.height, tables):
         console.print("", _table(section), f"[dim]{escape(section.note)}[/dim]", sep="\n")
     if html:
         html.write_text(page(found), encoding="utf-8")

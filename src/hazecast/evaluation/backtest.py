@@ -14,13 +14,12 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 import hazecast
-from hazecast.air.averages import DAY_STATISTICS
 from hazecast.air.clock import HOUR, floor_hour
-from hazecast.air.limits import LIMITS
 from hazecast.air.spec import DEFAULT_HORIZON_HOURS, HORIZONS_HOURS, MAX_HORIZON_HOURS, QUANTILES, ForecastSpec
 from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
 from hazecast.evaluation.checkpoints import Checkpoints, read_metadata, relative
 from hazecast.evaluation.dataset import Dataset
+from hazecast.evaluation.days import day_limits
 from hazecast.features import FutureWeather, Panel, build_panel
 from hazecast.models import DEFAULT_KIND, Model, ModelConfig, model_class
 from hazecast.models.base import days_of
@@ -44,7 +43,6 @@ WEATHER_DESCRIPTIONS = {
 # The packages whose code shapes a forecast.
 _MODEL_PACKAGES = ("air", "quality", "features", "models")
 _CASES_PER_PART = 500
-THRESHOLD = "threshold"  # limit_key of a value given on the command line
 DAY_KEY = ("station_id", "pollutant", "issued_at", "day", "statistic", "n_hours")
 DAY_COLUMNS = (*DAY_KEY, "mean", *QUANTILES, "limit_key", "limit_ugm3", "p_exceed")
 _DAYS = "days-"  # parts with day statistics
@@ -164,7 +162,7 @@ def run(
         out: Parquet; one row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q05 … q95
             [µg/m³], status.
         days_out: Parquet with DAY_COLUMNS; one row per station, pollutant, issue, statistic of a local day and limit:
-            the limits written for the statistic (`limit_key`) and the thresholds (THRESHOLD); null without.
+            the limits written for the statistic (`limit_key`) and the thresholds ("threshold"); null without.
         training: receives the progress of the trainings.
         issuing: receives the progress of the issues.
 
@@ -316,15 +314,6 @@ class _Run:
             p = exceedance(found[long["row"].to_numpy()], long["limit_ugm3"].to_numpy())
             frames.append(long.with_columns(p_exceed=pl.Series(p).fill_nan(None)).select(DAY_COLUMNS))
         return pl.concat(frames).sort("issued_at", "pollutant", "station_id", "day", "statistic", maintain_order=True)
-
-
-def day_limits(thresholds: Mapping[str, tuple[float, ...]]) -> pl.DataFrame:
-    """pollutant, statistic, limit_key, limit_ugm3: the limits by the statistic they are written for, and thresholds for
-    every statistic.
-    """
-    rows = [(x.pollutant.value, x.day_statistic, x.key, x.concentration_ugm3) for x in LIMITS]
-    rows += [(p, s, THRESHOLD, value) for p, values in thresholds.items() for s in DAY_STATISTICS for value in values]
-    return pl.DataFrame(rows, schema=["pollutant", "statistic", "limit_key", "limit_ugm3"], orient="row")
 
 
 def _require_consistent(backtest: Backtest) -> None:

@@ -5,13 +5,13 @@ from html import escape
 import polars as pl
 
 from hazecast import html, plots
-from hazecast.evaluation.report import Report, Section, label_of, sections
+from hazecast.evaluation.report import Report, Section, day_sections, label_of, sections
 from hazecast.evaluation.verification import MIN_EVENTS, N_BINS, Verification
 
 
 def page(report: Report) -> str:
     """HTML with its style and figures inside."""
-    tables = sections(report.verification)
+    tables = sections(report.verification) + (day_sections(report.days) if report.days else [])
     pollutants = list(report.verification.by_lead["pollutant"].unique(maintain_order=True))
     links = "".join(f'<a href="#{name}">{escape(label_of(name))}</a>' for name in pollutants)
     chapters = "".join(_chapter(report, tables, name) for name in pollutants)

@@ -12,6 +12,7 @@ from hazecast.air.pollutants import Pollutant
 from hazecast.errors import SettingsError
 from hazecast.evaluation.checkpoints import read_metadata
 from hazecast.evaluation.dataset import Dataset, read_dataset
+from hazecast.evaluation.days import DayVerification, verify_days
 from hazecast.evaluation.verification import MIN_EVENTS, Verification, verify
 
 if TYPE_CHECKING:
@@ -40,10 +41,34 @@ _HEADINGS = {
     "brier_climatology": "Brier clim.",
     "brier_skill": "skill",
     "share": "share",
+    "statistic": "statistic",
+    "day_ahead": "day ahead",
+    "limit_key": "key",
+    "limit_ugm3": "above [µg/m³]",
+    "bias_mean": "bias of mean",
+    "coverage_80": "in 80 %",
+    "coverage_90": "in 90 %",
+    "reliability_gap": "gap",
+    "roc_area": "ROC area",
+    "pod": "POD",
+    "far": "FAR",
+    "csi": "CSI",
+    "value": "value",
 }
+_DECISIONS = ("brier", "brier_climatology", "brier_skill", "reliability_gap", "roc_area", "pod", "far", "csi", "value")
 _ERRORS = ("n", "mae", "mae_persistence", "mae_seasonal_naive", "rmae", "rmse", "bias", "crps")
 _COVERAGES = ("coverage_50", "coverage_80", "coverage_90")
-_TEXT_COLUMNS = ("pollutant", "lead_block", "season", "station_id", "observed", "limit", "status")
+_TEXT_COLUMNS = (
+    "pollutant",
+    "lead_block",
+    "season",
+    "station_id",
+    "observed",
+    "limit",
+    "status",
+    "statistic",
+    "limit_key",
+)
 _MEASURES = ("mae", "rmse", "bias", "rmae", "crps", "coverage_80")
 _PARAMETERS = (
     "dataset",
@@ -71,6 +96,7 @@ class Report:
         warnings: changed data, pollutants without scores.
         facts: terms and values for the top of the report.
         verification: the numbers.
+        days: those of the days, if their file is given.
     """
 
     dataset: str
@@ -79,14 +105,16 @@ class Report:
     warnings: tuple[str, ...]
     facts: dict[str, str]
     verification: Verification
+    days: DayVerification | None = None
 
 
-def report_on(predictions: Path, *, data: Path | None = None) -> Report:
+def report_on(predictions: Path, *, data: Path | None = None, days: Path | None = None) -> Report:
     """Verify the forecasts of a backtest's file against the observations of its dataset.
 
     Args:
         predictions: a file written by `hazecast backtest`.
         data: the dataset folder; None: its location relative to the file at the run.
+        days: the file of days of the same run.
 
     Raises:
         SettingsError: the file does not exist or is not of a backtest, or the dataset is missing.
@@ -99,6 +127,8 @@ def report_on(predictions: Path, *, data: Path | None = None) -> Report:
     folder = data or predictions.parent / metadata["data"]
     if not folder.is_dir():
         raise SettingsError(f"the dataset {metadata['dataset']} is not at {folder}; give its folder with --data DIR")
+    if days and read_metadata(days).get("fingerprint") != metadata["fingerprint"]:
+        raise SettingsError(f"--days {days} is not the file of days of the run that wrote {predictions}")
     dataset = read_dataset(folder)
     verification = verify(
         pl.read_parquet(predictions),
@@ -113,6 +143,17 @@ def report_on(predictions: Path, *, data: Path | None = None) -> Report:
         warnings=_warnings(metadata, dataset, verification),
         facts=_facts(metadata, dataset, verification),
         verification=verification,
+        days=_days(days, metadata, dataset) if days else None,
+    )
+
+
+def _days(days: Path, metadata: dict[str, Any], dataset: Dataset) -> DayVerification:
+    zone = ZoneInfo(metadata["timezone"])
+    return verify_days(
+        pl.read_parquet(days),
+        dataset.observations,
+        dict(dataset.stations.select("station_id", "timezone").iter_rows()),
+        trained_until=datetime.fromisoformat(metadata["trained_until"][0]).astimezone(zone).date(),
     )
 
 
@@ -238,6 +279,29 @@ def sections(verification: Verification) -> list[Section]:
     ]
 
 
+def day_sections(days: DayVerification) -> list[Section]:
+    """The tables of the days."""
+    found = [
+        Section(
+            "Statistics of local days",
+            "µg/m³; MAE and bias of the median. Day 0 is the day of issue: hours observed before it are facts.",
+            _printed(
+                days.by_statistic,
+                *("statistic", "day_ahead", "n", "mae", "bias", "bias_mean", "coverage_80", "coverage_90"),
+            ),
+        )
+    ]
+    if days.by_limit.height:
+        keys = ("statistic", "limit_key", "limit_ugm3", "day_ahead", "n", "n_events")
+        note = (
+            "Probability that the statistic is above the value. Skill against how often it was at the station within "
+            "45 days of the calendar day before the end of the training. Gap: mean difference between probability and "
+            "frequency. POD, FAR, CSI and relative economic value of acting at a probability of one half."
+        )
+        found.append(Section("Decisions by day", note, _printed(days.by_limit, *keys, *_DECISIONS)))
+    return found
+
+
 def label_of(pollutant: str) -> str:
     """The label of a pollutant: PM2.5."""
     return Pollutant(pollutant).label
@@ -262,8 +326,10 @@ def _number(name: str, value: float) -> str:
         return _ABSENT
     if name == "share":
         return f"{value:.1%}"
-    if name in ("rmae", "brier_skill"):
+    if name in ("rmae", "brier_skill", "reliability_gap", "roc_area", "pod", "far", "csi", "value"):
         return f"{value:.2f}"
+    if name.startswith("coverage"):
+        return f"{value:.0%}"
     return f"{value:.3f}" if name.startswith("brier") else f"{value:,.1f}"
 
 
