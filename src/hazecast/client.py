@@ -7,8 +7,8 @@ with Client("http://127.0.0.1:8000") as api:
         print(hour.valid_at, hour.q10, hour.q50, hour.q90)
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from datetime import date, datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -201,6 +201,17 @@ class Client:
         """The days ahead at a station."""
         return self._get(schemas.Summary, _station(station_id, "summary"), {"index": index})
 
+    def bulletin(self, **query: Any) -> str:
+        """The bulletin of the place: `format="html"`, "text" or "cap", `lang="en"`, "fi" or "sv", `day=`."""
+        try:
+            response = self._http.get(f"{self.url}/api/v1/bulletin", params=_plain(query))
+            _raise_for_problem(response)
+        except (httpx.HTTPError, httpx.InvalidURL) as err:
+            raise ApiUnreachable(str(err) or type(err).__name__) from err
+        except ValidationError as err:
+            raise ApiUnreachable(f"status {response.status_code}, but not a response of Hazecast") from err
+        return response.text
+
     def summaries(self, **query: Any) -> Iterator[schemas.Summary]:
         """The days ahead at many stations."""
         for page in self._pages(schemas.Summaries, "summaries", query):
@@ -273,9 +284,7 @@ class Client:
             query = {**query, "cursor": page.next_cursor}
 
     def _get(self, model: type[Response], path: str, query: dict[str, Any] | None = None) -> Response:
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
-        return self._send(model, "GET", path, params=plain)
+        return self._send(model, "GET", path, params=_plain(query or {}))
 
     def _post(self, model: type[Response], path: str, body: schemas.RequestModel) -> Response:
         headers = {"Content-Type": "application/json"}
@@ -290,10 +299,7 @@ class Client:
             response = self._http.send(request)
             if cached is not None and response.status_code == HTTPStatus.NOT_MODIFIED:
                 return model.model_validate_json(cached.body)
-            if response.is_error:
-                retry_after = response.headers.get("Retry-After")
-                problem = schemas.Problem.model_validate_json(response.content)
-                raise ApiProblem(problem, int(retry_after) if retry_after else None)
+            _raise_for_problem(response)
             found = model.model_validate_json(response.content)
         except (httpx.HTTPError, httpx.InvalidURL) as err:
             raise ApiUnreachable(str(err) or type(err).__name__) from err
@@ -307,3 +313,16 @@ class Client:
 def _station(station_id: str, part: str | None = None) -> str:
     path = f"stations/{quote(station_id, safe='')}"
     return path if part is None else f"{path}/{part}"
+
+
+def _plain(query: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are set, with times and days as text."""
+    given = {name: value for name, value in query.items() if value is not None}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in given.items()}
+
+
+def _raise_for_problem(response: httpx.Response) -> None:
+    if response.is_error:
+        retry_after = response.headers.get("Retry-After")
+        problem = schemas.Problem.model_validate_json(response.content)
+        raise ApiProblem(problem, int(retry_after) if retry_after else None)

@@ -27,10 +27,10 @@ figcaption { color: #4a525b; font-size: .9rem; }
 """
 
 
-def document(title: str, body: str) -> str:
+def document(title: str, body: str, *, language: str = "en") -> str:
     """The whole document; `title` is text, `body` is HTML without the heading."""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
     )

@@ -101,6 +101,11 @@ class Wiring:
             login=(settings.mlflow_tracking_username, password) if password else None,
         )
 
+    @property
+    def title(self) -> str:
+        """Name of the place for people."""
+        return self.place.title if self.place else self.settings.place_name
+
     @cached_property
     def alert_rules(self) -> Rules:
         """The alert rules: the user's `alerts.yaml`, else the shipped one."""

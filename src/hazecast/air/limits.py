@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+import polars as pl
+
 from hazecast.air.averages import MAX_1H, MDA8, MEAN_24H
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.rules import Authority, Statistic
@@ -103,3 +105,13 @@ def limits_of(pollutant: str) -> tuple[Limit, ...]:
 def limit_values(key: str) -> Mapping[str, float]:
     """Concentrations [µg/m³] of the limits under `key`, by pollutant; pollutants without such a limit are absent."""
     return _BY_KEY[key]
+
+
+def day_limits() -> pl.DataFrame:
+    """The limits by the day statistic that they are written for: pollutant, statistic, and one column per key [µg/m³].
+
+    Null where the pollutant has no such limit under that key.
+    """
+    rows = [(limit.pollutant.value, limit.day_statistic, limit.key, limit.concentration_ugm3) for limit in LIMITS]
+    frame = pl.DataFrame(rows, schema=["pollutant", "statistic", "key", "limit_ugm3"], orient="row")
+    return frame.pivot("key", index=["pollutant", "statistic"], values="limit_ugm3")

@@ -1,7 +1,7 @@
 """The FastAPI application: routers, error handlers and middleware."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from hazecast.api.middleware import (
 from hazecast.api.registry_cache import REFRESH_SECONDS, RegistryCache
 from hazecast.api.repository import Repository, ServedStore
 from hazecast.api.resources import router
+from hazecast.monitoring import Rules
 from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
 
@@ -47,6 +48,8 @@ class Options:
 
     Attributes:
         place: label of the metrics.
+        title: name of the place for people.
+        alert_rules: conditions for warnings to the public.
         index: the place's own air-quality index.
         stale_after_hours: an older forecast is served as stale, and /ready fails [h].
         schedule_zone: time zone of the schedules, which limit caching; None: no schedule.
@@ -59,6 +62,8 @@ class Options:
     """
 
     place: str = "simulated"
+    title: str = "simulated"
+    alert_rules: Rules = field(default_factory=Rules)
     index: str = DEFAULT_INDEX
     stale_after_hours: float = STALE_AFTER_HOURS
     schedule_zone: tzinfo | None = None
@@ -111,7 +116,9 @@ def create_app(
         clock_replayed=clock_replayed,
         stale_after_hours=options.stale_after_hours,
         place=options.place,
+        title=options.title,
         index=options.index,
+        alert_rules=options.alert_rules,
         training=options.training,
     )
     app.state.context, app.state.metrics = context, CollectorRegistry()

@@ -18,6 +18,7 @@ from hazecast.api.errors import InvalidRequest
 from hazecast.api.registry_cache import RegistryCache
 from hazecast.api.repository import Repository, ServedStore, Snapshot
 from hazecast.errors import NotKnown
+from hazecast.monitoring import Rules
 from hazecast.steps.ongoing import Ongoing
 from hazecast.store import Store
 
@@ -41,7 +42,9 @@ class ApiContext:
         clock_replayed: whether the clock replays the past.
         stale_after_hours: an older forecast is stale [h].
         place: label of the metrics.
+        title: name of the place for people.
         index: name of the place's own index.
+        alert_rules: conditions for warnings to the public.
         training: the training that is running.
     """
 
@@ -55,7 +58,9 @@ class ApiContext:
     clock_replayed: bool
     stale_after_hours: float
     place: str
+    title: str
     index: str
+    alert_rules: Rules
     training: Callable[[], Ongoing | None]
 
 

@@ -27,6 +27,8 @@ def app_of(parts: Wiring) -> FastAPI:
         clock_replayed=parts.replayed_now is not None,
         options=Options(
             place=settings.place_name,
+            title=parts.title,
+            alert_rules=parts.alert_rules,
             index=parts.place.index if parts.place else DEFAULT_INDEX,
             stale_after_hours=settings.stale_after_hours,
             schedule_zone=ZoneInfo(settings.schedule_timezone),

@@ -52,6 +52,22 @@ EverySeconds = Annotated[
 ]
 
 
+Language = Annotated[str, typer.Option("--lang", help="en, fi or sv.", metavar="CODE")]
+BulletinDay = Annotated[str | None, typer.Option("--day", help="Local day; default: tomorrow.", metavar="DAY")]
+OutFile = Annotated[Path | None, typer.Option("--out", help="Write to this file.", metavar="FILE")]
+CapSender = Annotated[
+    str, typer.Option("--sender", help="Sender of a CAP message, such as your internet domain.", metavar="NAME")
+]
+
+
+class BulletinFormat(StrEnum):
+    """Formats of a bulletin."""
+
+    TEXT = "text"
+    HTML = "html"
+    CAP = "cap"
+
+
 class Flow(StrEnum):
     """What `hazecast run` can run."""
 
@@ -224,6 +240,53 @@ def alerts(
     else:
         result = _pipeline(parts).alert()
     watch.alerts(result, parts, console, dry_run=dry_run)
+
+
+def bulletin(
+    form: Annotated[BulletinFormat, typer.Option("--format", help="CAP is version 1.2.")] = BulletinFormat.TEXT,
+    language: Language = "en",
+    day: BulletinDay = None,
+    out: OutFile = None,
+    sender: CapSender = "hazecast",
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+) -> None:
+    """Write the bulletin of the next day: warnings, probabilities by station, drivers, and yesterday's result."""
+    from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
+    from hazecast.i18n import LANGUAGES, read_language
+
+    if language not in LANGUAGES:
+        raise typer.BadParameter(f"{language!r} is not one of {', '.join(LANGUAGES)}", param_hint="--lang")
+    parts = wire(source, data, now, place)
+    made = make_bulletin(
+        parts.store,
+        parts.alert_rules,
+        place=parts.title,
+        now=parts.now(),
+        day=_calendar_day(day) if day else None,
+        is_replayed=parts.replayed_now is not None,
+        stale_after_hours=parts.settings.stale_after_hours,
+    )
+    words = read_language(language)
+    text = {
+        BulletinFormat.TEXT: lambda: as_text(made, words),
+        BulletinFormat.HTML: lambda: as_html(made, words),
+        BulletinFormat.CAP: lambda: as_cap(made, [words], sender=sender),
+    }[form]()
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+        console.print(f"written: {out}", soft_wrap=True, highlight=False)
+
+
+def _calendar_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as err:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01", param_hint="--day") from err
 
 
 def status(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:

@@ -46,7 +46,7 @@ class DayExceedance:
 
     Attributes:
         rule: the rule.
-        station: name of the station.
+        station_id, station: the station and its name.
         pollutant: its pollutant.
         statistic: of `air.averages.DAY_STATISTICS`.
         day: local date.
@@ -60,6 +60,7 @@ class DayExceedance:
     """
 
     rule: ExceedanceRule
+    station_id: str
     station: str
     pollutant: Pollutant
     statistic: str
@@ -130,16 +131,13 @@ def exceedance_signals(rule: ExceedanceRule, forecasts: pl.DataFrame, stations: 
     return signals
 
 
-def day_exceedance_signals(
-    rule: ExceedanceRule, days: pl.DataFrame, stations: pl.DataFrame, *, wording: Wording
-) -> list[Signal]:
-    """The probabilities of day statistics under a rule, per station and pollutant.
+def day_exceedances(rule: ExceedanceRule, days: pl.DataFrame, stations: pl.DataFrame) -> list[DayExceedance]:
+    """The likeliest day of each station and pollutant under a rule.
 
     Args:
         rule: by one of `air.averages.DAY_STATISTICS`.
         days: `air.tables.DayForecasts` of single stations and one issue, without past days.
         stations: `air.tables.Stations`, for their names.
-        wording: returns summary and reason of a notification.
     """
     values = {pollutant.value: value for pollutant, value in rule.above_ugm3.items()}
     mine = days.filter(pl.col("statistic") == rule.by, pl.col("pollutant").is_in(values.keys())).join(
@@ -153,37 +151,51 @@ def day_exceedance_signals(
         n_above=pl.col("is_bad").sum().over("pollutant", "day"), n_stations=pl.len().over("pollutant", "day")
     )
     series = rated.sort(*_SERIES, "day").group_by(_SERIES, maintain_order=True)
-    return [_day_exceedance(rule, rows.head(rule.days_ahead), wording) for _, rows in series]
+    return [_day_exceedance(rule, rows.head(rule.days_ahead)) for _, rows in series]
 
 
-def _day_exceedance(rule: ExceedanceRule, days: pl.DataFrame, wording: Wording) -> Signal:
+def day_exceedance_signals(
+    rule: ExceedanceRule, days: pl.DataFrame, stations: pl.DataFrame, *, wording: Wording
+) -> list[Signal]:
+    """The probabilities of day statistics under a rule, per station and pollutant; see `day_exceedances`.
+
+    `wording` returns summary and reason of a notification.
+    """
+    signals = []
+    for found in day_exceedances(rule, days, stations):
+        summary, reason = wording(found)
+        signals.append(
+            Signal(
+                rule=rule,
+                subject=f"{found.station_id} {found.pollutant}",
+                level="bad" if found.until else "clear" if found.probability < rule.close_at else "between",
+                severity=rule.severity,
+                summary=summary,
+                reason=reason,
+            )
+        )
+    return signals
+
+
+def _day_exceedance(rule: ExceedanceRule, days: pl.DataFrame) -> DayExceedance:
     likeliest = days.row(int(np.argmax(days["value"].to_numpy())), named=True)
     bad = days.filter("is_bad")
-    summary, reason = wording(
-        DayExceedance(
-            rule=rule,
-            station=likeliest["name"],
-            pollutant=Pollutant(likeliest["pollutant"]),
-            statistic=likeliest["statistic"],
-            day=likeliest["day"],
-            above_ugm3=likeliest["above"],
-            probability=likeliest["value"],
-            q10_ugm3=likeliest["q10"],
-            q50_ugm3=likeliest["q50"],
-            q90_ugm3=likeliest["q90"],
-            n_stations_above=likeliest["n_above"],
-            n_stations=likeliest["n_stations"],
-            until=bad["day"][-1] if bad.height else None,
-            issued_at=likeliest["issued_at"],
-        )
-    )
-    return Signal(
+    return DayExceedance(
         rule=rule,
-        subject=f"{likeliest['station_id']} {likeliest['pollutant']}",
-        level="bad" if bad.height else "clear" if likeliest["value"] < rule.close_at else "between",
-        severity=rule.severity,
-        summary=summary,
-        reason=reason,
+        station_id=likeliest["station_id"],
+        station=likeliest["name"],
+        pollutant=Pollutant(likeliest["pollutant"]),
+        statistic=likeliest["statistic"],
+        day=likeliest["day"],
+        above_ugm3=likeliest["above"],
+        probability=likeliest["value"],
+        q10_ugm3=likeliest["q10"],
+        q50_ugm3=likeliest["q50"],
+        q90_ugm3=likeliest["q90"],
+        n_stations_above=likeliest["n_above"],
+        n_stations=likeliest["n_stations"],
+        until=bad["day"][-1] if bad.height else None,
+        issued_at=likeliest["issued_at"],
     )
 
 

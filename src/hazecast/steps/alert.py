@@ -137,7 +137,7 @@ def _public_signals(store: Store, rules: Rules, issued_at: datetime, now: dateti
     of_days = [rule for rule in rules.public if rule.is_of_day_statistic]
     of_hours = [rule for rule in rules.public if not rule.is_of_day_statistic]
     if of_days:
-        days = _days_ahead(store.read(DayForecasts, pl.col("issued_at") == issued_at), stations, now)
+        days = days_ahead(store.read(DayForecasts, pl.col("issued_at") == issued_at), stations, now)
         wording = public_wording([read_language(code) for code in rules.languages])
         for rule in of_days:
             yield from day_exceedance_signals(rule, days, stations, wording=wording)
@@ -147,7 +147,7 @@ def _public_signals(store: Store, rules: Rules, issued_at: datetime, now: dateti
             yield from exceedance_signals(rule, hours, stations)
 
 
-def _days_ahead(days: pl.DataFrame, stations: pl.DataFrame, now: datetime) -> pl.DataFrame:
+def days_ahead(days: pl.DataFrame, stations: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """The days of single stations that are not over in their time zone."""
     today = {
         row["station_id"]: now.astimezone(ZoneInfo(row["timezone"])).date()
@@ -161,20 +161,22 @@ def public_wording(languages: Sequence[Language]) -> Wording:
     """The text of a predicted exceedance: the summary in the first language, the reason in all."""
 
     def words(found: DayExceedance) -> tuple[str, str]:
-        texts = [(_summary(found, language), _reason(found, language)) for language in languages]
+        texts = [(exceedance_summary(found, language), exceedance_reason(found, language)) for language in languages]
         (summary, reason), others = texts[0], texts[1:]
         return summary, _BETWEEN_LANGUAGES.join([reason, *(f"{line}. {more}" for line, more in others)])
 
     return words
 
 
-def _summary(found: DayExceedance, language: Language) -> str:
+def exceedance_summary(found: DayExceedance, language: Language) -> str:
+    """One line: rule, pollutant, station and the last day."""
     label = language.translate(found.rule.label)
     text = language.t("alert.summary", label=label, pollutant=found.pollutant.label, station=found.station)
     return text if found.until is None else text + language.t("alert.until", day=f"{found.until:%Y-%m-%d}")
 
 
-def _reason(found: DayExceedance, language: Language) -> str:
+def exceedance_reason(found: DayExceedance, language: Language) -> str:
+    """Probability, interval and share of stations on the likeliest day."""
     return language.t(
         "alert.reason",
         day=f"{found.day:%Y-%m-%d}",
