@@ -5,7 +5,6 @@ from math import asin, cos, pi, radians, sin, sqrt
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.spatial import cKDTree
 
 EARTH_RADIUS_KM = 6371.0
 # Of latitude.
@@ -41,6 +40,8 @@ def nearest_stations(
     if k == 0 or len(placed) == 0:
         return found
     # One more than needed: a station is its own nearest, or one of several at the same place.
+    from scipy.spatial import cKDTree  # here, because the dashboard's image has no SciPy
+
     distance, near = cKDTree(points[placed]).query(points[placed], k=k + 1, distance_upper_bound=_chord(within_km))
     rows = np.append(placed, -1)[near]  # where there are fewer, the tree gives the number of points
     is_other = (rows >= 0) & (rows != placed[:, None])
