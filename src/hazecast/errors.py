@@ -28,6 +28,10 @@ class SettingsError(HazecastError):
     """A setting is missing, wrong or impossible here."""
 
 
+class UsageError(SettingsError):
+    """An argument of the command line is wrong; commands end with exit code 2."""
+
+
 class ContractError(HazecastError):
     """Rows violate the contract of their table."""
 

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from hazecast.air.clock import parse_utc
 from hazecast.air.spec import STALE_AFTER_HOURS, ForecastSpec
 from hazecast.datasets import dataset_place
-from hazecast.errors import SettingsError
+from hazecast.errors import SettingsError, UsageError
 from hazecast.paths import SHIPPED
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -464,13 +464,19 @@ def load_settings(**overrides: object) -> Settings:
     """Settings from the environment and `.env`; `overrides` that are not None win (by field name).
 
     Raises:
-        SettingsError: a value is wrong; the message names the variable and the remedy.
+        SettingsError: a value is wrong; the message names the variable and the remedy. UsageError where it is one of
+            `overrides`.
     """
     given = _secrets_in_files() | {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # validated
     except ValidationError as err:
-        raise SettingsError("; ".join(_explain(problem) for problem in err.errors())) from err
+        wrong = {str(problem["loc"][0]) if problem["loc"] else "" for problem in err.errors()}
+        is_argument = any(
+            overrides.get(name) is not None for name in wrong | ({"source", "data"} if "" in wrong else set())
+        )
+        kind = UsageError if is_argument else SettingsError
+        raise kind("; ".join(_explain(problem) for problem in err.errors())) from err
 
 
 def _secrets_in_files() -> dict[str, object]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hazecast.air.distance import without_null_island
 from hazecast.air.tables import FetchedObservations, Observations, Quality, Weather, conform
 from hazecast.quality import CONTEXT_HOURS, RULES, check_weather, flag, report, verdict
 from hazecast.sources.files import FilesSource
@@ -302,6 +303,24 @@ def test_smoke_that_goes_on_and_a_firework_seen_by_neighbours_are_ok():
     near = placed(a=60.0, b=60.04)
     assert flag(fireworks, recent=None, now=NOW, stations=near).rows["flag"].unique().to_list() == ["ok"]
     assert "spike" in flag(fireworks, recent=None, now=NOW).rows["flag_reasons"].to_list()
+
+
+@pytest.mark.parametrize(("pollutant", "values"), [("pm25", (620.0, 640.0, 600.0)), ("pm10", (8000.0, 7900.0, 7000.0))])
+def test_a_jump_that_stays_is_confirmed_by_neighbours_only(pollutant: str, values: tuple[float, ...]):
+    jump = [20.0, 22.0, *values, 21.0, 24.0]
+    lone = flag(fetched(jump, pollutant), recent=None, now=NOW).rows["flag"].to_list()
+    assert [word == "ok" for word in lone] == [True, True, False, False, False, True, True]
+    both = pl.concat(fetched(jump, pollutant, station=name) for name in ("a", "b"))
+    assert set(flag(both, recent=None, now=NOW, stations=placed(a=60.0, b=60.04)).rows["flag"]) == {"ok"}
+    nowhere = placed(a=0.0, b=0.0).with_columns(longitude=pl.lit(0.0))
+    assert (
+        "suspicious" in flag(both, recent=None, now=NOW, stations=without_null_island(nowhere)).rows["flag"].to_list()
+    )
+
+
+def test_dust_that_rises_over_hours_is_ok():
+    dust = [300.0, 500.0, 900.0, 1600.0, 2800.0, 4500.0, 6500.0, 8000.0, 7000.0, 5500.0, 4000.0, 2800.0, 1800.0]
+    assert set(flag(fetched(dust, "pm10"), recent=None, now=NOW).rows["flag"]) == {"ok"}
 
 
 def test_weather_codes_other_units_and_stuck_sensors_become_null():

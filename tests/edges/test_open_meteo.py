@@ -7,7 +7,16 @@ from functools import partial
 import polars as pl
 import pytest
 from servers.base import Altered, Cut, Instead, Late, Reset
-from servers.open_meteo import LIMITS, OpenMeteoServer, air_at, broken_in_midstream, limited, refused, unequal
+from servers.open_meteo import (
+    DEGREES_PER_HOUR,
+    LIMITS,
+    OpenMeteoServer,
+    air_at,
+    broken_in_midstream,
+    limited,
+    refused,
+    unequal,
+)
 
 from hazecast.air.tables import Weather
 from hazecast.errors import SourceRefused, SourceUnavailable
@@ -49,7 +58,9 @@ def of(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
 
 def run_start(rows: pl.DataFrame) -> pl.Series:
     """When the run behind each row began: its temperature is its age."""
-    return rows.select(pl.col("valid_at") - pl.duration(hours=pl.col("temperature_c").cast(pl.Int64))).to_series()
+    return rows.select(
+        pl.col("valid_at") - pl.duration(hours=(pl.col("temperature_c") / DEGREES_PER_HOUR).cast(pl.Int64))
+    ).to_series()
 
 
 def test_a_past_run_uses_only_runs_that_had_started_by_its_issue(weather: OpenMeteoWeather):
@@ -82,7 +93,7 @@ def test_the_analysis_ends_where_the_next_run_begins(weather: OpenMeteoWeather):
     assert rows["valid_at"].min() == NOW - 3 * DAY
     assert rows["valid_at"].max() == NOW.replace(hour=5)
     assert ((rows["available_at"] - rows["valid_at"]) == 9 * HOUR).all()
-    assert rows["temperature_c"].max() < 6
+    assert rows["temperature_c"].max() < 6 * DEGREES_PER_HOUR
 
 
 def test_no_run_is_made_up_before_those_behind_it_are_out(weather: OpenMeteoWeather):

@@ -83,17 +83,23 @@ def test_doctor_names_the_problem_and_fails(hazecast, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "message", "code"),
     [
-        (("status", "--now", "2016-06-01"), "HAZECAST_NOW"),
-        (("collect", "--source", "files"), "HAZECAST_DATA"),
-        (("collect", "--source", "moon"), "HAZECAST_SOURCE"),
-        (("train", "--source", "simulated"), "hazecast collect"),
+        (("status", "--now", "2016-06-01"), "HAZECAST_NOW", 2),
+        (("collect", "--source", "files"), "HAZECAST_DATA", 2),
+        (("collect", "--source", "moon"), "HAZECAST_SOURCE", 2),
+        (("collect", "--source", "simulated", "--since", "yesterday"), "--since 'yesterday' is not a day", 2),
+        (("replay", "--from", "soon", "--to", "2024-01-01T00:00Z"), "soon", 2),
+        (("train", "--source", "simulated", "--set", "trees.rounds"), "--set trees.rounds has no value", 2),
+        (("collect", "--data", "nowhere"), "no such folder", 1),
+        (("train", "--source", "simulated"), "hazecast collect", 1),
     ],
 )
-def test_an_error_is_one_line_and_exit_code_1(arguments: tuple[str, ...], message: str, hazecast):
+def test_an_error_is_one_line_with_exit_code_2_for_arguments_and_1_for_data(
+    arguments: tuple[str, ...], message: str, code: int, hazecast
+):
     result = hazecast(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert message in output_of(result)
     assert "Traceback" not in output_of(result)
 

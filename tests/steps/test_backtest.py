@@ -241,24 +241,24 @@ def test_data_after_the_issue_are_used_only_as_weather_and_only_if_declared(
 
 
 REFUSED = [
-    (("--to", "2024-01-26"), "is not before --to"),
-    (("--train-until", "2024-01-27"), "verified on its own training data"),
-    (("--train-until", "2024-01-05"), "less than 21 days of pm25, o3"),
-    (("--train-until", "yesterday"), "--train-until 'yesterday' is not a date or time"),
-    (("--from", "2030-01-01", "--to", "2031-01-01"), "outside the observations"),
-    (("--pollutants", "pm25,smog"), "unknown pollutant 'smog'; known: pm25, o3"),
-    (("--data", "nowhere"), "nowhere: no such folder"),
-    (("--out", "nowhere/preds.parquet"), "the folder of the file must exist"),
-    (("--from", "2024-01-26T07:00", "--to", "2024-01-26T08:00"), "an issue at 6:00"),
+    (("--to", "2024-01-26"), "is not before --to", 2),
+    (("--train-until", "2024-01-27"), "verified on its own training data", 2),
+    (("--train-until", "2024-01-05"), "less than 21 days of pm25, o3", 1),
+    (("--train-until", "yesterday"), "--train-until 'yesterday' is not a date or time", 2),
+    (("--from", "2030-01-01", "--to", "2031-01-01"), "outside the observations", 2),
+    (("--pollutants", "pm25,smog"), "unknown pollutant 'smog'; known: pm25, o3", 2),
+    (("--data", "nowhere"), "nowhere: no such folder", 1),
+    (("--out", "nowhere/preds.parquet"), "the folder of the file must exist", 2),
+    (("--from", "2024-01-26T07:00", "--to", "2024-01-26T08:00"), "an issue at 6:00", 2),
 ]
 
 
-@pytest.mark.parametrize(("wrong", "message"), REFUSED)
+@pytest.mark.parametrize(("wrong", "message", "exit_code"), REFUSED)
 def test_inconsistent_arguments_are_refused_with_a_reason(
-    town: Path, tmp_path: Path, wrong: tuple[str, ...], message: str
+    town: Path, tmp_path: Path, wrong: tuple[str, ...], message: str, exit_code: int
 ):
     code, output = command("--data", town, *PERIOD, "--out", tmp_path / "preds.parquet", *wrong)
-    assert (code, list(tmp_path.iterdir())) == (1, [])
+    assert (code, list(tmp_path.iterdir())) == (exit_code, [])
     assert message in output
 
 
@@ -271,7 +271,7 @@ def test_weather_missing_from_the_dataset_is_refused(town: Path, tmp_path: Path)
     bare = shutil.copytree(town, tmp_path / "bare", ignore=shutil.ignore_patterns("weather*"))
     for weather in ("forecast", "noisy", "observed"):
         code, output = command("--data", bare, *PERIOD, "--out", tmp_path / "p.parquet", "--weather", weather)
-        assert code == 1
+        assert code == 2
         assert f"--weather {weather}: the dataset has no" in output
 
 
@@ -323,7 +323,7 @@ def test_a_station_left_out_is_not_in_the_training_of_its_model(twins, tmp_path)
 
 def test_more_groups_than_stations_are_refused(town, tmp_path):
     code, output = command("--data", town, *PERIOD, "--unseen-groups", "2", "--out", tmp_path / "x.parquet")
-    assert code == 1
+    assert code == 2
     assert "--unseen-groups must be between 2 and the 1 stations" in output
 
 

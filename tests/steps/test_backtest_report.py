@@ -257,7 +257,7 @@ def test_a_moved_dataset_is_an_error(replayed: Path, tmp_path: Path):
 
 def test_a_page_in_a_missing_folder_is_refused_before_the_work(replayed: Path, tmp_path: Path):
     code, output = command(replayed, "--html", tmp_path / "nowhere" / "report.html")
-    assert (code, "folder of the file must exist" in output) == (1, True)
+    assert (code, "folder of the file must exist" in output) == (2, True)
 
 
 def test_a_file_of_another_kind_is_refused(replayed: Path, tmp_path: Path):

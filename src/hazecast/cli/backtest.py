@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from hazecast.air.spec import DEFAULT_HORIZON_HOURS, MAX_HORIZON_HOURS
 from hazecast.cli.base import console
-from hazecast.errors import SettingsError
+from hazecast.errors import UsageError
 
 if TYPE_CHECKING:
     from hazecast.evaluation.report import Section
@@ -204,7 +204,7 @@ def report(
     from hazecast.wiring import Wiring
 
     if html and not html.absolute().parent.is_dir():
-        raise SettingsError(f"--html {html}: the folder of the file must exist")
+        raise UsageError(f"--html {html}: the folder of the file must exist")
     found = report_on(predictions, data=data, days=days)
     console.rule(f"[bold]Backtest of {escape(found.dataset)}")
     style = _LOUD if found.perfect_prog else "bold"

@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from hazecast.errors import HazecastError, SettingsError
+from hazecast.errors import HazecastError, NotKnown, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from hazecast.wiring import Wiring
 
-FAILURE = 1
+FAILURE, USAGE = 1, 2
 _NOT_WRITABLE = "let this user write there, or set HAZECAST_HOME to another folder"
 _FULL = "free some space, or set HAZECAST_HOME to another disk; what is stored stays as it was"
 # States of the machine, not defects of the code.
@@ -60,7 +60,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except HazecastError as err:
             _print_error(str(err))
-            raise typer.Exit(FAILURE) from err
+            raise typer.Exit(USAGE if isinstance(err, (UsageError, NotKnown)) else FAILURE) from err
         except OSError as err:
             if err.errno not in _REMEDIES:
                 raise

@@ -11,7 +11,7 @@ import typer
 
 from hazecast import __version__
 from hazecast.cli.base import FAILURE, Data, ModelParameters, Now, Place, Source, console, wire
-from hazecast.errors import HazecastError, SettingsError
+from hazecast.errors import HazecastError, UsageError
 
 if TYPE_CHECKING:
     from hazecast.pipeline import Pipeline, Sequence
@@ -418,4 +418,4 @@ def _day(text: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(text), time(tzinfo=UTC))
     except ValueError as err:
-        raise SettingsError(f"--since {text!r} is not a day such as 2024-01-01") from err
+        raise UsageError(f"--since {text!r} is not a day such as 2024-01-01") from err

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from hazecast.cli.base import console
 from hazecast.discover import discover
-from hazecast.errors import SettingsError
+from hazecast.errors import UsageError
 from hazecast.places import Place, write_place
 from hazecast.providers import Providers, known_places
 from hazecast.settings import Settings
@@ -46,7 +46,7 @@ def discover_place(providers: Providers, area: Circle, out: Path | None) -> None
         SourceError: Open-Meteo does not answer.
     """
     if out is not None and out.suffix != ".yaml":
-        raise SettingsError(f"--out {out}: place files end in .yaml")
+        raise UsageError(f"--out {out}: place files end in .yaml")
     found = discover(providers, area, name=out.stem if out else UNNAMED)
     for line in found.messages:
         console.print(escape(line), soft_wrap=True)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from hazecast.air.clock import parse_utc
 from hazecast.cli.base import console
-from hazecast.errors import SettingsError
+from hazecast.errors import UsageError
 from hazecast.replay import (
     ReplayedWorld,
     ReplayReport,
@@ -92,4 +92,4 @@ def _moment(text: str) -> datetime:
     try:
         return parse_utc(text)
     except ValueError as err:
-        raise SettingsError(str(err)) from err
+        raise UsageError(str(err)) from err

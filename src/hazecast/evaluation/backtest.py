@@ -16,7 +16,7 @@ import polars as pl
 import hazecast
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.spec import DEFAULT_HORIZON_HOURS, HORIZONS_HOURS, MAX_HORIZON_HOURS, QUANTILES, ForecastSpec
-from hazecast.errors import NotKnown, SettingsError, TooLittleHistory
+from hazecast.errors import NotKnown, TooLittleHistory, UsageError
 from hazecast.evaluation.checkpoints import Checkpoints, read_metadata, relative
 from hazecast.evaluation.dataset import Dataset
 from hazecast.evaluation.days import day_limits
@@ -170,14 +170,14 @@ def run(
         The metadata of the run, as stored in the file.
 
     Raises:
-        SettingsError: the arguments contradict each other or the dataset, or `out` cannot be written.
+        UsageError: the arguments contradict each other or the dataset, or `out` cannot be written.
         NotKnown: a pollutant that is not in the dataset.
         TooLittleHistory: the training data are too short.
     """
     backtest = _validated(replace(backtest, with_days=days_out is not None), dataset)
     for option, file in (("--out", out), ("--days-out", days_out)):
         if file and (file.is_dir() or not file.parent.is_dir()):
-            raise SettingsError(f"{option} {file}: the folder of the file must exist")
+            raise UsageError(f"{option} {file}: the folder of the file must exist")
     schedule = _schedule(backtest, dataset)
     metadata = _metadata(backtest, dataset, schedule, folder=out.parent)
     fingerprint = metadata["fingerprint"]
@@ -196,7 +196,7 @@ def _validated(backtest: Backtest, dataset: Dataset) -> Backtest:
     _require_consistent(backtest)
     _require_history(backtest, dataset)
     if backtest.unseen_groups and not 1 < backtest.unseen_groups <= dataset.stations.height:
-        raise SettingsError(f"--unseen-groups must be between 2 and the {dataset.stations.height} stations")
+        raise UsageError(f"--unseen-groups must be between 2 and the {dataset.stations.height} stations")
     require_weather(backtest.weather, dataset.weather["issued_at"])
     return backtest
 
@@ -206,7 +206,7 @@ def _schedule(backtest: Backtest, dataset: Dataset) -> list[Period]:
     until = min(backtest.until, dataset.until)
     issues = issue_times(backtest.since, until, every=backtest.every, hour=backtest.hour, timezone=dataset.timezone)
     if not issues:
-        raise SettingsError(f"no day between --from and --to has an issue at {backtest.hour}:00 ({dataset.timezone})")
+        raise UsageError(f"no day between --from and --to has an issue at {backtest.hour}:00 ({dataset.timezone})")
     return periods(issues, train_until=backtest.train_until, retrain_every=backtest.retrain_every)
 
 
@@ -319,19 +319,19 @@ class _Run:
 def _require_consistent(backtest: Backtest) -> None:
     since, until, train_until = (f"{t:%Y-%m-%dT%H:%MZ}" for t in (backtest.since, backtest.until, backtest.train_until))
     if backtest.since >= backtest.until:
-        raise SettingsError(f"--from {since} is not before --to {until}")
+        raise UsageError(f"--from {since} is not before --to {until}")
     if backtest.train_until > backtest.since:
-        raise SettingsError(
+        raise UsageError(
             f"--train-until {train_until} is after --from {since}: the model would be verified on its own training data"
         )
     if not 1 <= backtest.horizon_hours <= MAX_HORIZON_HOURS:
-        raise SettingsError(f"--horizon {backtest.horizon_hours} is not between 1 and {MAX_HORIZON_HOURS} hours")
+        raise UsageError(f"--horizon {backtest.horizon_hours} is not between 1 and {MAX_HORIZON_HOURS} hours")
 
 
 def _require_history(backtest: Backtest, dataset: Dataset) -> None:
     span = f"the dataset has {dataset.since:%Y-%m-%dT%H:%MZ} to {dataset.until:%Y-%m-%dT%H:%MZ}"
     if not dataset.since <= backtest.since < dataset.until:
-        raise SettingsError(f"--from {backtest.since:%Y-%m-%dT%H:%MZ} is outside the observations: {span}")
+        raise UsageError(f"--from {backtest.since:%Y-%m-%dT%H:%MZ} is outside the observations: {span}")
     past = dataset.observations.filter(
         pl.col("pollutant").is_in(backtest.pollutants), pl.col("observed_at") < backtest.train_until
     )
@@ -351,12 +351,12 @@ def require_weather(weather: FutureWeather, issued_at: pl.Series) -> None:
         issued_at: of the dataset's weather; null where it was observed.
 
     Raises:
-        SettingsError: it has not.
+        UsageError: it has not.
     """
     if weather is FutureWeather.FORECAST and not issued_at.is_not_null().any():
-        raise SettingsError("--weather forecast: the dataset has no weather forecasts; use none, noisy or observed")
+        raise UsageError("--weather forecast: the dataset has no weather forecasts; use none, noisy or observed")
     if weather in (FutureWeather.NOISY, FutureWeather.OBSERVED) and not issued_at.is_null().any():
-        raise SettingsError(f"--weather {weather.value}: the dataset has no observed weather; use none")
+        raise UsageError(f"--weather {weather.value}: the dataset has no observed weather; use none")
 
 
 def _metadata(backtest: Backtest, dataset: Dataset, schedule: list[Period], *, folder: Path) -> dict[str, Any]:

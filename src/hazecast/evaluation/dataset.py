@@ -12,7 +12,7 @@ import polars as pl
 from hazecast import quality
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.pollutants import POLLUTANTS
-from hazecast.errors import SettingsError
+from hazecast.errors import UsageError
 from hazecast.features import Panel, build_panel
 from hazecast.sources import Source
 from hazecast.sources.files import FilesSource
@@ -64,12 +64,12 @@ class Dataset:
         """The UTC hour of an ISO 8601 date or time; without a zone it is in the dataset's time zone.
 
         Raises:
-            SettingsError: not ISO 8601; the message names `option`.
+            UsageError: not ISO 8601; the message names `option`.
         """
         try:
             moment = datetime.fromisoformat(text)
         except ValueError as err:
-            raise SettingsError(
+            raise UsageError(
                 f"{option} {text!r} is not a date or time such as 2016-03-01 or 2016-03-01T06:00Z"
             ) from err
         return floor_hour(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.timezone)))

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hazecast.errors import SettingsError
+from hazecast.errors import SettingsError, UsageError
 from hazecast.features import FutureWeather
 
 Value = str | int | float
@@ -272,7 +272,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in assignments]
     wrong = [name for name, equals, _ in pairs if not equals]
     if wrong:
-        raise SettingsError(f"--set {wrong[0]} has no value; write it like --set trees.rounds=80")
+        raise UsageError(f"--set {wrong[0]} has no value; write it like --set trees.rounds=80")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

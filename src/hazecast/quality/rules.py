@@ -50,7 +50,7 @@ _SPIKES = ((1, 50.0), (2, 100.0), (3, 100.0))
 _FLATLINE_HOURS, _FINE_STEPS = 6, 10
 # Particles whose median is above this [µg/m³] do not vanish for hours.
 _NEVER_ZERO_UGM3 = 10.0
-# An hour is confirmed as high by the hour before with at least this share of it; a neighbour, of the bound or value.
+# An hour is confirmed as high by the hour before with at least this share of it; by a neighbour, of the bound or value.
 _CONFIRMING_SHARE = 0.5
 # "Hazardous" in the US index begins at 225.5 µg/m³ of PM2.5: hours above are smoke or dust.
 _SMOKE_UGM3 = 225.0
@@ -71,12 +71,12 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
     is_alone = _is_alone(timeline.with_columns(needed=pl.when("is_high").then(bound) * _CONFIRMING_SHARE), stations)
     spikes = timeline.with_columns(trusted=pl.when("is_spike").then("trusted"))
     jumps_alone = _is_alone(spikes.with_columns(needed=pl.col("trusted") * _CONFIRMING_SHARE), stations)
-    goes_on = (_at(-1) >= _CONFIRMING_SHARE * pl.col("trusted")).fill_null(value=False)
+    stands_alone = _stands_alone(timeline.with_columns(is_alone=is_alone))
     broken: dict[str, pl.Expr | pl.Series] = {
         "sentinel": _is_missing_code(),
         "negative": _is_negative() & ~_is_missing_code(),
         "impossible": _is_impossible() & ~_is_missing_code(),
-        "high": pl.col("is_high").fill_null(value=False) & ~goes_on & is_alone,
+        "high": stands_alone,
         "spike": pl.col("is_spike") & jumps_alone,
         "flatline": _is_flatline(),
         "pm25_above_pm10": _pm25_exceeds_pm10(timeline),
@@ -93,6 +93,22 @@ def judge(rows: pl.DataFrame, stations: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("ok")),
         flag_reasons=pl.concat_str(reasons, separator=",", ignore_nulls=True),
     )
+
+
+def _stands_alone(timeline: pl.DataFrame) -> pl.Series:
+    """Whether a high hour is confirmed neither by a neighbour nor by the hours before.
+
+    The hour before confirms with at least half of the value, unless it is high and unconfirmed itself: smoke rises over
+    hours, a fault jumps and stays.
+    """
+    is_high = pl.col("is_high").fill_null(value=False)
+    goes_on = (_at(-1) >= _CONFIRMING_SHARE * pl.col("trusted")).fill_null(value=False)
+    follows_high = is_high.shift(fill_value=False) & (pl.col("place").shift() == pl.col("place") - 1).fill_null(
+        value=False
+    )
+    inherits = is_high & goes_on & pl.col("is_alone") & follows_high
+    found = timeline.select(group=(~inherits).cum_sum(), alone=is_high & ~goes_on & pl.col("is_alone"))
+    return found.select(pl.col("alone").first().over("group")).to_series()
 
 
 def _is_alone(readings: pl.DataFrame, stations: pl.DataFrame) -> pl.Series:

@@ -167,8 +167,10 @@ def floor(moment: datetime, hours: int) -> datetime:
     return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, UTC)
 
 
+# The temperature is the age of the run, so that a test can read it.
+DEGREES_PER_HOUR = 0.25
 WEATHER: dict[str, Callable[[datetime, datetime, float], float]] = {
-    "temperature_2m": lambda at, init, latitude: (at - init).total_seconds() / 3600,
+    "temperature_2m": lambda at, init, latitude: (at - init).total_seconds() / 3600 * DEGREES_PER_HOUR,
     "pressure_msl": lambda at, init, latitude: round(1013 + 8 * math.sin(at.timestamp() / 3600 * math.pi / 4383), 1),
     "dew_point_2m": lambda at, init, latitude: round(4 - latitude / 30 + at.day / 10, 1),
     "precipitation": lambda at, init, latitude: float(at.hour),
