@@ -48,10 +48,11 @@ def hourly(**values: list[float | None]) -> pl.DataFrame:
 
 @pytest.mark.parametrize("line", LINES)
 def test_pieces_join_without_a_gap_at_the_resolution_of_the_table(line: Line):
-    step = 0 if line.decimals is None else 10**-line.decimals
+    has_gaps = line.decimals is not None and not line.rounds_concentration
+    step = 10**-line.decimals if has_gaps else 0
     for one, other in pairwise(line.segments):
         assert float(other.lower - one.upper) == pytest.approx(step)
-        assert other.index_lower - one.index_upper == (0 if line.decimals is None else 1)
+        assert other.index_lower - one.index_upper == (1 if has_gaps else 0)
     assert all(s.lower < s.upper and s.index_lower < s.index_upper for s in line.segments)
 
 
@@ -331,3 +332,11 @@ def test_severity_takes_the_worst_pollutant_and_is_unknown_without_one():
     assert found[1] > found[0] > 0
     assert np.isnan(found[2])
     assert np.isnan(index.severity({"co": np.array([500.0])})).all()
+
+
+@pytest.mark.parametrize(
+    ("pollutant", "concentration", "value"),
+    [(CO, 2.04, 50), (CO, 2.06, 53), (PM25, 75.3, 100), (PM25, 75.5, 102), (PM25, 76.5, 102)],
+)
+def test_china_rounds_the_concentration_first_halves_to_the_even_digit(pollutant, concentration: float, value: int):
+    assert INDICES["cn-hj633-2012"].evaluate([Reading(pollutant, "24h", concentration)]).value == value

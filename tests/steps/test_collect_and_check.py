@@ -73,7 +73,9 @@ def test_a_worthless_batch_is_reported_and_changes_nothing(tmp_path: Path, sourc
     stored = store.read(Observations).sort("station_id", "pollutant", "observed_at")
     folder = write_dataset(tmp_path / "broken")
     wide = pl.read_parquet(folder / "observations.parquet")
-    wide.with_columns(pm25=pl.lit(-50.0), no2=pl.lit(-50.0)).write_parquet(folder / "observations.parquet")
+    wide.with_columns(
+        pm25=-50.0 - pl.int_range(pl.len()) / 100, no2=-50.0 - pl.int_range(pl.len()) / 100
+    ).write_parquet(folder / "observations.parquet")
     with pytest.raises(QualityError, match="invalid"):
         take_in(FilesSource(folder), store, END + timedelta(hours=1))
     assert store.read(Observations).sort("station_id", "pollutant", "observed_at").equals(stored)
@@ -147,3 +149,49 @@ def test_weather_files_that_cannot_be_read_fail_and_mended_ones_are_taken_in_who
     write("Z")
     take_in(FilesSource(folder), store, now)
     assert store.read(Weather).height == 240
+
+
+class Elsewhere(SimulatedSource):
+    """The simulated network with its first station 30° north of where it is."""
+
+    def fetch_stations(self) -> pl.DataFrame:
+        stations = super().fetch_stations()
+        is_first = pl.int_range(pl.len()) == 0
+        return stations.with_columns(latitude=pl.when(is_first).then(pl.col("latitude") + 30).otherwise("latitude"))
+
+
+def test_a_station_that_moves_by_30_degrees_keeps_its_coordinates_and_gets_no_weather_until_it_is_back(store: Store):
+    take_in(SimulatedSource(n_stations=2), store, END)
+    before, n_weather = store.read(Stations).sort("station_id"), store.read(Weather).height
+    moved = SimulatedSource(n_stations=2).fetch_stations()["station_id"][0]
+    later = END + timedelta(days=1)
+    batch = collect(Elsewhere(n_stations=2), store, now=later, history_days=10)
+    assert f"1 stations moved ({moved} by 33" in " ".join(batch.complaints)
+    assert moved not in batch.weather["station_id"]
+    check(batch, store, now=later)
+    assert store.read(Stations).sort("station_id").equals(before)
+    assert store.read(Weather).height > n_weather
+    back = collect(SimulatedSource(n_stations=2), store, now=later, history_days=10)
+    assert back.complaints == ()
+    assert moved in back.weather["station_id"]
+
+
+def test_a_file_that_corrects_coordinates_is_taken_in_and_said(tmp_path: Path, store: Store):
+    folder = write_dataset(tmp_path / "town", days=10)
+    now = START + timedelta(days=10)
+    take_in(FilesSource(folder), store, now)
+    stations = pl.read_csv(folder / "stations.csv")
+    stations.with_columns(pl.col("latitude") + 30).write_csv(folder / "stations.csv")
+    batch = collect(FilesSource(folder), store, now=now, history_days=10)
+    assert "2 stations moved" in " ".join(batch.complaints)
+    check(batch, store, now=now)
+    assert store.read(Stations)["latitude"].sort().to_list() == (stations["latitude"] + 30).sort().to_list()
+
+
+def test_hours_stored_while_the_clock_was_years_ahead_do_not_stop_collecting(store: Store):
+    take_in(SimulatedSource(n_stations=1), store, END + timedelta(days=1000))
+    take_in(SimulatedSource(n_stations=1), store, END)
+    recovered = store.read(Observations, pl.col("observed_at") < END)
+    assert recovered["observed_at"].min() == END - timedelta(days=10)
+    take_in(SimulatedSource(n_stations=1), store, END + timedelta(hours=5))
+    assert store.newest(Observations, "observed_at", until=END + timedelta(days=1)) == END + timedelta(hours=4)

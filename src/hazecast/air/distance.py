@@ -69,6 +69,23 @@ def neighbour_pairs(stations: pl.DataFrame, *, within_km: float = REGION_KM) -> 
     return pl.DataFrame({"station_id": ids.gather(row), "other": ids.gather(nearest[row, column])})
 
 
+def moved_stations(stations: pl.DataFrame, stored: pl.DataFrame, *, beyond_km: float) -> pl.DataFrame:
+    """Stations that lie more than `beyond_km` from where they were stored: station_id and `moved_km`, farthest first.
+
+    Args:
+        stations: station_id, latitude, longitude [degrees].
+        stored: the same columns, as they were.
+        beyond_km: smaller moves are taken as more precise coordinates [km].
+    """
+    axes = ["station_id", "latitude", "longitude"]
+    both = stations.select(axes).join(stored.select(axes), on="station_id", suffix="_stored").drop_nulls()
+    here = _unit_vectors(both["latitude"].to_numpy(), both["longitude"].to_numpy())
+    there = _unit_vectors(both["latitude_stored"].to_numpy(), both["longitude_stored"].to_numpy())
+    moved_km = EARTH_RADIUS_KM * np.arccos(np.clip((here * there).sum(axis=1), -1, 1))
+    found = both.select("station_id", moved_km=pl.Series(moved_km, dtype=pl.Float64))
+    return found.filter(pl.col("moved_km") > beyond_km).sort("moved_km", descending=True)
+
+
 def _unit_vectors(
     latitude_deg: npt.NDArray[np.floating], longitude_deg: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:

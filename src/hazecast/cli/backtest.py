@@ -136,7 +136,7 @@ def run(
     from hazecast.wiring import Wiring
 
     if thresholds and days_out is None:
-        raise SettingsError("--thresholds adds probabilities to --days-out; give a file there")
+        raise UsageError("--thresholds adds probabilities to --days-out; give a file there")
     dataset = read_dataset(data)
     parts = Wiring(load_settings())
     backtest = evaluation.Backtest(
@@ -174,7 +174,7 @@ def parse_thresholds(text: str) -> dict[str, tuple[float, ...]]:
         except ValueError:
             numbers = ()
         if not numbers or not all(0 < number < float("inf") for number in numbers):
-            raise SettingsError(f"--thresholds {group!r} is not of the form pm25=9,15,25, in µg/m³")
+            raise UsageError(f"--thresholds {group!r} is not of the form pm25=9,15,25, in µg/m³")
         found[pollutant] = numbers
     return found
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from hazecast.air.clock import floor_hour
-from hazecast.air.distance import without_null_island
+from hazecast.air.distance import moved_stations, without_null_island
 from hazecast.air.tables import Observations, Stations, Weather, newest
 from hazecast.errors import SourceError
 from hazecast.quality import check_weather
@@ -20,7 +20,10 @@ from hazecast.store import Store
 REVISED_HOURS = 72
 # Weather that has not come for so long will not come.
 _LONGEST_CATCH_UP = timedelta(days=30)
+# A fixed station does not move this far; coordinates do, by a mistyped digit or a fault of the service.
+_FIXED_WITHIN_KM = 50.0
 _IS_REPORTED = pl.col("flag_reasons").str.contains("reported", literal=True)
+_PLACE = ["station_id", "latitude", "longitude"]
 # Not measured, so never in one table with measured data.
 _NOT_MEASURED = ({"simulated"}, {"cams_model"})
 
@@ -29,7 +32,8 @@ _NOT_MEASURED = ({"simulated"}, {"cams_model"})
 class Batch:
     """What one collection fetched for the hours in [since, until): Stations, FetchedObservations, Weather.
 
-    `complaints` lists what could not be fetched; the rest is complete.
+    `complaints` lists what could not be fetched; the rest is complete. `misplaced` are stations whose coordinates are
+    in doubt: they keep the stored ones, and no weather is fetched for them.
     """
 
     stations: pl.DataFrame
@@ -38,6 +42,7 @@ class Batch:
     since: datetime
     until: datetime
     complaints: tuple[str, ...] = ()
+    misplaced: tuple[str, ...] = ()
 
 
 def collect(source: Source, store: Store, *, now: datetime, history_days: int, progress: Progress = silent) -> Batch:
@@ -84,10 +89,17 @@ def fetch_observed(
     _refuse_to_mix(store, stations)
     placed = without_null_island(stations)
     n_lost = placed["latitude"].null_count() - stations["latitude"].null_count()
-    complaints = (f"{n_lost} stations at 0, 0 count as without coordinates",) if n_lost else ()
+    complaints: tuple[str, ...] = (f"{n_lost} stations at 0, 0 count as without coordinates",) if n_lost else ()
+    stored = store.read(Stations)
+    moved = moved_stations(placed, stored, beyond_km=_FIXED_WITHIN_KM)
+    complaints += _moves_in_words(moved, kept=source.fetch_span() is None)
+    misplaced: tuple[str, ...] = ()
+    if source.fetch_span() is None:
+        misplaced = tuple(moved["station_id"])
+        placed = placed.update(stored.filter(pl.col("station_id").is_in(misplaced)).select(_PLACE), on="station_id")
     progress(f"observations {since:%Y-%m-%d} to {until:%Y-%m-%d %H:%M} UTC", 0.1)
     observations = source.fetch_observations(since=since, until=until)
-    return Batch(placed, observations, Weather.create_empty(), since, until, complaints)
+    return Batch(placed, observations, Weather.create_empty(), since, until, complaints, misplaced)
 
 
 def with_weather(batch: Batch, source: Source) -> Batch:
@@ -97,7 +109,8 @@ def with_weather(batch: Batch, source: Source) -> Batch:
         SourceError: the source did not deliver.
         ContractError: the source broke its contract.
     """
-    return replace(batch, weather=source.fetch_weather(since=batch.since, until=batch.until))
+    weather = source.fetch_weather(since=batch.since, until=batch.until)
+    return replace(batch, weather=weather.filter(~pl.col("station_id").is_in(batch.misplaced)))
 
 
 def first_hour(source: Source, store: Store, *, until: datetime, history_days: int) -> datetime:
@@ -162,6 +175,20 @@ def _changed_weather(weather: pl.DataFrame, store: Store) -> pl.DataFrame:
     changed = checked.join(store.read(Weather), on=values, how="anti", nulls_equal=True)
     key = ["station_id", "valid_at", "issued_at"]
     return weather.join(changed, on=key, how="semi", nulls_equal=True)
+
+
+def _moves_in_words(moved: pl.DataFrame, *, kept: bool) -> tuple[str, ...]:
+    """The moved stations as a complaint; empty where there is none."""
+    if moved.is_empty():
+        return ()
+    listed = ", ".join(f"{station} by {km:.0f} km" for station, km in moved.head(3).iter_rows())
+    remedy = (
+        "their stored coordinates are kept, and no weather is fetched for them until the service corrects them; a "
+        "station at a new site needs a new id"
+        if kept
+        else "their new coordinates count from now on; a station at a new site needs a new id"
+    )
+    return (f"{moved.height} stations moved ({listed}): {remedy}",)
 
 
 def _in_words(batch: Batch) -> str:

@@ -1,6 +1,7 @@
 """China's Air Quality Index: HJ 633-2012, and HJ 633-2026 in force since 2026-03-01.
 
-Sub-indices are rounded up. The 2026 nodes (PM2.5 and PM10 at 100) come from a secondary source; the official Table 1
+Concentrations are rounded to whole µg/m³, and CO to a tenth of mg/m³, as China publishes them (HJ 663-2013, GB/T 8170);
+sub-indices are rounded up. The 2026 nodes (PM2.5 and PM10 at 100) come from a secondary source; the official Table 1
 could not be read, see docs/indices.md. The hourly report takes the gases' 1-hour means, ozone's 8-hour mean too, and
 24-hour running means of particles; a 24-hour mean needs 20 hours (GB 3095-2012 Table 4).
 """
@@ -21,7 +22,15 @@ _ONE_DAY: dict[str, Window] = {"24h": mean_of(24, needs=20)}
 
 def _line(unit: Unit, nodes: str, *, beyond: str = "the index ends at 500") -> Line:
     pieces = pieces_through(nodes, _INDEX)
-    return Line(unit, pieces, rounding=round_up, highest=pieces[-1].index_upper, beyond=beyond)
+    return Line(
+        unit,
+        pieces,
+        rounding=round_up,
+        decimals=1 if unit is Unit.MGM3 else 0,
+        rounds_concentration=True,
+        highest=pieces[-1].index_upper,
+        beyond=beyond,
+    )
 
 
 _GASES: Mapping[Pollutant, Mapping[str, Scale]] = {

@@ -73,13 +73,15 @@ class Segment:
 class Line:
     """Piecewise linear sub-index; above the table the last piece goes on, up to `highest` if there is one.
 
-    `decimals`: concentrations are truncated to so many first; None: used as they are.
+    `decimals`: concentrations are truncated to so many first, or rounded where `rounds_concentration` (halves to the
+    even digit); None: used as they are.
     """
 
     unit: Unit
     segments: tuple[Segment, ...]
     rounding: Callable[[Fraction], int] = half_up
     decimals: int | None = None
+    rounds_concentration: bool = False
     highest: int | None = None
     beyond: str = ""
 
@@ -114,7 +116,7 @@ class Line:
         if self.decimals is None:
             return value
         scale = 10**self.decimals
-        return Fraction(floor(value * scale), scale)
+        return Fraction(round(value * scale) if self.rounds_concentration else floor(value * scale), scale)
 
 
 @dataclass(frozen=True)
