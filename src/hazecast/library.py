@@ -135,12 +135,18 @@ class FittedModel:
         Returns:
             One row per (station_id, pollutant, issued_at, valid_at): lead_hours [h], mean and q05 … q95 [µg/m³],
             status ("ok", "degraded" or "baseline", see `hazecast.models.Model.predict`).
+
+        Raises:
+            TooLittleHistory: nothing had been observed at a time of issue.
         """
         data = data or self.data
         if issued_at is None:
             issued_at = data.until
         issues: Sequence[Moment] = [issued_at] if isinstance(issued_at, str | date) else issued_at
-        rows = self.model.predict(data.panel, [_moment(data, at, "issued_at") for at in issues])
+        moments = [_moment(data, at, "issued_at") for at in issues]
+        if moments and min(moments) <= data.since:
+            raise TooLittleHistory(f"nothing was observed before {data.since.isoformat()}; issue later")
+        rows = self.model.predict(data.panel, moments)
         return rows.filter(pl.col("pollutant").is_in(self.model.pollutants))
 
     def save(self, folder: str | Path) -> None:
@@ -293,13 +299,20 @@ def score(forecasts: Frame, data: Dataset, *, by: Sequence[str] = ("pollutant",)
 
     Raises:
         SourceRefused: a column is missing, or a time has no zone.
+        TooLittleHistory: nothing to compare with.
     """
     rows = _as_forecasts(forecasts)
     known = (*rows.columns, "lead_block")
     for column in by:
         if column not in known:
             raise NotKnown("column", column, rows.columns)
-    return score_rows(rows, data.observations, by=tuple(by))
+    scores = score_rows(rows, data.observations, by=tuple(by))
+    if scores.is_empty():
+        raise TooLittleHistory(
+            "no forecast hour has a valid observation and both naive forecasts to compare with; check that station_id, "
+            f"pollutant ({', '.join(data.pollutants)}) and times are those of the dataset"
+        )
+    return scores
 
 
 def plot(
@@ -334,7 +347,8 @@ def plot(
     if missing:
         raise SourceRefused(f"forecasts: the fan needs all quantiles; {', '.join(missing)} missing")
     issued = rows["issued_at"].sort()[-1] if issued_at is None else _moment(data, issued_at, "issued_at")
-    station, pollutant = station or rows["station_id"][0], pollutant or rows["pollutant"][0]
+    station = str(rows["station_id"][0] if station is None else station)  # ids are often numbers in a frame
+    pollutant = pollutant or rows["pollutant"][0]
     for column, value in {"station_id": station, "pollutant": pollutant, "issued_at": issued}.items():
         found = rows.filter(pl.col(column) == value)
         if found.is_empty():
@@ -351,13 +365,16 @@ def plot(
 
 
 def _as_polars(frame: Frame, table: str) -> pl.DataFrame:
-    """A frame of any library as Polars; named index levels of pandas become columns."""
+    """A frame of any library as Polars. Of a pandas index, named levels and times become columns."""
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     if isinstance(frame, pl.DataFrame):
         return frame
-    if hasattr(frame, "reset_index") and any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
+    if hasattr(frame, "reset_index"):
+        is_time = hasattr(frame.index, "tz")
+        is_named = any(name is not None for name in frame.index.names)
+        frame = frame.rename_axis("time") if is_time and not is_named else frame
+        frame = frame.reset_index(drop=not (is_time or is_named))
     try:
         # The Arrow interface: Polars' own conversion makes pandas warn about times with a zone.
         arrow = pa.RecordBatchReader.from_stream(frame) if hasattr(frame, "__arrow_c_stream__") else None

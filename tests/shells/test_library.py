@@ -70,7 +70,11 @@ def test_the_page_runs(
 
 def test_frames_of_any_library_give_the_same_dataset(wide: pl.DataFrame, data: Dataset):
     indexed = wide.to_pandas().set_index(["station_id", "observed_at"])
-    for frame in (wide.to_pandas(), indexed, wide.lazy(), wide.to_arrow()):
+    one_station = wide.filter(station_id="Dongsi")
+    by_time = one_station.to_pandas().set_index("observed_at").rename_axis(None)
+    assert_frame_equal(hz.read_dataset(by_time).observations, hz.read_dataset(one_station).observations)
+    shuffled = wide.to_pandas().sample(frac=1, random_state=0)
+    for frame in (wide.to_pandas(), indexed, shuffled, wide.lazy(), wide.to_arrow()):
         assert_frame_equal(hz.read_dataset(frame).observations, data.observations)
 
 
@@ -110,6 +114,8 @@ def test_forecast_score_and_plot(data: Dataset, wide: pl.DataFrame, tmp_path: Pa
     assert figure._repr_png_().startswith(b"\x89PNG")
     with pytest.raises(NotKnown, match="Harbour"):
         hz.plot(forecast, data, station="Harbour")
+    with pytest.raises(TooLittleHistory, match=r"pollutant \(pm25, o3\)"):
+        hz.score(forecast.with_columns(pollutant=pl.lit("PM2.5")), data)
     with pytest.raises(SourceRefused, match="with their zone"):
         hz.score(forecast.with_columns(pl.col("valid_at").dt.replace_time_zone(None)), data)
 
@@ -138,6 +144,8 @@ def test_backtest_uses_a_class_of_the_user(data: Dataset):
 def test_wrong_arguments_name_the_remedy(data: Dataset, tmp_path: Path):
     with pytest.raises(TooLittleHistory, match="21 are needed"):
         hz.fit(data, until=SINCE + timedelta(days=5))
+    with pytest.raises(TooLittleHistory, match="issue later"):
+        hz.fit(data, kind="climatology").predict("2012-01-01")
     with pytest.raises(NotKnown, match="pm10"):
         hz.fit(data, pollutants=["pm10"])
     with pytest.raises(SettingsError, match="no weather forecasts"):
