@@ -1,6 +1,6 @@
 """The panel: all observations and weather forecasts of the stations as dense hourly arrays, with their availability."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -83,6 +83,7 @@ class Panel:
         latitude_deg: (station,), NaN where unknown.
         longitude_deg: (station,), NaN where unknown.
         timezones: IANA name of each station.
+        targets: stations to forecast, as indices; None: all. The others are there as neighbours.
     """
 
     stations: tuple[str, ...]
@@ -98,6 +99,12 @@ class Panel:
     latitude_deg: Floats32
     longitude_deg: Floats32
     timezones: tuple[str, ...]
+    targets: Ints | None = None
+
+    @property
+    def forecast_stations(self) -> Ints:
+        """Indices of the stations to forecast."""
+        return np.arange(len(self.stations)) if self.targets is None else self.targets
 
     @property
     def n_hours(self) -> int:
@@ -145,7 +152,9 @@ class Panel:
         return pl.Series(first + hours.astype("timedelta64[h]")).dt.replace_time_zone("UTC")
 
 
-def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.DataFrame) -> Panel:
+def build_panel(
+    observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.DataFrame, *, targets: Collection[str] | None = None
+) -> Panel:
     """Convert the tables to arrays.
 
     Values flagged invalid are left out; suspicious ones are kept as input but are never truth.
@@ -155,6 +164,7 @@ def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.
             available_at are read), not empty.
         weather: `air.tables.Weather`; may be empty.
         stations: `air.tables.Stations` (station_id, latitude, longitude, timezone are read).
+        targets: ids of the stations to forecast; None: all.
 
     Raises:
         ValueError: there are no observations.
@@ -185,6 +195,7 @@ def build_panel(observations: pl.DataFrame, weather: pl.DataFrame, stations: pl.
         latitude_deg=coordinates[:, 0],
         longitude_deg=coordinates[:, 1],
         timezones=tuple(sites["timezone"]),
+        targets=None if targets is None else np.flatnonzero(np.isin(ids, list(targets))),
     )
 
 

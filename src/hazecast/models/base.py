@@ -150,6 +150,36 @@ def days_of(model: Model) -> DayModel:
     return own if isinstance(own, DayModel) else DayModel.assumed(model.pollutants, model.spec, TrajectoriesConfig())
 
 
+@runtime_checkable
+class Shardable(Protocol):
+    """A model that needs recent days only, and that forecasts groups of stations as it forecasts all of them at once.
+
+    Attributes:
+        history_days: days of observations before the issue that it reads; without any of them a series is climatology.
+        weather_days: days of weather before the issue that it reads.
+        config: hyper-parameters.
+    """
+
+    config: ModelConfig
+
+    @property
+    def history_days(self) -> int: ...  # noqa: D102
+    @property
+    def weather_days(self) -> int: ...  # noqa: D102
+
+    def corrected_by(self, stations: Sequence[str]) -> tuple[str, ...]:
+        """Those of all stations whose past errors correct the forecast of every station."""
+        ...
+
+    def corrections(self, panel: Panel, issued_at: datetime) -> Any:
+        """The corrections of one issue; the stations to forecast of the panel are those of `corrected_by`."""
+        ...
+
+    def predict(self, panel: Panel, issued_at: datetime, *, corrections: Any = None) -> pl.DataFrame:
+        """`Model.predict` with corrections computed before; None: from the stations of the panel."""
+        ...
+
+
 def model_class(kind: str) -> type[Model]:
     """The class of one kind: shipped, registered in this process, or added by an installed package.
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hazecast.air.arrays import Floats32, Ints
-from hazecast.air.spec import ForecastSpec, block_name
+from hazecast.air.spec import DAY_HOURS, ForecastSpec, block_name
 from hazecast.features import (
     AsOfView,
     FutureWeather,
@@ -29,6 +29,7 @@ from hazecast.features import (
     build_sequences,
     log_level,
 )
+from hazecast.features.view import DIURNAL_MEAN_DAYS, PAST_WEATHER_HOURS
 from hazecast.models.base import Progress, read_facts, write_facts
 from hazecast.models.boosting import (
     Boosters,
@@ -47,6 +48,7 @@ from hazecast.models.postprocess import StationFacts, postprocess, station_facts
 from hazecast.models.recalibration import (
     Adjustment,
     Hindcasts,
+    evenly_spread,
     fit_adjustment,
     hindcast_leads,
     hindcast_origins,
@@ -297,11 +299,35 @@ class ResidualForecaster(ABC):
         """See `models.base.Model`."""
         return {**self.training, **self.config.parameters}
 
-    def predict(self, panel: Panel, issued_at: datetime | Sequence[datetime]) -> pl.DataFrame:
-        """See `models.base.Model`. The chain of corrections is `models.postprocess`."""
+    @property
+    def history_days(self) -> int:
+        """See `models.base.Shardable`: the longest feature at the first origin that is hindcast, and a day more."""
+        return self.config.recalibration.days + DIURNAL_MEAN_DAYS + 1
+
+    @property
+    def weather_days(self) -> int:
+        """See `models.base.Shardable`."""
+        return self.config.recalibration.days + PAST_WEATHER_HOURS // DAY_HOURS + 1
+
+    def corrected_by(self, stations: Sequence[str]) -> tuple[str, ...]:
+        """See `models.base.Shardable`: the stations that are hindcast."""
+        return tuple(stations[k] for k in evenly_spread(len(stations), self.config.recalibration.stations))
+
+    def corrections(self, panel: Panel, issued_at: datetime) -> dict[str, Adjustment]:
+        """See `models.base.Shardable`: the recalibration."""
+        return self._adjustments(panel, np.array([panel.hour_of(issued_at)]))
+
+    def predict(
+        self,
+        panel: Panel,
+        issued_at: datetime | Sequence[datetime],
+        *,
+        corrections: dict[str, Adjustment] | None = None,
+    ) -> pl.DataFrame:
+        """See `models.base.Model` and `Shardable`. The chain of corrections is `models.postprocess`."""
         station, issued = all_cases(panel, issued_at)
         moments = np.unique(issued)
-        adjustments = self._adjustments(panel, moments)
+        adjustments = self._adjustments(panel, moments) if corrections is None else corrections
         frames = []
         for view in self._views(panel, station, issued):
             frames += self._forecast(view, adjustments, np.searchsorted(moments, view.issued))

@@ -11,10 +11,10 @@ from hazecast.features import Panel
 
 
 def all_cases(panel: Panel, issued_at: datetime | Sequence[datetime]) -> tuple[Ints, Ints]:
-    """Every station at every issue time, as panel indices (station, hour)."""
+    """Every station to forecast at every issue time, as panel indices (station, hour)."""
     moments = [issued_at] if isinstance(issued_at, datetime) else issued_at
     hours = np.array([panel.hour_of(m) for m in moments], np.int64)
-    stations = np.arange(len(panel.stations))
+    stations = panel.forecast_stations
     return np.tile(stations, len(hours)), np.repeat(hours, len(stations))
 
 

@@ -67,8 +67,12 @@ def hindcast_origins(issued: Ints, *, since: int, days: int) -> Ints:
 
 
 def hindcast_stations(panel: Panel, most: int) -> Ints:
-    """Up to `most` stations, evenly spread over the list."""
-    n = len(panel.stations)
+    """Up to `most` of the stations to forecast, evenly spread over the list."""
+    return panel.forecast_stations[evenly_spread(len(panel.forecast_stations), most)]
+
+
+def evenly_spread(n: int, most: int) -> Ints:
+    """Up to `most` of the positions 0 … n - 1."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 

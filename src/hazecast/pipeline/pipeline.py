@@ -37,6 +37,7 @@ from hazecast.steps.monitor import (
 from hazecast.steps.ongoing import published
 from hazecast.steps.record import Notes, recorded
 from hazecast.steps.shadow import forecast_in_shadow
+from hazecast.steps.shards import IssueInputs
 from hazecast.steps.train import Candidate, train
 from hazecast.steps.validate import ValidationResult, validate
 from hazecast.steps.verify import VerificationResult, verify
@@ -161,14 +162,17 @@ class Pipeline:
             if forecaster.spec != parts.spec:
                 own, wanted = forecaster.spec.horizon_hours, parts.spec.horizon_hours
                 log.warning("the model has another horizon than the place; train again", model=own, place=wanted)
-            rows = forecast(parts.store, forecaster, model_version=version, now=self.now, progress=report)
+            inputs = IssueInputs(parts.store, forecaster, floor_hour(self.now))
+            rows = forecast(
+                parts.store, forecaster, model_version=version, now=self.now, inputs=inputs, progress=report
+            )
             notes.summary = f"{rows.height:,} hours by model version {version}"
         try:
-            explain(parts.store, forecaster, rows)
+            explain(parts.store, forecaster, rows, inputs)
         except HazecastError as err:
             log.warning("drivers of the forecast are not available", reason=str(err))
         try:
-            forecast_in_shadow(parts.store, parts.registry, now=self.now)
+            forecast_in_shadow(parts.store, parts.registry, now=self.now, inputs=inputs)
         except HazecastError as err:
             log.warning("the shadow forecast failed", reason=str(err))
         return rows

@@ -1,26 +1,23 @@
 """Explain: store the drivers of the forecast just issued."""
 
-from datetime import timedelta
-
 import polars as pl
 
 from hazecast.air.tables import Drivers, newest
-from hazecast.features.view import DIURNAL_MEAN_DAYS
 from hazecast.models import Explainable, Model
-from hazecast.steps.inputs import read_inputs
+from hazecast.steps.shards import IssueInputs
 from hazecast.store import Store
 
-# The longest history that any input but the climatology uses, and a day more.
-SEEN_DAYS = DIURNAL_MEAN_DAYS + 1
 
-
-def explain(store: Store, forecaster: Model, forecasts: pl.DataFrame) -> pl.DataFrame:
+def explain(
+    store: Store, forecaster: Model, forecasts: pl.DataFrame, inputs: IssueInputs | None = None
+) -> pl.DataFrame:
     """Compute and store the drivers of `forecasts`, at a few of their hours.
 
     Args:
         store: with the inputs of the forecasts.
         forecaster: the model that made them.
         forecasts: rows of one issue (`air.tables.Forecasts`).
+        inputs: of that issue, if they are used by others too; None: they are read.
 
     Returns:
         The Drivers rows stored; none for the climatology and for models that are not `Explainable`.
@@ -28,11 +25,12 @@ def explain(store: Store, forecaster: Model, forecasts: pl.DataFrame) -> pl.Data
     issued_at = newest(forecasts["issued_at"])
     if issued_at is None or not isinstance(forecaster, Explainable):
         return Drivers.create_empty()
-    inputs = read_inputs(store, since=issued_at - timedelta(days=SEEN_DAYS))
-    changes = forecaster.drivers(inputs.panel, issued_at)
-    if changes.is_empty():
+    inputs = inputs or IssueInputs(store, forecaster, issued_at)
+    changes = [forecaster.drivers(shard.panel, issued_at) for shard in inputs.shards()]
+    known = [rows for rows in changes if not rows.is_empty()]
+    if not known:
         return Drivers.create_empty()
-    rows = _in_concentrations(changes, forecasts)
+    rows = _in_concentrations(pl.concat(known), forecasts)
     store.append(Drivers, rows)
     return rows
 

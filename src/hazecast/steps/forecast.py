@@ -1,6 +1,6 @@
 """Forecast: issue the next hours and days for every station and pollutant and append them to the archive."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
@@ -12,22 +12,35 @@ from hazecast.models import Model
 from hazecast.models.base import days_of
 from hazecast.scoring import p_exceed
 from hazecast.steps import Progress, silent
-from hazecast.steps.inputs import Inputs, read_inputs
+from hazecast.steps.inputs import Inputs
+from hazecast.steps.shards import IssueInputs
 from hazecast.store import Store
 
 BASELINE_VERSION = "baseline"
-# The climatology, the fallback for stations without recent data, needs a year.
-HISTORY_DAYS = 400
 DEGRADED_AFTER_HOURS = 6.0
 
 
 def forecast(
-    store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress = silent
+    store: Store,
+    forecaster: Model,
+    *,
+    model_version: str,
+    now: datetime,
+    inputs: IssueInputs | None = None,
+    progress: Progress = silent,
 ) -> pl.DataFrame:
     """Issue a forecast for the hour that contains `now` and append it to the archive.
 
     The hours reach the horizon of the model, the days (`air.tables.DayForecasts`) as far as whole local days do.
     Issuing the same hour again changes nothing.
+
+    Args:
+        store: of the place.
+        forecaster: the model.
+        model_version: its version.
+        now: UTC.
+        inputs: of this hour, if they are used by others too; None: they are read.
+        progress: called while it runs.
 
     Returns:
         The Forecasts rows issued.
@@ -35,9 +48,11 @@ def forecast(
     Raises:
         TooLittleHistory: nothing has been collected.
     """
-    inputs, rows = _issue(store, forecaster, model_version=model_version, now=now, progress=progress)
+    inputs = inputs or IssueInputs(store, forecaster, floor_hour(now))
+    rows = predict(store, forecaster, model_version=model_version, now=now, inputs=inputs, progress=progress)
     progress("days", 0.8)
-    days = days_of(forecaster).forecast(rows, inputs.panel).with_columns(model_version=pl.lit(model_version))
+    days = days_of(forecaster).forecast(rows, inputs.observed_before().panel)
+    days = days.with_columns(model_version=pl.lit(model_version))
     progress("archiving", 0.9)
     # The hours last: an issue is complete when they are stored.
     store.append(DayForecasts, days.select(DayForecasts.create_empty().columns))
@@ -54,23 +69,26 @@ def newest_version(store: Store, *, now: datetime) -> str | None:
 
 
 def predict(
-    store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress = silent
+    store: Store,
+    forecaster: Model,
+    *,
+    model_version: str,
+    now: datetime,
+    inputs: IssueInputs | None = None,
+    progress: Progress = silent,
 ) -> pl.DataFrame:
-    """The hours that `forecast` would issue, not archived."""
-    return _issue(store, forecaster, model_version=model_version, now=now, progress=progress)[1]
-
-
-def _issue(
-    store: Store, forecaster: Model, *, model_version: str, now: datetime, progress: Progress
-) -> tuple[Inputs, pl.DataFrame]:
-    issued_at = floor_hour(now)
-    progress("reading", 0.0)
-    inputs = read_inputs(store, since=issued_at - timedelta(days=HISTORY_DAYS))
-    progress("forecasting", 0.2)
-    return inputs, _as_issued(forecaster.predict(inputs.panel, issued_at), inputs, model_version=model_version)
+    """The hours that `forecast` would issue, not archived; arguments as there."""
+    inputs = inputs or IssueInputs(store, forecaster, floor_hour(now))
+    if not inputs.serves(forecaster):
+        inputs = IssueInputs(store, forecaster, floor_hour(now))
+    progress("reading and forecasting", 0.0)
+    issued = [_as_issued(rows, read, model_version=model_version) for rows, read in inputs.predict(forecaster)]
+    return pl.concat(issued)
 
 
 def _as_issued(predicted: pl.DataFrame, inputs: Inputs, *, model_version: str) -> pl.DataFrame:
+    if predicted.is_empty():
+        return Forecasts.create_empty()
     known = inputs.observations.filter(pl.col("available_at") <= predicted["issued_at"].max())
     aged = predicted.join(_newest(known), on=["station_id", "pollutant"], how="left")
     age = (pl.col("issued_at") - pl.col("newest_end")).dt.total_minutes() / 60

@@ -1,10 +1,12 @@
 """Model inputs: the stored tables as a panel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
+from hazecast.air.distance import neighbour_pairs
 from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.errors import TooLittleHistory
 from hazecast.features import FutureWeather, Panel, build_panel
@@ -24,25 +26,56 @@ class Inputs:
     weather: FutureWeather
 
 
-def read_inputs(store: Store, *, since: datetime | None = None) -> Inputs:
-    """Everything stored since `since` (all of it when None), ready for the model.
+def read_inputs(
+    store: Store,
+    *,
+    since: datetime | None = None,
+    weather_since: datetime | None = None,
+    stations: Sequence[str] | None = None,
+    halo: bool = False,
+    version: int | None = None,
+) -> Inputs:
+    """What is stored since `since` (all of it when None), ready for the model.
+
+    Args:
+        store: of the place.
+        since: first hour of the observations.
+        weather_since: first hour of the weather; None: `since`.
+        stations: ids of the stations to forecast; None: all.
+        halo: also read their neighbours, which are inputs of their forecasts.
+        version: of the observations; None: the newest.
 
     Raises:
-        TooLittleHistory: nothing has been collected.
+        TooLittleHistory: nothing has been collected, or nothing of these stations since then.
     """
-    version = store.version(Observations)
-    observations = store.read(Observations, _from("observed_at", since), version=version)
-    if version is None or observations.is_empty():
+    version = store.version(Observations) if version is None else version
+    known = store.read(Stations)
+    read = known if stations is None else _with_halo(known, stations, halo=halo)
+    ids = None if stations is None else pl.col("station_id").is_in(read["station_id"].to_list())
+    observations = store.read(Observations, _all_of(_from("observed_at", since), ids), version=version)
+    if version is None or observations.filter(pl.col("flag") != "invalid").is_empty():
         raise TooLittleHistory("nothing has been collected yet; run `hazecast collect`")
-    weather = store.read(Weather, _from("valid_at", since))
-    stations = store.read(Stations)
+    weather = store.read(Weather, _all_of(_from("valid_at", weather_since or since), ids))
     return Inputs(
-        panel=build_panel(observations, weather, stations),
+        panel=build_panel(observations, weather, read, targets=stations),
         observations=observations,
-        stations=stations,
+        stations=read,
         observations_version=version,
         weather=weather_ahead(observations, weather),
     )
+
+
+def _with_halo(known: pl.DataFrame, stations: Sequence[str], *, halo: bool) -> pl.DataFrame:
+    wanted = known.filter(pl.col("station_id").is_in(stations))
+    if not halo:
+        return wanted
+    others = neighbour_pairs(known).join(wanted, on="station_id", how="semi")["other"]
+    return known.filter(pl.col("station_id").is_in([*stations, *others.unique()]))
+
+
+def _all_of(*conditions: pl.Expr | None) -> pl.Expr | None:
+    given = [condition for condition in conditions if condition is not None]
+    return pl.all_horizontal(given) if given else None
 
 
 def weather_ahead(observations: pl.DataFrame, weather: pl.DataFrame) -> FutureWeather:
