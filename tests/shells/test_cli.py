@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from terminal import invoke, output_of
 
+from hazecast.air.tables import Observations, Quality, Weather
 from hazecast.cli import app
+from hazecast.evaluation.dataset import read_dataset
+from hazecast.store import Store
 from ports import free_port
 
 
@@ -124,3 +127,48 @@ def test_the_same_commands_work_on_s3(hazecast, monkeypatch: pytest.MonkeyPatch,
     assert f"{root}/simulated" in text
     assert "5,760" in text
     assert "baseline" in text
+
+
+def write_city(folder: Path, *, weather: str = "8.5") -> Path:
+    """Two stations at one point; five days with a sentinel in each tenth hour, and `weather` in one hour of three."""
+    folder.mkdir()
+    (folder / "stations.csv").write_text("station_id,lat,lon\na,60.2,24.9\nb,60.2,24.9\nc,,\n")
+    times = [f"2024-03-{1 + hour // 24:02}T{hour % 24:02}:00Z" for hour in range(120)]
+    rows = [f"{name},{time},{-999 if n % 10 == 0 else 20 + n % 7}" for n, time in enumerate(times) for name in "ab"]
+    (folder / "observations.csv").write_text("station_id,observed_at,pm25\n" + "\n".join(rows) + "\n")
+    values = [f"a,{time},{weather if n % 3 == 0 else 7 + n % 5}" for n, time in enumerate(times)]
+    (folder / "weather.csv").write_text("station_id,valid_at,temperature_c\n" + "\n".join(values) + "\n")
+    return folder
+
+
+def test_inspect_shows_what_collect_then_stores(hazecast, tmp_path: Path):
+    folder = write_city(tmp_path / "city", weather="999.9")
+    shown = hazecast("inspect", str(folder))
+    assert shown.exit_code == 0, output_of(shown)
+    text = output_of(shown)
+    assert "city: 3 stations, 240 observations from 2024-03-01 00:00 to 2024-03-05 23:00 UTC, 120 weather rows" in text
+    for heading in ("station", "pollutant", "complete", "median [µg/m³]", "suspicious", "course"):
+        assert heading in text
+    assert "40 temperature_c outside the range of weather" in text
+    assert "stations at one point: a, b" in text
+    assert "stations without coordinates: c" in text
+    assert not list(tmp_path.glob("home/tables/*"))
+    assert hazecast("collect", "--data", str(folder)).exit_code == 0
+    tables = tmp_path / "home" / "tables" / "city"
+    report = Store(str(tables)).read(Quality).sort("station_id")
+    assert report["n_observed"].to_list() == [108, 108]
+    assert text.count("│ 108   │ 90%") == 2
+    assert Store(str(tables)).read(Observations).height == 240
+
+
+def test_weather_with_codes_is_stored_as_weather_with_blanks(hazecast, tmp_path: Path):
+    """So a model trained on the one has the error of a model trained on the other."""
+    stored = []
+    for name, weather in (("blank", ""), ("codes", "999.9")):
+        folder = write_city(tmp_path / name, weather=weather)
+        assert hazecast("collect", "--data", str(folder)).exit_code == 0
+        from_tables = Store(str(tmp_path / "home" / "tables" / name)).read(Weather)
+        from_folder = read_dataset(folder).weather
+        stored += [from_tables.sort("valid_at"), from_folder.sort("valid_at").select(from_tables.columns)]
+    assert stored[0]["temperature_c"].null_count() == 40
+    assert all(table.equals(stored[0]) for table in stored)

@@ -1,14 +1,17 @@
 """`hazecast inspect`: what would be read from a dataset folder, before anything is stored."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from hazecast.cli.base import console
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Folder = Annotated[Path, typer.Argument(help="The dataset folder (docs/data.md).", metavar="DIR")]
 IgnoreColumns = Annotated[
@@ -16,7 +19,7 @@ IgnoreColumns = Annotated[
 ]
 Aggregate = Annotated[bool, typer.Option("--aggregate", help="Average values within an hour of files to the hour.")]
 _BARS, _PLOT_CELLS = "▁▂▃▄▅▆▇█", 24
-_MAX_ROWS = 60
+_MAX_ROWS, _NAMED, _PIPE_WIDTH = 60, 8, 200
 
 
 def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Aggregate = False) -> None:
@@ -24,44 +27,65 @@ def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Ag
     import polars as pl
 
     from hazecast import quality
+    from hazecast.air.clock import HOUR, floor_hour
+    from hazecast.air.distance import without_null_island
+    from hazecast.settings import load_settings
     from hazecast.sources.files import FilesSource
 
     source = FilesSource(folder, ignore_columns=ignore_columns, aggregate=aggregate)
-    stations = source.fetch_stations()
-    since, until = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-    observations = source.fetch_observations(since=since, until=until)
-    weather = quality.check_weather(source.fetch_weather(since=since, until=until))
-    first, end = observations["observed_at"].min(), observations["observed_at"].max()
-    assert isinstance(first, datetime)
-    assert isinstance(end, datetime)
-    rows = quality.flag(observations, recent=None, now=end, stations=stations).rows
-    n_hours = (end - first) // timedelta(hours=1) + 1
+    stations = without_null_island(source.fetch_stations())
+    span = source.fetch_span()
+    assert span is not None
+    first, end = span
+    end = min(end, floor_hour(load_settings().clock()))
+    weather = quality.check_weather(source.fetch_weather(since=first, until=end))
+    flagged = quality.flag(source.fetch_observations(since=first, until=end), recent=None, now=end, stations=stations)
+    rows, report = flagged.rows, quality.report(flagged, since=first, until=end, now=end)
     console.print(
         f"{escape(folder.name)}: {stations.height} stations, {rows.height:,} observations from {first:%Y-%m-%d %H:%M} "
-        f"to {end:%Y-%m-%d %H:%M} UTC, {weather.rows.height:,} weather rows",
+        f"to {end - HOUR:%Y-%m-%d %H:%M} UTC, {weather.rows.height:,} weather rows",
         soft_wrap=True,
     )
     table = Table("station", "pollutant", "hours", "complete", "median [µg/m³]", "suspicious", "invalid", "course")
-    every = list(rows.group_by("station_id", "pollutant", maintain_order=True))
-    for (station_id, pollutant), series in every[:_MAX_ROWS]:
-        usable = series.filter(pl.col("flag") != "invalid")["concentration_ugm3"]
+    for series in report.head(_MAX_ROWS).iter_rows(named=True):
+        of_series = (pl.col("station_id") == series["station_id"]) & (pl.col("pollutant") == series["pollutant"])
+        usable = rows.filter(of_series, pl.col("flag") != "invalid").sort("observed_at")["concentration_ugm3"]
         median = usable.median()
         table.add_row(
-            escape(str(station_id)),
-            str(pollutant),
-            f"{series.height:,}",
-            f"{series.height / n_hours:.0%}",
+            escape(str(series["station_id"])),
+            str(series["pollutant"]),
+            f"{series['n_observed']:,}",
+            f"{series['completeness']:.0%}",
             f"{median:.3g}" if isinstance(median, float) else "–",
-            str((series["flag"] == "suspicious").sum()),
-            str((series["flag"] == "invalid").sum()),
+            str(series["n_suspicious"]),
+            str(series["n_invalid"]),
             sparkline(usable.to_list()),
         )
-    console.print(table)
-    hidden = len(every) - _MAX_ROWS
+    # Not cut at 80 characters in a pipe.
+    (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
+    hidden = report.height - _MAX_ROWS
     if hidden > 0:
         console.print(f"… and {hidden} more series")
-    if weather.summary:
-        console.print(f"weather that would become null: {weather.summary}", soft_wrap=True)
+    for name, found in _findings(stations, flagged.unit_summary, weather.summary).items():
+        console.print(f"{name}: {found}", soft_wrap=True, highlight=False)
+    reason = quality.verdict(report)
+    if reason:
+        console.print(f"[bold red]collect would refuse this:[/bold red] {escape(reason)}", soft_wrap=True)
+
+
+def _findings(stations: "pl.DataFrame", units: str, weather: str) -> dict[str, str]:
+    """What is worth a look before anything is stored, by title; only what was found."""
+    import polars as pl
+
+    placed = stations.drop_nulls(["latitude", "longitude"])
+    shared = placed.filter(pl.struct("latitude", "longitude").is_duplicated())["station_id"].sort()
+    found = {
+        "other units": units,
+        "weather that would become null": weather,
+        "stations without coordinates": ", ".join(stations.filter(pl.col("latitude").is_null())["station_id"][:_NAMED]),
+        "stations at one point": ", ".join(shared[:_NAMED]),
+    }
+    return {title: escape(text) for title, text in found.items() if text}
 
 
 def sparkline(values: list[float]) -> str:

@@ -11,15 +11,17 @@ import polars as pl
 
 from hazecast import quality
 from hazecast.air.clock import HOUR, floor_hour
+from hazecast.air.distance import without_null_island
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.errors import UsageError
 from hazecast.features import Panel, build_panel
 from hazecast.sources import Source
 from hazecast.sources.files import FilesSource
+from hazecast.sources.files.containers import find_files
+from hazecast.sources.files.options import FILE, TABLES
 from hazecast.sources.simulated import SimulatedSource
 
 _ALL_TIME = {"since": datetime(1900, 1, 1, tzinfo=UTC), "until": datetime(2200, 1, 1, tzinfo=UTC)}
-_STEMS = ("stations", "observations", "weather")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def simulate_dataset(*, n_stations: int, since: datetime, until: datetime) -> Da
 
 
 def _checked(source: Source, folder: Path, fingerprint: str, *, since: datetime, until: datetime) -> Dataset:
-    stations = source.fetch_stations()
+    stations = without_null_island(source.fetch_stations())
     fetched = source.fetch_observations(since=since, until=until)
     hours = fetched["observed_at"].sort()
     end = hours[-1] + HOUR
@@ -105,7 +107,7 @@ def _checked(source: Source, folder: Path, fingerprint: str, *, since: datetime,
         folder=folder,
         stations=stations,
         observations=quality.flag(fetched, recent=None, now=end, stations=stations).rows,
-        weather=source.fetch_weather(since=since, until=until),
+        weather=quality.check_weather(source.fetch_weather(since=since, until=until)).rows,
         since=hours[0],
         until=end,
         fingerprint=fingerprint,
@@ -114,6 +116,7 @@ def _checked(source: Source, folder: Path, fingerprint: str, *, since: datetime,
 
 def _fingerprint(folder: Path) -> str:
     digest = blake2b(digest_size=8)
-    for path in sorted(path for stem in _STEMS for path in folder.glob(f"{stem}.*")):
+    options = [path for path in (folder / FILE,) if path.is_file()]
+    for path in sorted([*options, *(path for stem in TABLES for path in find_files(folder, stem))]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from hazecast.errors import SourceRefused
 from hazecast.sources.files.columns import understand
 
 FILE = "dataset.yaml"
+TABLES = ("stations", "observations", "weather")
 STATIONS = ("station_id", "name", "latitude", "longitude", "timezone", "attribution", "licence")
 OBSERVATIONS = ("station_id", "observed_at", *POLLUTANTS, "unit")
 WEATHER = ("station_id", "valid_at", "issued_at", "available_at", *WEATHER_VARIABLES)

@@ -18,12 +18,11 @@ from hazecast.quality.rules import SENTINELS
 from hazecast.sources.files.columns import pollutant_unit
 from hazecast.sources.files.containers import find_files, read_sheets, unread_files, why_missing
 from hazecast.sources.files.hours import aggregated, refuse_other_steps, without_outlying_times
-from hazecast.sources.files.options import FILE, OBSERVATIONS, STATIONS, WEATHER, DatasetOptions, read_options
+from hazecast.sources.files.options import FILE, OBSERVATIONS, STATIONS, TABLES, WEATHER, DatasetOptions, read_options
 from hazecast.sources.files.sheets import Sheet
 
 log = logging.getLogger(__name__)
 
-_TABLES = ("stations", "observations", "weather")
 # Values of validity columns that mean invalid, and words of flag columns (EEA: -1, -99 and 4 for all but ozone).
 _VALID = frozenset(["valid", "v", "ok", "good", "g", "passed", "pass", "verified"])
 _INVALID = frozenset(["invalid", "i", "bad", "b", "fail", "failed", "error", "rejected"])
@@ -204,7 +203,7 @@ class FilesSource:
         return station_id
 
     def _unread(self) -> str:
-        names = unread_files(self._folder, _TABLES)
+        names = unread_files(self._folder, TABLES)
         return f"{', '.join(names)}: not read; tables are stations, observations and weather" if names else ""
 
     def _warn(self, message: str) -> None:
