@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hazecast.air.distance import without_null_island
 from hazecast.air.tables import FetchedObservations, Observations, Quality, Weather, conform
-from hazecast.quality import CONTEXT_HOURS, RULES, check_weather, flag, report, verdict
+from hazecast.quality import CONTEXT_HOURS, RULES, check_background, check_weather, flag, report, verdict
 from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import Flatline, SimulatedSource, Spikes, UnitMistake
 
@@ -382,6 +382,20 @@ def test_zeros_of_particles_in_dirty_air_stand_still():
     dirty, clean = [30.0 + n % 7 for n in range(12)], [1.0, 2.0, 3.0, 2.0] * 3
     assert reasons([*dirty, *[0.0] * 6, *dirty]).count("flatline") == 6
     assert set(reasons([*clean, *[0.0] * 6, *clean])) == {""}
+
+
+def test_a_background_model_loses_codes_impossible_values_and_series_in_another_unit():
+    hours = [START + timedelta(hours=hour) for hour in range(24)]
+    series = {"pm25": [12.0] * 22 + [-999.0, 1e20], "o3": [0.04] * 24, "no2": [20.0] * 24}
+    rows = pl.concat(
+        pl.DataFrame({"valid_at": hours, "concentration_ugm3": values}).with_columns(
+            station_id=pl.lit("a"), pollutant=pl.lit(name)
+        )
+        for name, values in series.items()
+    )
+    kept, left_out = check_background(rows)
+    assert kept.group_by("pollutant").len().sort("pollutant").rows() == [("no2", 24), ("pm25", 22)]
+    assert left_out == "left out: 2 outside the range of air, 24 that look like mg/m³ or ppm"
 
 
 def test_one_station_in_another_unit_loses_its_weather_only():

@@ -61,7 +61,7 @@ def test_names_become_plain(name: str, plain: str):
     assert plain_name(name) == plain
 
 
-@pytest.mark.parametrize("name", ["My Projects", "données", "100%", "data#1", "北京", "what?"])
+@pytest.mark.parametrize("name", ["My Projects", "données", "100%", "data#1", "北京", "what?", "run=1", "a+b&c"])
 def test_tables_are_stored_and_read_in_any_path(tmp_path: Path, name: str):
     store = Store(str(tmp_path / name / "tables"))
     hour = datetime(2024, 1, 1, tzinfo=UTC)
@@ -76,5 +76,5 @@ def test_tables_are_stored_and_read_in_any_path(tmp_path: Path, name: str):
 
 
 def test_a_path_that_cannot_hold_tables_is_refused_before_anything_is_written(tmp_path: Path):
-    with pytest.raises(StoreError, match=r"a%20b.*set HAZECAST_HOME elsewhere"):
+    with pytest.raises(StoreError, match=r"a%20b.*set HAZECAST_HOME or HAZECAST_S3_URI to another"):
         Store(str(tmp_path / "a%20b" / "tables"))

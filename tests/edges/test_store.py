@@ -423,3 +423,23 @@ def test_a_reader_of_a_deleted_version_reads_the_newest(tmp_path: Path, monkeypa
     real, first = reader._open, [opened]
     monkeypatch.setattr(reader, "_open", lambda *arguments: first.pop() if first else real(*arguments))
     assert reader.read(Observations).height == (39 * N_STATIONS + 1) * 24
+
+
+@pytest.mark.parametrize("prefix", ["my projects", "données", "北京", "100%", "a+b&c=d"])
+def test_prefixes_of_any_name_hold_tables_in_s3(s3_bucket: tuple[str, dict[str, str]], prefix: str):
+    root, options = s3_bucket
+    store = Store(f"{root.removesuffix('tables')}{prefix}/tables", options)
+    assert store.read(Observations).is_empty()
+    store.upsert(Observations, hours("a", 30))
+    store.upsert(Observations, hours("a", 30, value=2.0, ingested_at=START + timedelta(days=1)))
+    assert store.read(Observations, pl.col("observed_at") > START)["concentration_ugm3"].to_list() == [2.0] * 29
+    assert store.newest(Observations, "observed_at") == START + timedelta(hours=29)
+
+
+@pytest.mark.parametrize("prefix", ["data#1", "what?", "a%20b"])
+def test_a_prefix_that_cannot_be_an_address_is_refused_in_one_sentence(
+    s3_bucket: tuple[str, dict[str, str]], prefix: str
+):
+    root, options = s3_bucket
+    with pytest.raises(StoreError, match="tables cannot lie in"):
+        Store(f"{root.removesuffix('tables')}{prefix}/tables", options)

@@ -7,6 +7,7 @@ import polars as pl
 
 from hazecast.air.clock import hours_between
 from hazecast.air.magnitude import other_units
+from hazecast.air.pollutants import Pollutant
 from hazecast.air.tables import Observations, Quality, Stations, conform
 from hazecast.quality.rules import KEY, SENTINELS, SERIES, judge
 
@@ -73,6 +74,28 @@ def flag(
         series=judged.group_by(SERIES).agg(pl.col("n_duplicate").sum()).sort(SERIES),
         units=units,
     )
+
+
+def check_background(rows: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Forecasts of a physics model without impossible values, codes and series in another unit; and what was left out.
+
+    Args:
+        rows: Background.
+    """
+    value = pl.col("concentration_ugm3")
+    lowest, highest = (
+        pl.col("pollutant").replace_strict({p.value: getattr(p, bound) for p in Pollutant}, return_dtype=pl.Float64)
+        for bound in ("noise_floor_ugm3", "invalid_above_ugm3")
+    )
+    measured = rows.filter(value.is_between(lowest, highest) & ~value.is_in(SENTINELS))
+    units = other_units(measured)
+    kept = measured.join(units, on=SERIES, how="anti")
+    reasons = [
+        f"{rows.height - measured.height:,} outside the range of air" if measured.height < rows.height else "",
+        f"{measured.height - kept.height:,} that look like {units['unit'][0]}" if kept.height < measured.height else "",
+    ]
+    found = ", ".join(filter(None, reasons))
+    return kept, f"left out: {found}" if found else ""
 
 
 def report(flagged: Flagged, *, since: datetime, until: datetime, now: datetime) -> pl.DataFrame:

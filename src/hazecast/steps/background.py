@@ -5,6 +5,7 @@ from datetime import datetime
 
 from hazecast.air.tables import Background, Stations, conform
 from hazecast.errors import SourceError
+from hazecast.quality import check_background
 from hazecast.sources import BackgroundModel
 from hazecast.steps import Progress, silent
 from hazecast.store import Store
@@ -15,7 +16,7 @@ def archive_background(
 ) -> str:
     """Add the newest run of each model at the stored stations to the archive; archived rows are never changed.
 
-    A model that is unavailable is reported and skipped.
+    A model that is unavailable is reported and skipped; so are values that no air has.
 
     Returns:
         What was archived and what was not, in one line.
@@ -25,11 +26,12 @@ def archive_background(
     for number, model in enumerate(models):
         progress(f"fetching {model.name}", number / len(models))
         try:
-            rows = conform(Background, model.fetch_background(stations, now=now))
+            rows, left_out = check_background(conform(Background, model.fetch_background(stations, now=now)))
         except SourceError as err:
             lines.append(f"{model.name} not archived: {err}")
             continue
         store.append(Background, rows)
-        lines.append(f"{model.name} {rows.height:,} hours" if rows.height else f"{model.name} has nothing here")
+        found = f"{model.name} {rows.height:,} hours" if rows.height else f"{model.name} has nothing here"
+        lines.append(f"{found} ({left_out})" if left_out else found)
     progress("; ".join(lines), 1.0)
     return "; ".join(lines)

@@ -56,10 +56,11 @@ class Store:
     def __init__(
         self, root: str, storage_options: Mapping[str, str] | None = None, *, retention: timedelta = RETENTION
     ) -> None:
-        # delta-rs decodes such codes in paths twice.
-        if re.search(r"%[0-9A-Fa-f]{2}", root):
+        # delta-rs decodes such codes in paths twice; addresses end at # and ?.
+        if re.search(r"%[0-9A-Fa-f]{2}", root) or ("://" in root and re.search("[#?]", root)):
             raise StoreError(
-                f"{root}: tables cannot lie in a path with a code such as %20; set HAZECAST_HOME elsewhere"
+                f"{root}: tables cannot lie in a path with a code such as %20, or in S3 with # or ?; set HAZECAST_HOME "
+                "or HAZECAST_S3_URI to another"
             )
         self.root = root.rstrip("/")
         self._options = dict(storage_options or {})
@@ -294,12 +295,13 @@ class Store:
     def _scan(self, delta: DeltaTable, files: list[str] | None = None) -> pl.LazyFrame:
         """The table, or some files of it, as a lazy frame.
 
-        Delta gives percent-encoded file names that Polars reads literally (pola-rs/polars#20944), so a local table
-        whose path has blanks, % or letters beyond ASCII is read by its decoded file names.
+        Delta gives percent-encoded file names that Polars reads literally (pola-rs/polars#20944), so a table whose
+        path has blanks, %, = or letters beyond ASCII is read by its decoded file names.
         """
         if (folder := folder_of(delta.table_uri)) is not None:
             require_complete(folder, sizes_of(delta))
-        is_plain = "://" in self.root or quote(self.root) == self.root
+        path = self.root.partition("://")[2] or self.root
+        is_plain = quote(path) == path
         if is_plain and files is None:
             return pl.scan_delta(delta, storage_options=self._options or None)
         paths = delta.file_uris() if files is None else [f"{delta.table_uri.rstrip('/')}/{file}" for file in files]
