@@ -47,6 +47,8 @@ ScenarioFile = Annotated[
     typer.Option("--scenario", help="Faults to inject (docs/replay.md); none by default.", metavar="FILE"),
 ]
 NumberOnly = Annotated[bool, typer.Option("--number", help="Print only the number of waiting runs.")]
+BackupTarget = Annotated[Path, typer.Argument(help="The file to write, or a folder for it.", metavar="FILE|DIR")]
+BackupFile = Annotated[Path, typer.Argument(help="A file that `hazecast backup` wrote.", metavar="FILE")]
 EverySeconds = Annotated[
     int, typer.Option("--every", min=0, help="Repeat at this interval; 0: once.", metavar="SECONDS")
 ]
@@ -308,6 +310,39 @@ def doctor(source: Source = None, data: Data = None, now: Now = None, place: Pla
     parts = wire(source, data, now, place)
     if not show.findings(query_providers(parts) if live else diagnose(parts)):
         raise typer.Exit(FAILURE)
+
+
+def backup(target: BackupTarget) -> None:
+    """Save the local home to one verified file, also while `hazecast up` runs.
+
+    Tables in S3 and the databases of other servers are not in it.
+    """
+    from hazecast.cli.backup import backup as write_backup
+    from hazecast.settings import load_settings
+
+    settings = load_settings()
+    path, n_files = write_backup(settings.home.resolve(), target.resolve(), now=settings.clock())
+    console.print(f"{n_files:,} files saved and verified: {path}", soft_wrap=True, highlight=False)
+
+
+def restore(archive: BackupFile) -> None:
+    """Replace the local home by a backup; `hazecast up` must not run. The previous home is kept beside it."""
+    from hazecast.cli.backup import restore as replace_home
+    from hazecast.settings import load_settings
+
+    home = load_settings().home.resolve()
+    previous = replace_home(archive.resolve(), home)
+    kept = f"; the previous one is {previous}, delete it when you are sure" if previous else ""
+    console.print(f"{home} is as it was in the backup{kept}", soft_wrap=True, highlight=False)
+
+
+def repair(source: Source = None, data: Data = None, place: Place = None) -> None:
+    """Keep what is whole of a damaged home: tables, registry, and rows stored while the clock was ahead."""
+    from hazecast.cli.backup import repair_home
+
+    done = list(repair_home(wire(source, data, None, place)))
+    for line in done or ["nothing is damaged"]:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def places() -> None:

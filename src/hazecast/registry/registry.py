@@ -3,10 +3,9 @@
 import fcntl
 import logging
 import os
-import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -21,8 +20,10 @@ import mlflow
 import structlog
 from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.environment_variables import MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_USERNAME
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,7 @@ from hazecast.errors import ModelDamaged, ModelUnusable, NoChampion, NotKnown, R
 from hazecast.models import Model, load_model
 from hazecast.registry.audit import Change, carried_out, champions_in_turn, read_changes
 from hazecast.registry.champion_cache import ChampionCache
+from hazecast.registry.database import require_intact
 from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_record
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -112,6 +114,50 @@ class Registry:
             )
         return str(created.version)
 
+    def adopt(self, forecaster: Model, version: str, *, reason: str, at: datetime) -> None:
+        """Register a model that an earlier registry knew as `version` under the same number, and make it champion."""
+        notes = {"judged": reason, "trained_until": forecaster.trained_until.isoformat()}
+        first = self._client_version(
+            self.record(Training(parameters={}, metrics={}, forecaster=forecaster, notes=notes))
+        )
+        with self._registry_errors():
+            # MLflow counts; the numbers before were those of models that are lost.
+            created = first
+            while int(created.version) < int(version):
+                created = self._client.create_model_version(
+                    self.model_name, first.source, run_id=first.run_id, model_id=first.model_id, tags=notes
+                )
+            for number in range(int(first.version), int(created.version)):
+                self._client.delete_model_version(self.model_name, str(number))
+        self.promote(str(created.version), reason=reason, by="repair", at=at)
+
+    def prune(self, *, keep: int) -> list[str]:
+        """Delete the artifacts and the entries of all versions but the newest `keep`, champions and challenger.
+
+        The champion before the present one stays too, for a rollback. The runs stay, with parameters and metrics.
+
+        Returns:
+            The versions deleted.
+        """
+        turn = champions_in_turn(self.history())
+        needed = {*turn[-2:], self.champion_version(), self.challenger_version()}
+        found = self.versions()
+        old = [version.version for version in found[keep:] if version.version not in needed]
+        kept = {self._client_version(version.version).model_id for version in found if version.version not in old}
+        for version in old:
+            with self._registry_errors():
+                model_id = self._client_version(version).model_id
+                self._client.delete_model_version(self.model_name, version)
+                if model_id and model_id not in kept:
+                    location = self._client.get_logged_model(model_id).artifact_location
+                    get_artifact_repository(location).delete_artifacts()
+                    self._client.delete_logged_model(model_id)
+        return old
+
+    def _client_version(self, version: str) -> ModelVersion:
+        with self._registry_errors():
+            return self._client.get_model_version(self.model_name, version)
+
     def record_trial(self, name: str, record: Record) -> str:
         """Log something tried (a backtest, a tuning) as a run of the place's trials; no model is registered.
 
@@ -144,7 +190,8 @@ class Registry:
         Raises:
             NoChampion: there was none before.
         """
-        turn = champions_in_turn(self.history())
+        known = {found.version for found in self.versions()}
+        turn = [version for version in champions_in_turn(self.history()) if version in known]
         if len(turn) < 2:  # noqa: PLR2004 - this one and the one before
             raise NoChampion(f"{self.model_name} has had no champion before the present one; nothing to roll back to")
         self._set_champion(Change(at or datetime.now(UTC), "rollback", turn[-2], turn[-1], by, reason))  # noqa: TID251 - the default; a replay passes its own time
@@ -303,26 +350,6 @@ def _open(tracking_uri: str) -> MlflowClient:
             "writable and has free space"
         ) from err
     return client
-
-
-def require_intact(database: Path) -> None:
-    """Check a SQLite file before MLflow opens it; one that does not exist is created by MLflow.
-
-    Raises:
-        RegistryError: it is damaged.
-    """
-    if not database.exists():
-        return
-    try:
-        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            [[found]] = connection.execute("pragma quick_check(1)").fetchall()
-    except sqlite3.DatabaseError as err:
-        found = str(err)
-    if found != "ok":
-        raise RegistryError(
-            f"the model registry {database} is damaged ({found}); stop `hazecast up`, then restore a backup with "
-            "`hazecast restore`, or start a new registry with `hazecast repair`"
-        )
 
 
 @contextmanager
