@@ -27,7 +27,13 @@ variable "trusted_proxies" {
 }
 
 variable "keep_runs_days" {
-  description = "Runs older than this are deleted from the Prefect server [d]."
+  description = "Runs older than this are deleted from the Prefect server and from the table `runs` [d]."
+  type        = number
+  default     = null
+}
+
+variable "keep_models" {
+  description = "The newest model versions that stay registered, besides the champion, the one before it and the challenger."
   type        = number
   default     = null
 }
@@ -142,6 +148,7 @@ locals {
   settings = { for service, given in {
     worker = {
       HAZECAST_KEEP_RUNS_DAYS         = var.keep_runs_days
+      HAZECAST_KEEP_MODELS            = var.keep_models
       HAZECAST_TABLE_RETENTION_DAYS   = var.table_retention_days
       HAZECAST_HORIZON_HOURS          = var.horizon_hours
       HAZECAST_RETRAIN_COOLDOWN_HOURS = var.retrain_cooldown_hours

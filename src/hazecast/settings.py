@@ -155,7 +155,17 @@ class Settings(BaseSettings):
         "UTC", description="IANA time zone of the schedules (training Sunday 02:00 …).", json_schema_extra=TABLES
     )
     keep_runs_days: int = Field(
-        90, ge=1, description="Runs older than this are deleted from the Prefect server [d].", json_schema_extra=WORKER
+        90,
+        ge=1,
+        description="Runs older than this are deleted from the Prefect server and from the table `runs` [d].",
+        json_schema_extra=WORKER,
+    )
+    keep_models: int = Field(
+        5,
+        ge=1,
+        description="The newest model versions that stay registered, besides the champion, the one before it and the "
+        "challenger.",
+        json_schema_extra=WORKER,
     )
     table_retention_days: float = Field(
         7.0,

@@ -234,3 +234,20 @@ def test_a_registered_model_serves_itself_and_requires_published_packages_only(
         [sys.executable, "-c", _SERVE, folder, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert served.stdout.split()[-1:] == ["72"], served.stderr
+
+
+def test_old_versions_are_deleted_with_their_artifacts_but_not_what_forecasts_or_may_again(tmp_path: Path):
+    registry = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", place="town", artifacts_root=(tmp_path / "m").as_uri())
+    for _ in range(6):
+        registry.record(training())
+    registry.promote("1", reason="first")
+    registry.promote("3", reason="second")
+    registry.challenge("2")
+    before = len(list((tmp_path / "m").rglob("model.json")))
+    assert registry.prune(keep=1) == ["5", "4"]
+    assert [version.version for version in registry.versions()] == ["6", "3", "2", "1"]
+    assert before - len(list((tmp_path / "m").rglob("model.json"))) == 2
+    assert registry.champion()[1] == "3"
+    assert registry.rollback(reason="back", by="test") == "1"
+    assert registry.record(training()) == "7"
+    assert registry.prune(keep=5) == []

@@ -10,7 +10,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from hazecast.air.clock import HOUR, floor_hour
-from hazecast.air.tables import Forecasts
+from hazecast.air.tables import Forecasts, Runs
 from hazecast.errors import HazecastError, NoChampion, RegistryError
 from hazecast.models import Model
 from hazecast.models.climatology import Climatology
@@ -147,6 +147,7 @@ class Pipeline:
             verdict = validate(candidate, parts.registry, parts.store, now=self.now, parameters=known, progress=publish)
             notes.summary = f"version {verdict.version} {verdict.outcome}: {verdict.reason}"
             notes.model_version = verdict.version
+        self._delete_old()
         return verdict
 
     def forecast(self) -> pl.DataFrame:
@@ -308,6 +309,16 @@ class Pipeline:
         if stretches:
             with self._step("backfill") as (notes, report):
                 notes.summary = backfill(parts.source, parts.store, stretches, now=self.now, progress=report)
+
+    def _delete_old(self) -> None:
+        """Delete old model versions and rows of `runs`; a failure is logged, and the next training tries again."""
+        parts = self.parts
+        try:
+            if deleted := parts.registry.prune(keep=parts.settings.keep_models):
+                log.info("old model versions deleted", versions=deleted)
+            parts.store.delete_before(Runs, "as_of", self.now - timedelta(days=parts.settings.keep_runs_days))
+        except HazecastError as err:
+            log.warning("old models or runs were not deleted", reason=str(err))
 
     def _archive_background(self) -> None:
         parts = self.parts

@@ -36,6 +36,7 @@ from hazecast.registry.runs import FORECASTER, Record, Training, log_model, log_
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 _SQLITE = "sqlite:///"
+_LOGGED = "models:/"
 # Artifacts travel by other ways than the rest: by plain HTTP (an OSError), to a folder, or to S3.
 _UNREACHABLE = (MlflowException, OSError, BotoCoreError, Boto3Error, SQLAlchemyError)
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -143,12 +144,13 @@ class Registry:
         needed = {*turn[-2:], self.champion_version(), self.challenger_version()}
         found = self.versions()
         old = [version.version for version in found[keep:] if version.version not in needed]
-        kept = {self._client_version(version.version).model_id for version in found if version.version not in old}
+        kept = {self._client_version(version.version).source for version in found if version.version not in old}
         for version in old:
             with self._registry_errors():
-                model_id = self._client_version(version).model_id
+                source = str(self._client_version(version).source)
                 self._client.delete_model_version(self.model_name, version)
-                if model_id and model_id not in kept:
+                if source.startswith(_LOGGED) and source not in kept:
+                    model_id = source.removeprefix(_LOGGED)
                     location = self._client.get_logged_model(model_id).artifact_location
                     get_artifact_repository(location).delete_artifacts()
                     self._client.delete_logged_model(model_id)

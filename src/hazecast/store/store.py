@@ -159,6 +159,20 @@ class Store:
         """Insert only rows with a new key; a stored row is never changed. Otherwise like `upsert`."""
         return self._commit(table, rows, replace=False)
 
+    def delete_before(self, table: type[dy.Schema], column: str, moment: datetime) -> int:
+        """Delete the rows whose time in `column` is before `moment`; returns how many.
+
+        Raises:
+            StoreError: the storage is unreachable, full or damaged.
+        """
+        delta = self._open(table)
+        if delta is None:
+            return 0
+        with suppress(CommitFailedError):  # a concurrent write has precedence; the next deletion follows
+            deleted = self._guard(table, lambda: delta.delete(f"{column} < '{moment.isoformat()}'"))
+            return int(deleted["num_deleted_rows"])
+        return 0
+
     def compact(self, table: type[dy.Schema], *, retention: timedelta | None = None) -> Compacted:
         """Convert a table of an earlier release, join small files, and delete files that no kept version needs.
 
