@@ -5,7 +5,7 @@ locals {
   targets = merge(
     {
       api       = { port = module.network.ports["api"], health_path = "/api/v1/health", is_sticky = false, is_public = true }
-      dashboard = { port = module.network.ports["dashboard"], health_path = "/_stcore/health", is_sticky = true, is_public = true }
+      dashboard = { port = module.network.ports["dashboard"], health_path = "${trimsuffix("/${trim(coalesce(var.dashboard_path, " "), "/ ")}", "/")}/_stcore/health", is_sticky = true, is_public = true }
       mlflow    = { port = module.network.ports["mlflow"], health_path = "/health", is_sticky = false, is_public = false }
     },
     local.has_own_prefect ? {

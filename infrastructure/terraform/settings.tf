@@ -26,6 +26,12 @@ variable "trusted_proxies" {
   default     = null
 }
 
+variable "dashboard_path" {
+  description = "Path below which the dashboard is served behind a reverse proxy, such as air. Empty: the root."
+  type        = string
+  default     = null
+}
+
 variable "keep_runs_days" {
   description = "Runs older than this are deleted from the Prefect server and from the table `runs` [d]."
   type        = number
@@ -171,6 +177,7 @@ locals {
       HAZECAST_HORIZON_HOURS = var.horizon_hours
     }
     dashboard = {
+      HAZECAST_DASHBOARD_PATH = var.dashboard_path
     }
   } : service => { for name, value in given : name => tostring(value) if value != null } }
 

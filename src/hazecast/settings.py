@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     mlflow_host: str = Field(
         "127.0.0.1", description="Address that the MLflow server listens on.", json_schema_extra=LOCAL
     )
+    dashboard_path: str = Field(
+        "",
+        validation_alias=AliasChoices("HAZECAST_DASHBOARD_PATH", "STREAMLIT_SERVER_BASE_URL_PATH"),
+        description="Path below which the dashboard is served behind a reverse proxy, such as air. Empty: the root.",
+        json_schema_extra=DASHBOARD,
+    )
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.", json_schema_extra=LOCAL)
     prefect_host: str = Field(
         "127.0.0.1", description="Address that the Prefect server listens on.", json_schema_extra=LOCAL
@@ -407,6 +413,12 @@ class Settings(BaseSettings):
     def is_open_to_all(self) -> bool:
         """Whether the API listens on other addresses than loopback and requires no key."""
         return self.api_keys is None and self.host not in _LOOPBACK
+
+    @property
+    def dashboard_health_path(self) -> str:
+        """Path of the dashboard's health check."""
+        path = self.dashboard_path.strip("/")
+        return f"/{path}/_stcore/health" if path else "/_stcore/health"
 
     @property
     def tables_root(self) -> str:

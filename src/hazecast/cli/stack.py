@@ -3,13 +3,11 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hazecast.credentials import mlflow_password, prefect_login
 from hazecast.paths import FLOWS
 from hazecast.settings import Settings, reachable
 
-_DASHBOARD = Path(__file__).parents[1] / "dashboard" / "app.py"
 _DEPLOYMENTS = FLOWS / "deployments.py"
 
 
@@ -35,12 +33,11 @@ class Service:
 def services(settings: Settings, *, prefect: bool = True) -> tuple[Service, ...]:
     """The services to run locally, in starting order; MLflow and Prefect only where no other server is configured."""
     host = settings.host
-    dashboard = ("-m", "streamlit", "run", str(_DASHBOARD), "--server.headless", "true", "--server.address", host)
-    options = ("--browser.gatherUsageStats", "false", "--server.port", str(settings.dashboard_port))
+    dashboard = ("-m", "hazecast.dashboard", "--server.address", host, "--server.port", str(settings.dashboard_port))
     return (
         *([] if settings.has_mlflow_server else [_mlflow(settings)]),
         _service(settings, "API", "/api/v1/health", host, "-m", "hazecast.cli", "serve"),
-        _service(settings, "Dashboard", "/_stcore/health", host, *dashboard, *options),
+        _service(settings, "Dashboard", settings.dashboard_health_path, host, *dashboard),
         *(_orchestration(settings) if prefect else []),
     )
 

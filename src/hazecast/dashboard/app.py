@@ -1,17 +1,28 @@
 """The dashboard: banners and selections on top, then one of five pages.
 
-Run with `streamlit run`. It uses the API at HAZECAST_API_URL only.
+Run with `python -m hazecast.dashboard`, or with `streamlit run`. It uses the API at HAZECAST_API_URL only.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+# Altair looks for these among the imported modules, and fails on one that another visitor's thread is importing.
+import pandas  # noqa: F401, TID251
+import pyarrow  # noqa: F401
 import streamlit as st
+import structlog
 from streamlit.navigation.page import Page
 
 from hazecast.client import ApiProblem, ApiUnreachable, Client
 from hazecast.dashboard.context import PageContext, current_language, select_context, select_language
-from hazecast.dashboard.layout import show_banners, show_credits, show_empty, show_problem, show_unreachable
+from hazecast.dashboard.layout import (
+    show_banners,
+    show_credits,
+    show_empty,
+    show_failure,
+    show_problem,
+    show_unreachable,
+)
 from hazecast.dashboard.screens.data import show_data
 from hazecast.dashboard.screens.forecast import show_forecast
 from hazecast.dashboard.screens.now import show_now
@@ -32,6 +43,8 @@ SCREENS: dict[str, tuple[str, Callable[[PageContext], None]]] = {
 # Former addresses of pages, kept for links and bookmarks.
 ALIASES = {"trust": "verification"}
 
+log = structlog.get_logger()
+
 
 def _connect(url: str, key: str = "") -> Client:
     # Without proxies: the API is part of the installation.
@@ -46,7 +59,8 @@ def show(api: Client, language: Language) -> None:
     """Draw the selections and the page of the address."""
     # Navigation before selections: a selection made while no page is known would lead to the first page.
     page = _navigation(language, lambda: context)
-    status, stations = api.status(), list(api.stations())
+    status = api.status()
+    stations = list(api.stations()) if status.n_stations else []
     selections = st.container(horizontal=True, vertical_alignment="bottom")
     with selections:
         select_language()
@@ -90,6 +104,9 @@ def main() -> None:
         show_unreachable(language, url, str(error))
     except ApiProblem as error:
         show_problem(language, error.problem)
+    except Exception as error:
+        log.error("page failed", exc_info=error)
+        show_failure(language)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,13 @@ def show_problem(language: Language, problem: schemas.Problem) -> None:
     st.button(language.t("unreachable.retry"), type="primary")
 
 
+def show_failure(language: Language) -> None:
+    """Replace the page if it cannot be drawn; the log has the reason."""
+    st.title("Hazecast", anchor=False)
+    st.error(f"**{language.t('failure.title')}** {language.t('failure.remedy')}", icon=":material/error:")
+    st.button(language.t("unreachable.retry"), type="primary", key="retry_failure")
+
+
 def records(models: Iterable[BaseModel]) -> list[dict[str, Any]]:
     """One row per model, by field name, times in UTC."""
     return [model.model_dump() for model in models]
