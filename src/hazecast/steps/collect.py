@@ -8,7 +8,7 @@ import polars as pl
 
 from hazecast.air.clock import floor_hour
 from hazecast.air.distance import moved_stations, without_null_island
-from hazecast.air.tables import Observations, Stations, Weather, newest
+from hazecast.air.tables import Observations, Stations, Weather
 from hazecast.errors import SourceError
 from hazecast.quality import check_weather
 from hazecast.quality.rules import KEY
@@ -119,7 +119,8 @@ def first_hour(source: Source, store: Store, *, until: datetime, history_days: i
     Observed weather that lags behind, because it was out of reach, is caught up with, for a month.
     """
     # Hours after `until` were stored while the clock was ahead.
-    stored = [store.newest(Observations, "observed_at", until=until), _newest_observed_weather(store, until)]
+    observed = store.newest(Observations, "observed_at", until=until)
+    stored = [observed, _newest_observed_weather(store, observed, until)]
     ends = [moment for moment in stored if moment is not None]
     if stored[0] is not None:
         start = min(*ends, until) - timedelta(hours=REVISED_HOURS)
@@ -128,8 +129,12 @@ def first_hour(source: Source, store: Store, *, until: datetime, history_days: i
     return span[0] if span else until - timedelta(days=history_days)
 
 
-def _newest_observed_weather(store: Store, until: datetime) -> datetime | None:
-    return newest(store.read(Weather, pl.col("issued_at").is_null() & (pl.col("valid_at") <= until))["valid_at"])
+def _newest_observed_weather(store: Store, observed: datetime | None, until: datetime) -> datetime | None:
+    """Looked for in the days that are caught up with first: older months are read only where there is none."""
+    is_observed = pl.col("issued_at").is_null()
+    recent = None if observed is None else is_observed & (pl.col("valid_at") >= observed - _LONGEST_CATCH_UP)
+    found = None if recent is None else store.newest(Weather, "valid_at", until=until, where=recent)
+    return found or store.newest(Weather, "valid_at", until=until, where=is_observed)
 
 
 def _since_first_change(batch: Batch, store: Store, *, since: datetime) -> Batch:

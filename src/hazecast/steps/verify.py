@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -20,6 +20,7 @@ _LEAD_DAYS = {block_name(block): -(-block[1] // DAY_HOURS) for block in LEAD_BLO
 _DAY = timedelta(days=1)
 _SERIES = ("station_id", "pollutant", "issued_on")
 _CHUNK_DAYS = 7
+_LOOK_BACK, _EVER = timedelta(days=35), datetime(1900, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -62,25 +63,41 @@ def _issued(store: Store, where: pl.Expr) -> pl.DataFrame:
 def _due(store: Store) -> pl.DataFrame:
     """Issue days of series that have no score yet, or a score older than an observation it depends on."""
     keys = [*_SERIES, "model_version"]
-    issued = _issued(store, pl.col("lead_hours") == 1).select(keys).unique()
+    arrived, since = _arrived(store)
+    issued = _issued(store, (pl.col("lead_hours") == 1) & (pl.col("issued_at") >= since)).select(keys).unique()
     lead_days = pl.col("lead_block").replace_strict(_LEAD_DAYS, return_dtype=pl.Int64)
-    scored = store.read(Verification).group_by(keys).agg(pl.col("ingested_at").min(), lead_days=lead_days.max())
+    rows = store.read(Verification, pl.col("issued_on") >= since)
+    scored = rows.group_by(keys).agg(pl.col("ingested_at").min(), lead_days=lead_days.max())
     unscored = issued.join(scored, on=keys, how="anti")
-    newest = scored["ingested_at"].max()
-    outdated = (
-        issued.clear() if not isinstance(newest, datetime) else _outdated(store, issued.join(scored, on=keys), newest)
-    )
+    outdated = _outdated(issued.join(scored, on=keys), arrived)
     return pl.concat([unscored, outdated.select(keys)]).select(_SERIES).unique().sort("issued_on")
 
 
-def _outdated(store: Store, scored: pl.DataFrame, since: datetime) -> pl.DataFrame:
+def _arrived(store: Store) -> tuple[pl.DataFrame, datetime]:
+    """Days with observations ingested since the newest score, and the first issue day to look at.
+
+    That is the first one that depends on them, and at least 35 days before the newest scored one: nothing older is
+    unscored, unless it was issued for the past. Without any score it is the first of all.
+    """
+    newest, last_scored = (store.newest(Verification, column) for column in ("ingested_at", "issued_on"))
+    if newest is None or last_scored is None:
+        return _days_of(Observations.create_empty()), _EVER
+    days = _days_of(store.read(Observations, pl.col("ingested_at") >= newest))
+    first = days["day"].min()
+    since = last_scored - _LOOK_BACK
+    return days, min(since, first - _MAX_LEAD_DAYS * _DAY) if isinstance(first, datetime) else since
+
+
+def _days_of(observations: pl.DataFrame) -> pl.DataFrame:
+    day = pl.col("observed_at").dt.truncate("1d")
+    return observations.group_by("station_id", "pollutant", day=day).agg(arrived_at=pl.col("ingested_at").max())
+
+
+def _outdated(scored: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     """Groups that depend on an observation which was ingested after the newest one in their score.
 
     An observation is the truth of issues up to their horizon earlier.
     """
-    day = pl.col("observed_at").dt.truncate("1d")
-    arrived = store.read(Observations, pl.col("ingested_at") >= since)
-    days = arrived.group_by("station_id", "pollutant", day=day).agg(arrived_at=pl.col("ingested_at").max())
     shifts = pl.DataFrame({"shift_days": range(-_MAX_LEAD_DAYS, DAYS_AFTER + 1)})
     affected = days.join(shifts, how="cross").with_columns(issued_on=pl.col("day") + pl.duration(days="shift_days"))
     is_within_horizon = pl.col("shift_days") >= -pl.col("lead_days")
