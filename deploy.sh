@@ -58,7 +58,7 @@ case "$action" in
     ;;
   rollback)
     read_outputs
-    roll_back_to "$(release_before)"
+    rollback
     ;;
   destroy)
     guard_destroy

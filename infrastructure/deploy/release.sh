@@ -107,14 +107,30 @@ releases() { aws s3 cp --quiet "s3://$state_bucket/releases-$environment.jsonl" 
 
 newest_release() { releases | tail -n 1 | jq -c '.services // empty'; }
 
-# The newest verified release other than the running one.
+# The release to return to. The log is read as a stack: a rollback removes the releases after its target, so that a second
+# one goes further back and never to a release that was rolled back from.
 release_before() {
   local running
   running=$(running_release)
-  releases | jq -cs --argjson running "$running" '[.[] | select(.services != $running)] | last | .services // empty'
+  releases | jq -cs --argjson running "$running" '
+    reduce .[] as $one ([];
+      if $one.rollback then .[: (map(.services == $one.services) | rindex(true) // -1) + 1]
+      else map(select(.services != $one.services)) + [$one] end)
+    | [.[] | select(.services != $running)] | last | .services // empty'
 }
 
+# keep_release RELEASE [true]: add it to the log; true: as a rollback.
 keep_release() {
-  { releases; jq -nc --arg commit "$commit" --argjson services "$1" '{at: (now | todate), commit: $commit, services: $services}'; } |
+  { releases; jq -nc --arg commit "$commit" --argjson services "$1" --argjson rollback "${2:-false}" \
+    '{at: (now | todate), commit: $commit, services: $services} + if $rollback then {rollback: true} else {} end'; } |
     tail -n 50 | aws s3 cp --quiet - "s3://$state_bucket/releases-$environment.jsonl"
+}
+
+rollback() {
+  local wanted
+  wanted=$(release_before)
+  roll_back_to "$wanted"
+  commit=$(releases | jq -rs --argjson wanted "$wanted" '[.[] | select(.services == $wanted)] | first | .commit')
+  keep_release "$wanted" true
+  log "$commit runs again"
 }

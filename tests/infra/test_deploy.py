@@ -83,6 +83,26 @@ def test_rollback_returns_to_the_previous_release(account: AppliedAccount):
     assert account.running("api")[0] == first
 
 
+def test_a_second_rollback_goes_further_back(account: AppliedAccount):
+    ran = []
+    for _ in range(3):
+        assert account.deploy("--yes").returncode == 0
+        ran.append(account.running("api")[0])
+        account.revise("api")
+    assert len(set(ran)) == 3
+    for wanted in (ran[1], ran[0]):
+        back = account.deploy("--rollback")
+        assert back.returncode == 0, back.stdout + back.stderr
+        assert account.running("api")[0] == wanted
+        assert account.deploy("--verify").returncode == 0
+    exhausted = account.deploy("--rollback")
+    assert exhausted.returncode == 1
+    assert "there is no previous release" in exhausted.stderr
+    assert account.deploy("--yes").returncode == 0
+    assert account.deploy("--rollback").returncode == 0
+    assert account.running("api")[0] == ran[0]
+
+
 def test_plan_only_changes_nothing(account: AppliedAccount):
     planned = account.deploy("--plan-only")
     assert planned.returncode == 0, planned.stderr
