@@ -3,6 +3,7 @@
 import gzip
 import io
 import zipfile
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hazecast.errors import SourceRefused
+from hazecast.quality import flag
 from hazecast.sources.files import FilesSource
 
 STATIONS = "station_id,name,latitude,longitude,timezone\na/1,Old Town,48.1,11.5,Europe/Berlin\nb,,,,\n"
@@ -668,29 +670,62 @@ def test_weather_of_the_magnitude_of_another_unit_is_refused(folder: Path, varia
         FilesSource(folder).fetch_weather(**ALWAYS)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+NAMES = {"station_id": "Station ID", "observed_at": "DateTime", "pm25": "PM2.5 (µg/m³)", "no2": "Nitrogen dioxide"}
+ENCODERS = {
+    "csv": lambda text: text.encode(),
+    "csv.gz": lambda text: gzip.compress(text.encode("utf-8-sig")),
+    "tsv": lambda text: text.replace(",", "\t").encode("utf-16"),
+    "txt": lambda text: ("sep=;\n" + text.replace(",", ";").replace(".5", ",5")).replace("\n", "\r\n").encode(),
+    "csv.zip": lambda text: zipped({"deep/part.csv": text}),
+}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    columns=st.permutations(["station_id", "observed_at", "pm25", "no2"]),
-    rows=st.permutations(range(6)),
-    upper=st.booleans(),
+    columns=st.permutations(list(NAMES)),
+    rows=st.permutations(range(12)),
+    case=st.sampled_from([str, str.upper, str.lower, NAMES.__getitem__]),
     blanks=st.sampled_from(["", " ", "  "]),
-    compressed=st.booleans(),
-    cut=st.integers(0, 6),
+    kinds=st.lists(st.sampled_from(sorted(ENCODERS)), min_size=3, max_size=3),
+    cuts=st.lists(st.integers(0, 12), min_size=2, max_size=2).map(sorted),
 )
-def test_header_case_blanks_order_splits_and_compression_change_nothing(
-    folder: Path, columns: list[str], rows: list[int], upper: bool, blanks: str, compressed: bool, cut: int
+def test_header_case_blanks_order_splits_and_compression_change_nothing_that_is_stored(
+    folder: Path,
+    columns: list[str],
+    rows: list[int],
+    case: Callable[[str], str],
+    blanks: str,
+    kinds: list[str],
+    cuts: list[int],
 ):
+    table = [
+        {
+            "station_id": "b" if n < 6 else "a/1",
+            "observed_at": f"2020-01-01T0{n % 6}:00Z",
+            "pm25": f"{n + 5}.5",
+            "no2": "" if n == 3 else f"{30 - n}",
+        }
+        for n in range(12)
+    ]
+
+    def stored() -> pl.DataFrame:
+        now = utc("2024-01-01T00:00")
+        fetched = FilesSource(folder).fetch_observations(**ALWAYS)
+        return flag(fetched, recent=None, now=now).rows.sort("station_id", "pollutant", "observed_at")
+
+    def write(file: str, order: list[str], header: str, part: Sequence[int], encode: Callable[[str], bytes]) -> None:
+        text = "\n".join([header, *(",".join(table[row][name] for name in order) for row in part)]) + "\n"
+        (folder / file).write_bytes(encode(text))
+
     for path in folder.glob("observations*"):
         path.unlink()
-    table = [
-        {"station_id": "b", "observed_at": f"2020-01-01T0{n}:00Z", "pm25": str(n + 5), "no2": str(20 - n)}
-        for n in range(6)
-    ]
-    header = ",".join(blanks + (name.upper() if upper else name) + blanks for name in columns)
-    for number, part in enumerate((rows[:cut], rows[cut:])):
+    write("observations.csv", list(NAMES), ",".join(NAMES), range(12), str.encode)
+    expected = stored()
+    (folder / "observations.csv").unlink()
+    header = ",".join(blanks + case(name) + blanks for name in columns)
+    parts = [rows[: cuts[0]], rows[cuts[0] : cuts[1]], rows[cuts[1] :]]
+    for number, (part, kind) in enumerate(zip(parts, kinds, strict=True)):
         if part:
-            text = "\n".join([header, *(",".join(table[row][name] for name in columns) for row in part)]) + "\n"
-            name = f"observations_{number}.csv" + (".gz" if compressed else "")
-            (folder / name).write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
-    found = FilesSource(folder).fetch_observations(**ALWAYS).sort("pollutant", "observed_at")
-    assert found["concentration_ugm3"].to_list() == [float(20 - n) for n in range(6)] + [float(n + 5) for n in range(6)]
+            write(f"observations_{number}.{kind}", columns, header, part, ENCODERS[kind])
+    assert expected.height == 23
+    assert stored().equals(expected)

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,35 @@ def test_weather_with_codes_is_stored_as_weather_with_blanks(hazecast, tmp_path:
         stored += [from_tables.sort("valid_at"), from_folder.sort("valid_at").select(from_tables.columns)]
     assert stored[0]["temperature_c"].null_count() == 40
     assert all(table.equals(stored[0]) for table in stored)
+
+
+def short_record(folder: Path, hours: Iterable[int], value: Callable[[int], str]) -> Path:
+    """One station with these hours from 1 March 2024 on."""
+    folder.mkdir()
+    (folder / "stations.csv").write_text("station_id\na\n")
+    times = {hour: datetime(2024, 3, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in hours}
+    rows = [f"a,{time:%Y-%m-%dT%H:%MZ},{value(hour)}" for hour, time in times.items()]
+    (folder / "observations.csv").write_text("station_id,observed_at,pm25\n" + "\n".join(rows) + "\n")
+    return folder
+
+
+SHORT = {
+    "ten hours": (range(10), lambda hour: f"{10 + hour}", "0.4 days of observations are too few"),
+    "twenty days": (range(480), lambda hour: f"{10 + hour % 7}", "20.0 days of observations are too few"),
+    "pairs of hours": (
+        [hour for hour in range(1200) if hour % 17 in (0, 1, 5, 11)],
+        lambda hour: f"{10 + hour % 7}",
+        "follow one an hour before",
+    ),
+    "a stuck instrument": (range(900), lambda hour: "17.3", "follow one an hour before"),
+}
+
+
+@pytest.mark.parametrize(("hours", "value", "message"), SHORT.values(), ids=SHORT)
+def test_training_on_too_little_is_one_sentence_and_exit_code_1(hazecast, tmp_path: Path, hours, value, message: str):
+    folder = short_record(tmp_path / "short", hours, value)
+    assert hazecast("collect", "--data", str(folder)).exit_code == 0
+    result = hazecast("train", "--data", str(folder))
+    assert result.exit_code == 1
+    assert message in output_of(result)
+    assert "Traceback" not in output_of(result)
