@@ -222,13 +222,20 @@ def test_malformed_stations_are_refused_with_the_place_and_the_remedy(folder: Pa
 
 
 MALFORMED_WEATHER = {
-    "twice": ("station_id,valid_at\nb,2020-01-01T00:00Z\nb,2020-01-01T00:00Z\n", "row 3.*there twice"),
+    "twice": ("station_id,valid_at,rh\nb,2020-01-01T00:00Z,9\nb,2020-01-01T00:00Z,9\n", "row 3.*there twice"),
     "known before it was made": (
-        "station_id,valid_at,issued_at,available_at\nb,2020-01-02T00:00Z,2020-01-01T12:00Z,2020-01-01T00:00Z\n",
+        "station_id,valid_at,issued_at,available_at,rh\nb,2020-01-02T00:00Z,2020-01-01T12:00Z,2020-01-01T00:00Z,9\n",
         "column available_at, row 2.*before the forecast was issued",
     ),
-    "naive issue": ("station_id,valid_at,issued_at\nb,2020-01-01T00:00Z,2020-01-01T00:00\n", "column issued_at, row 2"),
-    "unknown station": ("station_id,valid_at\nz,2020-01-01T00:00Z\n", "weather.csv, column station_id, row 2: 'z'"),
+    "naive issue": (
+        "station_id,valid_at,issued_at,rh\nb,2020-01-01T00:00Z,2020-01-01T00:00,9\n",
+        "column issued_at, row 2",
+    ),
+    "no variable": ("station_id,valid_at\nb,2020-01-01T00:00Z\n", "has no weather column; name one of temperature_c"),
+    "unknown station": (
+        "station_id,valid_at,rh\nz,2020-01-01T00:00Z,9\n",
+        "weather.csv, column station_id, row 2: 'z'",
+    ),
 }
 
 
@@ -398,9 +405,28 @@ def test_a_series_of_the_magnitude_of_another_unit_is_refused_with_that_unit(
     folder: Path, pollutant: str, value: str, unit: str
 ):
     with pytest.raises(
-        SourceRefused, match=f"column {pollutant}, station b: median {value}.*looks like {unit}: name the"
+        SourceRefused, match=f"column {pollutant}, station b: median {value} .*looks like {unit}: name the"
     ):
         observed(folder, day(pollutant, value))
+
+
+def test_a_unit_that_changes_within_the_record_is_refused_with_the_day(folder: Path):
+    later = day("co", "0.31").partition("\n")[2].replace("2020-01-01", "2020-01-02")
+    with pytest.raises(
+        SourceRefused, match=r"median 0.31 from 2020-01-02 on is not outdoor air.*looks like mg/m³ or ppm"
+    ):
+        observed(folder, day("co", "312") + later)
+
+
+def test_a_station_or_weather_hour_in_two_files_is_refused(folder: Path):
+    (folder / "stations_2.csv").write_text("station_id\nb\n")
+    with pytest.raises(SourceRefused, match="stations: 'b' is in two files"):
+        FilesSource(folder).fetch_stations()
+    (folder / "stations_2.csv").unlink()
+    for number in (1, 2):
+        (folder / f"weather_{number}.csv").write_text(WEATHER.format("temperature_c") + "b,2020-01-01T00:00Z,4\n")
+    with pytest.raises(SourceRefused, match="weather: 'b' at 2020-01-01T00:00Z is in two files"):
+        FilesSource(folder).fetch_weather(**ALWAYS)
 
 
 def test_a_column_that_is_not_understood_is_named_and_left_out_only_on_request(folder: Path):

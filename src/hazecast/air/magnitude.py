@@ -33,28 +33,39 @@ _TOO_LARGE_UGM3 = {
 }
 
 
+def unit_block() -> pl.Expr:
+    """The part of a series in which its unit is judged: a week, or a day of CO, whose background is known best."""
+    at = pl.col("observed_at")
+    return pl.when(pl.col("pollutant") == Pollutant.CO.value).then(at.dt.truncate("1d")).otherwise(at.dt.truncate("1w"))
+
+
 def other_units(rows: pl.DataFrame) -> pl.DataFrame:
-    """Series with the magnitude of another unit than µg/m³: station_id, pollutant, median and `unit`, the likely ones.
+    """Parts of series with the magnitude of another unit than µg/m³.
 
     Only positive values count: zeros and small negatives occur in every unit.
 
     Args:
-        rows: station_id, pollutant, concentration_ugm3 [taken as µg/m³], without missing-value codes.
+        rows: station_id, pollutant, concentration_ugm3 [taken as µg/m³], without missing-value codes; with observed_at,
+            each `unit_block` of a series is judged, else the whole.
+
+    Returns:
+        One row per part: station_id, pollutant, block (null: the whole series), median and `unit`, the likely ones.
     """
     value = pl.col("concentration_ugm3")
+    block = unit_block() if "observed_at" in rows.columns else pl.lit(None, pl.Datetime("us", "UTC"))
     series = (
         rows.filter(value > 0)
-        .group_by("station_id", "pollutant")
+        .group_by("station_id", "pollutant", block=block)
         .agg(n=pl.len(), median=value.median(), high=value.quantile(0.95))
         .filter(pl.col("n") >= FEWEST_VALUES)
-        .sort("station_id", "pollutant")
+        .sort("station_id", "pollutant", "block")
     )
     is_small, is_large = pl.col("high") < _bound(_TOO_SMALL_UGM3, 0.0), pl.col("median") > _bound(_TOO_LARGE_UGM3, 1e30)
     is_gas = pl.col("pollutant").is_in([gas.value for gas in Pollutant if gas.molar_mass_gmol is not None])
     small = pl.when(is_gas).then(pl.lit("mg/m³ or ppm")).otherwise(pl.lit("mg/m³"))
     large = pl.when(is_gas).then(pl.lit("ng/m³ or ppt")).otherwise(pl.lit("ng/m³"))
     hint = pl.when(is_small).then(small).when(is_large).then(large)
-    return series.select("station_id", "pollutant", "median", unit=hint).drop_nulls("unit")
+    return series.select("station_id", "pollutant", "block", "median", unit=hint).drop_nulls("unit")
 
 
 def _bound(bounds: Mapping[Pollutant, float], default: float) -> pl.Expr:

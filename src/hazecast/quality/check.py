@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from hazecast.air.clock import hours_between
-from hazecast.air.magnitude import other_units
+from hazecast.air.magnitude import other_units, unit_block
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.tables import Observations, Quality, Stations, conform
 from hazecast.quality.rules import KEY, SENTINELS, SERIES, judge
@@ -23,7 +23,7 @@ class Flagged:
         rows: Observations; every fetched key once, the newest where it came several times.
         revised: Observations; stored rows that gain a further reason from the new ones, to be stored again.
         series: one row per (station_id, pollutant) seen now or recently, with `n_duplicate` repeats collapsed.
-        units: series flagged `unit`: station_id, pollutant, median [as if µg/m³] and `unit`, the likely ones.
+        units: parts of series flagged `unit` (`air.magnitude.other_units`).
     """
 
     rows: pl.DataFrame
@@ -177,7 +177,8 @@ def _collapse(fetched: pl.DataFrame) -> pl.DataFrame:
 
 def _with_unit_reason(batch: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """The reason `unit` for every value of a series with the magnitude of another unit."""
-    marked = batch.join(units.select(*SERIES, other=pl.lit(value=True)), on=SERIES, how="left")
+    parts = units.select(*SERIES, "block", other=pl.lit(value=True))
+    marked = batch.with_columns(block=unit_block()).join(parts, on=[*SERIES, "block"], how="left")
     earlier, other = pl.when(pl.col("flag_reasons") != "").then("flag_reasons"), pl.when("other").then(pl.lit("unit"))
     reasons = pl.concat_str(earlier, other, separator=",", ignore_nulls=True)
-    return marked.with_columns(flag_reasons=reasons).drop("other")
+    return marked.with_columns(flag_reasons=reasons).drop("other", "block")

@@ -123,7 +123,11 @@ class FilesSource:
                 "licence": sheet.words("licence", default="not stated"),
             }
             parts.append(pl.DataFrame(columns).with_columns(source=pl.lit(self.name)))
-        return conform(Stations, pl.concat(parts).select(Stations.column_names()))
+        stations = pl.concat(parts).select(Stations.column_names())
+        twice = stations.filter(pl.col("station_id").is_duplicated())["station_id"].unique().sort()
+        if twice.len():
+            raise SourceRefused(f"stations: {twice[0]!r} is in two files; keep one row per station")
+        return conform(Stations, stations)
 
     def _read_observations(self, *, strict: bool) -> pl.DataFrame:
         options = self._options
@@ -176,11 +180,17 @@ class FilesSource:
 
     def _read_weather(self) -> pl.DataFrame:
         sheets = self._sheets("weather", WEATHER, self._options)
-        parts = [Weather.create_empty(), *(self._weather_rows(sheet) for sheet in sheets)]
-        return conform(Weather, pl.concat(parts))
+        rows = pl.concat([Weather.create_empty(), *(self._weather_rows(sheet) for sheet in sheets)])
+        twice = rows.filter(pl.struct("station_id", "valid_at", "issued_at").is_duplicated()).head(1)
+        if twice.height:
+            station_id, valid_at = twice.select("station_id", "valid_at").row(0)
+            raise SourceRefused(f"weather: {station_id!r} at {valid_at:%Y-%m-%dT%H:%MZ} is in two files; keep one row")
+        return conform(Weather, rows)
 
     def _weather_rows(self, sheet: Sheet) -> pl.DataFrame:
         sheet.require(["station_id", "valid_at"])
+        if not any(variable in sheet.frame.columns for variable in WEATHER_VARIABLES):
+            raise SourceRefused(f"{sheet.file}: has no weather column; name one of {', '.join(WEATHER_VARIABLES)}")
         station_id = self._known_station(sheet)
         zones = self.fetch_stations().select("station_id", "timezone")
         zone = pl.DataFrame([station_id]).join(zones, on="station_id", how="left", maintain_order="left")["timezone"]
@@ -329,10 +339,15 @@ def _refuse_other_units(rows: pl.DataFrame, file: str) -> None:
     if found.height:
         worst = found.row(0, named=True)
         pollutant = worst["pollutant"]
+        remedy = (
+            "convert it"
+            if worst["unit"].startswith("ng")
+            else f"name the unit in the header ({pollutant}_mgm3), in a column `unit`, or in {FILE} "
+            f"(units: {{{pollutant}: mg/m3}})"
+        )
         raise SourceRefused(
-            f"{file}, column {pollutant}, station {worst['station_id']}: median {worst['median']:.3g} is not outdoor "
-            f"air in µg/m³; it looks like {worst['unit']}: name the unit in the header ({pollutant}_mgm3), in a column "
-            f"`unit`, or in {FILE} (units: {{{pollutant}: mg/m3}})"
+            f"{file}, column {pollutant}, station {worst['station_id']}: median {worst['median']:.3g} from "
+            f"{worst['block']:%Y-%m-%d} on is not outdoor air in µg/m³; it looks like {worst['unit']}: {remedy}"
         )
 
 
