@@ -136,10 +136,11 @@ def _observations(rows: pl.DataFrame, report: Report, now: datetime) -> pl.DataF
     means = _means(rows, report)
     means = _one_instrument(means, report)
     kept, _ = without_outlying_times(means, now)
-    means = _drop(means, kept, report, pl.lit("the time is in the future or more than a year away from the rest"))
+    means = _drop(means, kept, report, pl.lit("the time is in the future, before 1971, or weeks away from the rest"))
     means = _only_hours(means, report)
     wrong = other_units(means.rename({"field": "pollutant"})).rename({"pollutant": "field"}) if means.height else None
     if wrong is not None and wrong.height:
+        wrong = wrong.unique(_SERIES, keep="first")
         kept = means.join(wrong, on=_SERIES, how="anti")
         hint = means.join(wrong.select(*_SERIES, "unit"), on=_SERIES, how="left", maintain_order="left")["unit"]
         reason = pl.format("its series has the magnitude of {}; give it with --unit", hint.fill_null(""))
