@@ -31,6 +31,7 @@ ELSEWHERE = {
     "docker-compose.override.yml": "a developer's copy of docker-compose.override.example.yml",
     "config/oslo.yaml": "the new place of the example in docs/places.md",
     "config/model.yaml": "optional model parameters of an installation",
+    "bulletin.html": "the output of the example in docs/alerts.md",
     "model_card.md": "an artifact of each training in MLflow; the code joins its name and suffix",
 }
 
