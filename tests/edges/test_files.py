@@ -210,6 +210,12 @@ MALFORMED_STATIONS = {
     "code for missing": ("station_id,lat,lon\nb,-999,-999\n", "outside ±90.*or nothing where unknown"),
     "projected": ("station_id,easting,northing\nb,691000,5335000\n", "columns? 'easting', 'northing'"),
     "offset for a zone": ("station_id,tz\nb,UTC+8\n", "column tz, row 2: 'UTC[+]8'.*Etc/GMT-8 for UTC[+]8"),
+    "swapped": (
+        "station_id,lat,lon,tz\nb,48.1,11.5,Europe/Berlin\nc,11.5,48.1,Europe/Berlin\n",
+        "column lon, row 3: '48.1' is far from the station's time zone; swap latitude and longitude",
+    ),
+    "west without minus": ("station_id,lat,lon,tz\nb,40.7,74.0,America/New_York\n", "row 2: '74.0' .*west is negative"),
+    "south without minus": ("station_id,lat,lon,tz\nb,33.9,151.2,Australia/Sydney\n", "south is negative"),
     "no id column": ("town\nb\n", "column 'town' is not understood"),
 }
 
@@ -435,6 +441,12 @@ def test_a_column_that_is_not_understood_is_named_and_left_out_only_on_request(f
         observed(folder, text)
     assert observed(folder, text, ignore_columns=True)["concentration_ugm3"].to_list() == [7.0]
     assert FilesSource(folder).fetch_span() == (utc("2020-01-01T00:00"), utc("2020-01-01T01:00"))
+
+
+def test_stations_at_the_far_ends_of_a_zone_are_where_they_are(folder: Path):
+    far = "k,39.5,76.0,Asia/Shanghai\ne,-27.1,-109.4,Pacific/Easter\nc,28.0,-15.4,Atlantic/Canary\nu,48.0,11.0,UTC\n"
+    (folder / "stations.csv").write_text("station_id,lat,lon,tz\n" + far)
+    assert FilesSource(folder).fetch_stations()["longitude"].to_list() == [76.0, -109.4, -15.4, 11.0]
 
 
 def test_coordinates_and_zone_are_matched_by_their_common_names(folder: Path):

@@ -19,6 +19,7 @@ from hazecast.sources.files.columns import pollutant_unit
 from hazecast.sources.files.containers import find_files, read_sheets, unread_files, why_missing
 from hazecast.sources.files.hours import aggregated, refuse_other_steps, without_outlying_times
 from hazecast.sources.files.options import FILE, OBSERVATIONS, STATIONS, TABLES, WEATHER, DatasetOptions, read_options
+from hazecast.sources.files.positions import misplaced
 from hazecast.sources.files.sheets import Sheet
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,10 @@ class FilesSource:
             latitude, longitude = _degrees(sheet, "latitude", limit=90), _degrees(sheet, "longitude", limit=180)
             for axis, other in ((latitude, longitude), (longitude, latitude)):
                 sheet.refuse(axis.name, axis.is_not_null() & other.is_null(), _NEEDS_BOTH.format(other.name))
+            problems = pl.Series(misplaced(latitude, longitude, timezone), dtype=pl.String)
+            for remedy in problems.filter(problems != "").unique().sort():
+                wrong = problems == remedy
+                sheet.refuse("longitude", wrong, f"is far from the station's time zone; {remedy}, or correct the zone")
             columns = {
                 "station_id": station_id,
                 "name": sheet.words("name", default=station_id),
