@@ -1,5 +1,7 @@
 """The command line: one command per step, the local stack, and what operators need."""
 
+from collections.abc import Callable
+
 import typer
 
 from hazecast.cli import backtest, base, commands, importing, index, inspect, keys
@@ -27,35 +29,49 @@ def _hazecast() -> None:
     """
 
 
-# In the order of the help.
-app.command()(commands.up)
-app.command()(commands.run)
-app.command()(commands.collect)
-app.command("import", help=importing.HELP)(importing.import_)
-app.command()(inspect.inspect)
-app.command()(commands.train)
-app.command()(commands.forecast)
-app.command()(commands.verify)
-app.command()(commands.monitor)
-app.command()(commands.alerts)
-app.command()(commands.compact)
-app.command()(commands.migrate)
-app.command()(commands.bulletin)
-app.command()(commands.status)
-app.command()(commands.doctor)
-app.command()(commands.backup)
-app.command()(commands.restore)
-app.command()(commands.repair)
-app.command()(commands.places)
-app.command()(commands.discover)
-app.command()(commands.models)
-app.command()(commands.promote)
-app.command()(commands.rollback)
-app.add_typer(backtest.app, name="backtest")
-app.command()(commands.replay)
-app.command()(index.index)
-app.command()(commands.serve)
-app.add_typer(keys.app, name="api-key")
-app.command("queue-depth")(commands.queue_depth)
-app.command()(commands.publish)
-app.command()(commands.version)
+_PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "Start": {"up": commands.up, "run": commands.run, "doctor": commands.doctor, "serve": commands.serve},
+    "Data": {
+        "places": commands.places,
+        "discover": commands.discover,
+        "import": importing.import_,
+        "inspect": inspect.inspect,
+        "collect": commands.collect,
+    },
+    "Forecasts": {
+        "forecast": commands.forecast,
+        "bulletin": commands.bulletin,
+        "status": commands.status,
+        "verify": commands.verify,
+        "index": index.index,
+    },
+    "Models": {
+        "train": commands.train,
+        "models": commands.models,
+        "promote": commands.promote,
+        "rollback": commands.rollback,
+        "backtest": backtest.app,
+        "replay": commands.replay,
+    },
+    "Operation": {
+        "monitor": commands.monitor,
+        "alerts": commands.alerts,
+        "api-key": keys.app,
+        "backup": commands.backup,
+        "restore": commands.restore,
+        "repair": commands.repair,
+        "compact": commands.compact,
+        "migrate": commands.migrate,
+        "queue-depth": commands.queue_depth,
+        "publish": commands.publish,
+        "version": commands.version,
+    },
+}
+_HELP = {"import": importing.HELP}
+
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+        else:
+            app.command(_name, help=_HELP.get(_name), rich_help_panel=_panel)(_command)

@@ -8,13 +8,16 @@ Exit codes: 0 success, 1 the command failed, 2 the command line is wrong.
 """
 
 import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 from typer.core import TyperGroup
 
 from hazecast.errors import HazecastError, NotKnown, SettingsError, UsageError
@@ -34,8 +37,17 @@ _REMEDIES = {
     errno.EDQUOT: _FULL,
 }
 
-console = Console()
-err_console = Console(stderr=True)
+# In a pipe lines and tables are as wide as their content, up to this.
+_PIPE_COLUMNS = 240
+
+
+def _console(*, stderr: bool = False) -> Console:
+    found = Console(stderr=stderr)
+    is_free = not found.is_terminal and "COLUMNS" not in os.environ  # noqa: TID251 - the terminal's, not a setting
+    return Console(stderr=stderr, width=_PIPE_COLUMNS) if is_free else found
+
+
+console, err_console = _console(), _console(stderr=True)
 
 Source = Annotated[
     str | None, typer.Option(help="simulated, files or auto.", show_default="HAZECAST_SOURCE or auto", metavar="NAME")
@@ -49,6 +61,15 @@ ModelParameters = Annotated[
     list[str] | None,
     typer.Option("--set", help="Model parameter of this training: trees.rounds=80. Repeatable.", metavar="NAME=VALUE"),
 ]
+
+
+def new_table(*columns: str, title: str = "", whole: Sequence[str] = ()) -> Table:
+    """A table that folds what is too wide for the terminal, except in the columns `whole`; nothing is cut."""
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        longest_word = max(map(len, column.split()))
+        table.add_column(column, overflow="fold", min_width=longest_word, no_wrap=column in whole)
+    return table
 
 
 class Commands(TyperGroup):

@@ -10,7 +10,7 @@ from rich.table import Table
 from hazecast.air.indices import INDICES, Index, IndexResult, Reading, find_index
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.units import Unit
-from hazecast.cli.base import console
+from hazecast.cli.base import console, new_table
 from hazecast.errors import ContractError, HazecastError, NotKnown
 
 _BEYOND_TABLE = 5.0
@@ -126,7 +126,7 @@ def _show(result: IndexResult) -> None:
 
 
 def _sub_indices(result: IndexResult) -> Table:
-    table = Table("pollutant", "averaging", "concentration", "sub-index", "band")
+    table = new_table("pollutant", "averaging", "concentration", "sub-index", "band")
     for sub in result.sub_indices:
         mark = " ←" if sub.pollutant is result.dominant_pollutant and sub.averaging == result.averaging else ""
         amount = f"{sub.concentration:g} {sub.unit.label}"

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from hazecast.cli.base import console
+from hazecast.cli.base import console, new_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,8 +16,8 @@ IgnoreColumns = Annotated[
     bool, typer.Option("--ignore-columns", help="Leave out columns of files that are not understood.")
 ]
 Aggregate = Annotated[bool, typer.Option("--aggregate", help="Average values within an hour of files to the hour.")]
-_BARS, _PLOT_CELLS = "▁▂▃▄▅▆▇█", 24
-_MAX_ROWS, _NAMED, _PIPE_WIDTH = 60, 8, 200
+_BARS, _PLOT_CELLS, _NARROW_CELLS, _WIDE = "▁▂▃▄▅▆▇█", 24, 6, 100
+_MAX_ROWS, _NAMED = 60, 8
 
 
 def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Aggregate = False) -> None:
@@ -46,7 +44,8 @@ def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Ag
         f"to {end - HOUR:%Y-%m-%d %H:%M} UTC, {weather.rows.height:,} weather rows",
         soft_wrap=True,
     )
-    table = Table("station", "pollutant", "hours", "complete", "median [µg/m³]", "suspicious", "invalid", "course")
+    table = new_table("station", "pollutant", "hours", "complete", "median [µg/m³]", "suspicious", "invalid")
+    table.add_column("course", no_wrap=True)
     for series in report.head(_MAX_ROWS).iter_rows(named=True):
         of_series = (pl.col("station_id") == series["station_id"]) & (pl.col("pollutant") == series["pollutant"])
         usable = rows.filter(of_series, pl.col("flag") != "invalid").sort("observed_at")["concentration_ugm3"]
@@ -59,10 +58,9 @@ def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Ag
             f"{median:.3g}" if isinstance(median, float) else "–",
             str(series["n_suspicious"]),
             str(series["n_invalid"]),
-            sparkline(usable.to_list()),
+            sparkline(usable.to_list(), cells=_PLOT_CELLS if console.width >= _WIDE else _NARROW_CELLS),
         )
-    # Not cut at 80 characters in a pipe.
-    (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
+    console.print(table)
     hidden = report.height - _MAX_ROWS
     if hidden > 0:
         console.print(f"… and {hidden} more series")
@@ -88,12 +86,12 @@ def _findings(stations: "pl.DataFrame", units: str, weather: str) -> dict[str, s
     return {title: escape(text) for title, text in found.items() if text}
 
 
-def sparkline(values: list[float]) -> str:
+def sparkline(values: list[float], *, cells: int = _PLOT_CELLS) -> str:
     """The course of `values` in a line of block characters; empty without values."""
     if not values:
         return ""
-    size = max(1, len(values) // _PLOT_CELLS)
+    size = max(1, len(values) // cells)
     means = [sum(part) / len(part) for part in (values[at : at + size] for at in range(0, len(values), size))]
     low, high = min(means), max(means)
     span = (high - low) or 1.0
-    return "".join(_BARS[min(len(_BARS) - 1, int((mean - low) / span * len(_BARS)))] for mean in means[:_PLOT_CELLS])
+    return "".join(_BARS[min(len(_BARS) - 1, int((mean - low) / span * len(_BARS)))] for mean in means[:cells])

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from hazecast.cli.base import console
+from hazecast.cli.base import console, new_table
 from hazecast.errors import SettingsError
 from hazecast.keys import DEFAULT_PER_MINUTE, SCOPES, add_key, read_keys, revoke_key
 
@@ -33,7 +32,7 @@ def add(name: Name, scope: Scope = ["read"], per_minute: PerMinute = DEFAULT_PER
 @app.command("list")
 def list_keys() -> None:
     """List the keys with their scopes and rate limits."""
-    table = Table("name", "scopes", "per minute")
+    table = new_table("name", "scopes", "per minute")
     for key in read_keys(_file()).values():
         table.add_row(key.name, ", ".join(key.scopes), str(key.per_minute))
     console.print(table)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import yaml
 from rich.markup import escape
-from rich.table import Table
 
-from hazecast.cli.base import console
+from hazecast.cli.base import console, new_table
 from hazecast.discover import discover
 from hazecast.errors import UsageError
 from hazecast.places import Place, write_place
@@ -24,9 +23,8 @@ CREDITS = (
 
 def show_places(settings: Settings) -> None:
     """One row per place: where its data come from and what they need."""
-    table = Table()
-    for column in ("place", "title", "observations", "background", "index", "needs"):
-        table.add_column(column, no_wrap=column in ("place", "background", "index"))
+    columns = ("place", "title", "observations", "background", "index", "needs")
+    table = new_table(*columns, whole=("place", "background", "index"))
     for place in known_places(settings):
         background = "\n".join(place.background) or "–"
         observed = PROVIDERS[place.observations.source].title

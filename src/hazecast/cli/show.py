@@ -4,13 +4,12 @@ from datetime import datetime
 
 import polars as pl
 from rich.markup import escape
-from rich.table import Table
 
 from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.spec import LEAD_BLOCKS, ForecastSpec, block_name
 from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, newest
 from hazecast.air.verdicts import Verification
-from hazecast.cli.base import console, err_console
+from hazecast.cli.base import console, err_console, new_table
 from hazecast.cli.doctor import Finding
 from hazecast.cli.stack import Service
 from hazecast.credentials import mlflow_file, prefect_file
@@ -96,7 +95,7 @@ def forecast_table(store: Store, spec: ForecastSpec, *, now: datetime) -> None:
     rows = store.read(Forecasts, (pl.col("issued_at") == issued_at) & pl.col("lead_hours").is_in(leads))
     pollutant = "pm25" if "pm25" in set(rows["pollutant"]) else rows["pollutant"][0]
     rows = rows.filter(pl.col("pollutant") == pollutant).sort("station_id", "lead_hours")
-    table = Table(title=f"{pollutant} [µg/m³], median (80 % interval), issued {issued_at:%Y-%m-%d %H:%M} UTC")
+    table = new_table(title=f"{pollutant} [µg/m³], median (80 % interval), issued {issued_at:%Y-%m-%d %H:%M} UTC")
     table.add_column("station", overflow="fold")
     for lead in leads:
         table.add_column(f"+{lead} h", justify="right")
@@ -156,7 +155,7 @@ def model_versions(registry: Registry, store: Store) -> None:
         console.print("no model yet; run `hazecast run training`")
         return
     live_errors = _live_errors(store)
-    table = Table("version", "alias", "trained until (UTC)", "live error", "validation", title=registry.model_name)
+    table = new_table("version", "alias", "trained until (UTC)", "live error", "validation", title=registry.model_name)
     for version in versions:
         table.add_row(*_version_cells(version, live_errors))
     console.print(table)
@@ -174,7 +173,7 @@ def champion_changes(registry: Registry) -> None:
 
 
 def _observations(store: Store, now: datetime) -> None:
-    table = Table()
+    table = new_table()
     for column in ("pollutant", "stations", "observations", "flagged", "newest hour (UTC)", "age [h]"):
         table.add_column(column, justify="left" if column == "pollutant" else "right")
     observations = store.read(Observations)
@@ -200,7 +199,7 @@ def _skill(store: Store, champion: str) -> None:
     scores = store.read(Scores, pl.col("model") == f"version-{champion}")
     wide = scores.pivot("lead_block", index="pollutant", values="rmae").sort("pollutant")
     blocks = [name for name in (*map(block_name, LEAD_BLOCKS), "all") if name in wide.columns]
-    table = Table("pollutant", *(f"{block} h" for block in blocks))
+    table = new_table("pollutant", *(f"{block} h" for block in blocks))
     for row in wide.iter_rows(named=True):
         table.add_row(row["pollutant"], *(_ABSENT if row[name] is None else f"{row[name]:.2f}" for name in blocks))
     console.print("error relative to the seasonal naive on the validation days; below 1 is better")

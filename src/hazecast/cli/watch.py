@@ -12,6 +12,7 @@ from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.spec import LEAD_BLOCKS, block_name
 from hazecast.air.verdicts import ModelQuality, Verification
 from hazecast.alerts import Message
+from hazecast.cli.base import new_table
 from hazecast.errors import DeliveryError, SettingsError
 from hazecast.monitoring import Incident
 from hazecast.scoring import mqi, summarize
@@ -41,7 +42,7 @@ def verification(parts: Wiring, console: Console) -> None:
 def _skill_table(scored: pl.DataFrame) -> Table:
     blocks = list(map(block_name, LEAD_BLOCKS))
     found = summarize(scored, ("model_version", "pollutant", "lead_block"))
-    table = Table(title=f"forecasts issued in the last {_DAYS_SHOWN} days, as observed since", title_justify="left")
+    table = new_table(title=f"forecasts issued in the last {_DAYS_SHOWN} days, as observed since")
     columns = ("version", "pollutant", "lead [h]", "hours", "MAE", "bias", "rMAE", "vs persistence", "vs background")
     for column in (*columns, "in 80 %", *(f"POD/FAR/CSI {key}" for key in LIMIT_KEYS)):
         table.add_column(column, justify="left" if column in columns[:3] else "right")
@@ -66,7 +67,7 @@ def monitoring(report: MonitoringReport, console: Console) -> None:
     counts = (
         report.health.group_by("check", "verdict").len().pivot("verdict", index="check", values="len").sort("check")
     )
-    table = Table("check", *_COLOURS)
+    table = new_table("check", *_COLOURS)
     for row in counts.iter_rows(named=True):
         table.add_row(row["check"], *(str(row.get(verdict) or "–") for verdict in _COLOURS))
     console.print(table)
