@@ -228,6 +228,21 @@ class Client:
         query = {"pollutant": pollutant, "issued_at": issued_at}
         return self._get(schemas.Drivers, _station(station_id, "drivers"), query)
 
+    def days(
+        self, station_id: str | None = None, pollutant: str | None = None, *, issued_at: datetime | None = None
+    ) -> schemas.DayForecasts:
+        """Forecasts of local days at a station, or of the whole place without one."""
+        query = {"pollutant": pollutant, "issued_at": issued_at}
+        path = "days" if station_id is None else _station(station_id, "days")
+        return self._get(schemas.DayForecasts, path, query)
+
+    def ensemble(
+        self, station_id: str, pollutant: str | None = None, *, issued_at: datetime | None = None
+    ) -> schemas.Ensemble:
+        """Members of a forecast, the newest or from the archive."""
+        query = {"pollutant": pollutant, "issued_at": issued_at}
+        return self._get(schemas.Ensemble, _station(station_id, "ensemble"), query)
+
     def predict(self, request: schemas.PredictRequest) -> schemas.Prediction:
         """A forecast by the champion for a site outside the network."""
         return self._post(schemas.Prediction, "predict", request)

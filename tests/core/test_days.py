@@ -1,6 +1,6 @@
 """Trajectories and day statistics: exact marginals, reproducible members, local days, and their distributions."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,7 +14,7 @@ from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES, ForecastSpec
 from hazecast.air.tables import HIGHEST_STATION, MEAN_OF_STATIONS, PLACE, STATION, DayForecasts, conform
 from hazecast.features import Panel, build_panel
 from hazecast.models.config import TrajectoriesConfig
-from hazecast.models.days import DayMembers, DayModel, calibrate, exceedance, fit_calibration
+from hazecast.models.days import DayMembers, DayModel, exceedance
 from hazecast.models.trajectories import fit_dependence, member_levels, members, normal_scores, prior
 from hazecast.scoring.days import day_statistics, local_days, observed_days
 from hazecast.scoring.probability import p_exceed, quantile_function
@@ -220,38 +220,6 @@ def test_one_station_is_its_own_place_and_the_highest_of_more_is_above_their_mea
     many = model(panel, 48).forecast(issued(panel, 48), panel).filter(day_ahead=1)
     highest, mean = (many.filter(scope=scope)["q50"].to_numpy() for scope in (HIGHEST_STATION, MEAN_OF_STATIONS))
     assert (highest > mean).all()
-
-
-def test_a_calibration_removes_bias_and_wrong_spread_and_keeps_the_order_of_members():
-    rng = np.random.default_rng(5)
-    days, n = 300, 100
-    keys = pl.DataFrame(
-        {
-            "scope": [STATION] * days,
-            "station_id": ["s"] * days,
-            "pollutant": ["pm25"] * days,
-            "statistic": ["max_1h"] * days,
-            "day": [date(2024, 1, 1) + timedelta(days=k) for k in range(days)],
-            "day_ahead": pl.Series([1] * days, dtype=pl.Int32),
-            "issued_at": [ISSUE] * days,
-        }
-    )
-    centre = rng.normal(size=(days, 1))
-    values = np.exp(3 + 0.5 * centre + 0.4 * rng.normal(size=(days, n))).astype(np.float32)
-    truth = np.exp(3.2 + 0.5 * centre[:, 0] + 0.52 * rng.normal(size=days))
-    observed = keys.select("station_id", "pollutant", "day", "statistic").with_columns(observed_ugm3=pl.Series(truth))
-    found = DayMembers(keys, values)
-    fitted = fit_calibration([found], observed, prior_days=0)
-    better = calibrate(found, fitted)
-
-    def coverage(some: DayMembers) -> float:
-        low, high = np.quantile(some.values, [0.1, 0.9], axis=1)
-        return float(((low <= truth) & (truth <= high)).mean())
-
-    assert coverage(found) < 0.7
-    assert coverage(better) == pytest.approx(0.8, abs=0.04)
-    assert (truth > np.median(better.values, axis=1)).mean() == pytest.approx(0.5, abs=0.04)
-    assert np.array_equal(values.argsort(axis=1)[:, 20:80], better.values.argsort(axis=1)[:, 20:80])
 
 
 def test_the_exceedance_of_members_falls_with_the_limit():

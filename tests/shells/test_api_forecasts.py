@@ -10,9 +10,23 @@ from small_store import DONGSI, EMPTY, HARBOUR, HOUR, ISSUED, NOW
 
 from hazecast.air.distance import distance_km
 from hazecast.air.indices import INDICES
-from hazecast.air.spec import MAX_HORIZON_HOURS
-from hazecast.air.tables import DRIVERS, Background, Drivers, Forecasts, Stations
+from hazecast.air.spec import MAX_HORIZON_HOURS, ForecastSpec
+from hazecast.air.tables import (
+    DRIVERS,
+    Background,
+    DayForecasts,
+    Drivers,
+    Forecasts,
+    Observations,
+    Stations,
+    Trajectories,
+    Weather,
+)
 from hazecast.api.resources.summaries import Windows, trend, worst_and_best
+from hazecast.features import build_panel
+from hazecast.models.config import TrajectoriesConfig
+from hazecast.models.days import DayModel
+from hazecast.models.trajectories import save_dependence
 from hazecast.store import Store
 
 FORECASTS = "/api/v1/forecasts"
@@ -340,6 +354,47 @@ def test_drivers_belong_to_an_issue(make_client, tmp_path):
     assert {one["effect_ugm3"] for hour in old["hours"] for one in hour["drivers"]} == {-0.5}
     assert get_json(client, f"/api/v1/stations/{HARBOUR}/drivers")["hours"] == []
     assert client.get(at, params={"issued_at": iso(ISSUED - HOUR)}).status_code == 404
+
+
+def test_days_and_members_follow_from_what_was_issued(make_client, tmp_path):
+    store = small_store.fill(tmp_path)
+    days = DayModel.assumed(("pm25",), ForecastSpec(), TrajectoriesConfig(members=100))
+    issue = store.read(Forecasts, pl.col("issued_at") == ISSUED)
+    version = issue.filter(station_id=DONGSI, pollutant="pm25")["model_version"][0]
+    panel = build_panel(store.read(Observations), Weather.create_empty(), store.read(Stations))
+    rows = days.forecast(issue, panel).with_columns(model_version=pl.lit(version))
+    store.append(DayForecasts, rows.select(DayForecasts.create_empty().columns))
+    archive = io.BytesIO()
+    save_dependence(days.dependence, archive)
+    kept = (version, 72, 100, archive.getvalue())
+    store.append(Trajectories, pl.DataFrame([kept], schema=Trajectories.create_empty().schema, orient="row"))
+    client = make_client(store)
+
+    found = get_json(client, f"/api/v1/stations/{DONGSI}/days", pollutant="pm25")["days"]
+    assert {one["scope"] for one in found} == {"station"}
+    assert {one["statistic"] for one in found} == {"mean_24h", "max_1h", "mda8"}
+    for one in found:
+        assert (one["p_exceed"]["who"] is None) == (one["statistic"] != "mean_24h")
+        assert one["q10"] <= one["q50"] <= one["q90"]
+    place = get_json(client, "/api/v1/days", scope="highest_station")["days"]
+    assert {(one["scope"], one["station_id"]) for one in place} == {("highest_station", "*")}
+    table = pl.read_parquet(client.get("/api/v1/days", params={"format": "parquet"}).content)
+    assert set(table["scope"]) == {"highest_station", "mean_of_stations"}
+
+    at = f"/api/v1/stations/{DONGSI}/ensemble"
+    ensemble = get_json(client, at, pollutant="pm25")
+    hours = issue.filter(station_id=DONGSI, pollutant="pm25").sort("lead_hours")
+    assert (ensemble["n_members"], len(ensemble["hours"])) == (100, hours.height)
+    for hour, quantile in zip(ensemble["hours"], hours["q50"], strict=True):
+        assert sum(member <= quantile + 1e-3 for member in hour["members"]) >= 50
+    arrow = pl.read_ipc_stream(client.get(at, params={"pollutant": "pm25", "format": "arrow"}).content)
+    assert arrow["member_001"].to_list() == pytest.approx([hour["members"][0] for hour in ensemble["hours"]], abs=1e-3)
+
+
+def test_members_of_a_model_of_an_earlier_release_are_missing(client):
+    answer = client.get(f"/api/v1/stations/{DONGSI}/ensemble")
+    assert answer.status_code == 404
+    assert "members" in answer.json()["detail"]
 
 
 def test_one_station_by_its_id(client):

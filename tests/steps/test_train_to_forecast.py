@@ -9,7 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from hazecast.air.spec import QUANTILES, ForecastSpec, block_name
-from hazecast.air.tables import DRIVERS, DayForecasts, Drivers, Forecasts, Observations, Scores
+from hazecast.air.tables import DRIVERS, DayForecasts, Drivers, Forecasts, Observations, Scores, Trajectories
 from hazecast.errors import NoChampion, SettingsError, TooLittleHistory
 from hazecast.models import ModelConfig
 from hazecast.models.climatology import Climatology
@@ -142,7 +142,8 @@ def test_the_days_of_a_forecast_are_stored(verdict: ValidationResult, registry: 
     assert per_station.height == 2 * 2 * 3
     assert set(per_station["len"]) <= {2, 3}
     assert set(rows["model_version"]) == {version}
-    assert champion.days.calibration
+    assert champion.days.dependence.pollutants == champion.pollutants
+    assert filled.read(Trajectories)["model_version"].to_list() == [version]
     before = filled.version(DayForecasts)
     forecast(filled, champion, model_version=version, now=NOW)
     assert filled.version(DayForecasts) == before

@@ -205,6 +205,19 @@ class DayForecasts(dy.Schema):
     model_version = dy.String()
 
 
+class Trajectories(dy.Schema):
+    """How to draw the members of the issues of one model: nothing is stored per issue.
+
+    `dependence` is the NumPy archive of `models.trajectories.Dependence`, `n_members` the number of members. Members of
+    an issue follow from its quantiles in Forecasts, its time and the station (`models.trajectories.member_levels`).
+    """
+
+    model_version = dy.String(primary_key=True)
+    horizon_hours = dy.Int32(min=1, max=MAX_HORIZON_HOURS)
+    n_members = dy.Int32(min=1)
+    dependence = dy.Binary()
+
+
 class Drivers(dy.Schema):
     """Effects of groups of inputs on issued forecasts, at one lead of each block.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import dataframely as dy
 import polars as pl
@@ -16,6 +16,7 @@ from hazecast.air.clock import floor_hour
 from hazecast.air.indices import IndexResult
 from hazecast.air.tables import (
     Background,
+    DayForecasts,
     Drivers,
     Forecasts,
     Observations,
@@ -23,6 +24,7 @@ from hazecast.air.tables import (
     Runs,
     Scores,
     Stations,
+    Trajectories,
     Weather,
 )
 from hazecast.api.errors import NoTables
@@ -30,6 +32,7 @@ from hazecast.errors import StoreError
 from hazecast.store import Store
 
 # The newest rows are searched in these windows before the whole table is read.
+_DAY_ORDER = ("scope", "station_id", "pollutant", "day", "statistic")
 LOOKBACKS = (timedelta(days=3), timedelta(days=60))
 VERSION_CHECK_SECONDS = 1.0
 TABLES = (Stations, Observations, Weather, Forecasts, Quality, Scores, Runs)
@@ -203,7 +206,8 @@ class Repository:
         self._observed = CachedQuery(store, Observations, self._read_newest_observed_at)
         self._quality = CachedQuery(store, Quality, self._read_newest_check)
         self._scores = CachedQuery(store, Scores, self._read_newest_scores)
-        self._queries = (self._stations, self._forecasts, self._observed, self._quality, self._scores)
+        self._days = CachedQuery(store, DayForecasts, self._read_newest_days)
+        self._queries = (self._stations, self._forecasts, self._observed, self._quality, self._scores, self._days)
 
     def stations(self) -> pl.DataFrame:
         """Every station, one row each, by station_id."""
@@ -266,6 +270,20 @@ class Repository:
         rows = self._store.read(Drivers, _is_series(station_id, pollutant) & (pl.col("issued_at") == issued_at))
         return rows.sort("valid_at", "driver")
 
+    def days(self, issued_at: datetime | None = None) -> pl.DataFrame:
+        """The forecasts of days issued then, or the newest of every station, pollutant and the place.
+
+        Sorted by scope, station_id, pollutant, day and statistic.
+        """
+        if issued_at is None:
+            return self._days.get(self._clock())
+        return self._store.read(DayForecasts, pl.col("issued_at") == issued_at).sort(*_DAY_ORDER)
+
+    def trajectories(self, model_version: str) -> dict[str, Any] | None:
+        """The row of `air.tables.Trajectories` of a model; None: it issued before members were kept."""
+        rows = self._store.read(Trajectories, pl.col("model_version") == model_version)
+        return None if rows.is_empty() else rows.row(0, named=True)
+
     def generation(self) -> tuple[tuple[int, bool], ...]:
         """A value that changes whenever a cached query was refreshed; refreshes outdated ones first.
 
@@ -306,6 +324,12 @@ class Repository:
         newest = first_hours.group_by("station_id", "pollutant").agg(pl.col("issued_at").max())
         rows = self._store.read(Forecasts, pl.col("issued_at").is_in(newest["issued_at"].unique().to_list()))
         return IssuedForecasts(rows.join(newest, on=newest.columns, how="semi"))
+
+    def _read_newest_days(self, now: datetime) -> pl.DataFrame:
+        rows = self._read_recent(DayForecasts, "issued_at", now=now, where=pl.col("issued_at") <= now)
+        series = ["scope", "station_id", "pollutant"]
+        newest = rows.filter(pl.col("issued_at") == pl.col("issued_at").max().over(series))
+        return newest.sort(*_DAY_ORDER)
 
     def _read_newest_observed_at(self, now: datetime) -> dict[tuple[str, str], datetime]:
         rows = self._read_recent(Observations, "observed_at", now=now, where=pl.col("observed_at") < now)

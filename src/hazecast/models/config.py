@@ -200,9 +200,6 @@ class TrajectoriesConfig(_Group):
     prior_origins: float = Field(
         default=10.0, ge=0, description="Hindcasts that the assumed correlation counts for, where the record is short."
     )
-    prior_days: float = Field(
-        default=20.0, ge=0, description="Days that the uncalibrated distribution of a day statistic counts for."
-    )
 
 
 class ClimatologyConfig(_Group):

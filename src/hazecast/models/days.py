@@ -1,21 +1,19 @@
 """Forecasts of day statistics: from the hourly quantiles of an issue, through trajectories, to one distribution a day.
 
-Members follow the issued hours (`models.trajectories`); hours of the day that have been observed enter as facts. What
-remains of bias and of wrong spread in a statistic is removed by a calibration on hindcasts of unseen days.
+Members follow the issued hours (`models.trajectories`); hours of the day that have been observed enter as facts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtr, ndtri
 
 from hazecast.air.arrays import Floats, Floats32, Ints
-from hazecast.air.averages import DAY_STATISTICS, LEGAL_SHARE
+from hazecast.air.averages import DAY_STATISTICS
 from hazecast.air.clock import HOUR
 from hazecast.air.limits import LIMIT_KEYS, LIMITS
 from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES, ForecastSpec
@@ -24,11 +22,8 @@ from hazecast.features import Panel
 from hazecast.models.config import TrajectoriesConfig
 from hazecast.models.threads import sequential_map
 from hazecast.models.trajectories import Dependence, fit_dependence, member_levels, members, normal_scores, prior
-from hazecast.scoring.days import LEAD_IN_HOURS, LocalDays, day_statistics, days_of_series, local_days
+from hazecast.scoring.days import LEAD_IN_HOURS, LocalDays, day_statistics, local_days
 
-_TRUTH_KEY = ("scope", "station_id", "pollutant", "statistic", "day")
-_MOST_EXTREME_LEVEL = 0.005
-_TIE = 1e-5  # relative difference of equal values, stored with 32 bits
 # Hours before issue that a statistic may include: the day of issue, at most 25 hours, and the lead-in of its MDA8.
 PAST_HOURS = 25 + LEAD_IN_HOURS
 _BATCH_STATIONS = 50  # bounds memory
@@ -229,28 +224,25 @@ def exceedance(found: DayMembers, limit_ugm3: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class DayModel:
-    """How the hours of one model's forecasts depend on each other, and how its day statistics are calibrated.
+    """How the hours of one model's forecasts depend on each other.
 
     Attributes:
         dependence: of the hours.
         config: number of members, and how it was fitted.
-        calibration: (shift, stretch) of the normal scores by `_calibration_key`: the level u of a statistic becomes
-            Φ(shift + stretch · Φ⁻¹(u)). Identity where there is none.
     """
 
     dependence: Dependence
-    calibration: Mapping[str, tuple[float, float]]
     config: TrajectoriesConfig
 
     @classmethod
     def assumed(cls, pollutants: Sequence[str], spec: ForecastSpec, config: TrajectoriesConfig) -> "DayModel":
-        """The dependence assumed without hindcasts, and no calibration."""
-        return cls(prior(pollutants, spec.horizon_hours), {}, config)
+        """The dependence assumed without hindcasts."""
+        return cls(prior(pollutants, spec.horizon_hours), config)
 
     def members(self, rows: pl.DataFrame, panel: Panel) -> DayMembers:
-        """The calibrated members of every day statistic of one issue; see `day_members`."""
+        """The members of every day statistic of one issue; see `day_members`."""
         dependence = self.dependence.covering(rows["pollutant"].unique().sort().to_list())
-        return calibrate(day_members(rows, panel, dependence, n_members=self.config.members), self.calibration)
+        return day_members(rows, panel, dependence, n_members=self.config.members)
 
     def forecast(self, rows: pl.DataFrame, panel: Panel) -> pl.DataFrame:
         """`air.tables.DayForecasts` of one issue, without model_version.
@@ -284,28 +276,8 @@ def _with_status(days: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return days.join(ranks, on=["station_id", "pollutant"], maintain_order="left").with_columns(names)
 
 
-def calibrate(found: DayMembers, calibration: Mapping[str, tuple[float, float]]) -> DayMembers:
-    """The members at their calibrated levels; the order of the members of a row stays."""
-    n = found.values.shape[1]
-    scores = ndtri((np.arange(n) + 0.5) / n)
-    values = found.values.copy()
-    for (scope, pollutant, statistic, day_ahead), rows in _groups(found.keys):
-        shift, stretch = calibration.get(_calibration_key(scope, pollutant, statistic, day_ahead), (0.0, 1.0))
-        if (shift, stretch) == (0.0, 1.0):
-            continue
-        position = np.clip(ndtr(shift + stretch * scores) * n - 0.5, 0, n - 1)
-        below = np.minimum(position.astype(np.int64), n - 2)
-        share = (position - below).astype(np.float32)
-        order = values[rows].argsort(axis=1, kind="stable")
-        ordered = np.take_along_axis(values[rows], order, axis=1)
-        mine = np.empty_like(ordered)
-        np.put_along_axis(mine, order, (1 - share) * ordered[:, below] + share * ordered[:, below + 1], axis=1)
-        values[rows] = mine
-    return replace(found, values=values)
-
-
 def fit_days(hindcasts: pl.DataFrame, panel: Panel, until: int, *, assumed: DayModel) -> DayModel:
-    """Fit the dependence, and then the calibration, to hindcasts.
+    """Fit the dependence to hindcasts.
 
     Args:
         hindcasts: forecasts of issues whose truth the forecasting models had not seen; may be empty.
@@ -319,10 +291,7 @@ def fit_days(hindcasts: pl.DataFrame, panel: Panel, until: int, *, assumed: DayM
     hindcasts = hindcasts.filter(pl.col("pollutant").is_in(pollutants))
     scores = _hourly_scores(hindcasts, panel, until, pollutants, assumed.dependence.horizon_hours)
     dependence = fit_dependence(scores, pollutants, prior_origins=config.prior_origins)
-    issues = hindcasts.partition_by("issued_at", maintain_order=True)
-    found = [day_members(rows, panel, dependence, n_members=config.members) for rows in issues]
-    observed = _observed_days(panel, until, stations=hindcasts["station_id"].unique().sort())
-    return DayModel(dependence, fit_calibration(found, observed, prior_days=config.prior_days), config)
+    return DayModel(dependence, config)
 
 
 def _hourly_scores(rows: pl.DataFrame, panel: Panel, until: int, pollutants: Sequence[str], horizon: int) -> Floats:
@@ -340,73 +309,6 @@ def _hourly_scores(rows: pl.DataFrame, panel: Panel, until: int, pollutants: Seq
         scores = normal_scores(rows.filter(pl.Series(mine)).select(QUANTILES).to_numpy(), np.where(usable, truth, 0))
         found[origin[mine], station[mine], k, lead[mine]] = np.where(usable, scores, np.nan)
     return found
-
-
-def _observed_days(panel: Panel, until: int, *, stations: pl.Series) -> pl.DataFrame:
-    """As `scoring.days.observed_days`, from the truth known by panel hour `until`."""
-    truth = np.where(panel.truth_by(until), panel.concentration_ugm3, np.nan).astype(np.float64)
-    frames = []
-    for s in _position(stations, panel.stations):
-        for k, pollutant in enumerate(panel.pollutants):
-            found = days_of_series(truth[k, s], panel.start, panel.timezones[s])
-            keys = {"station_id": panel.stations[s], "pollutant": pollutant}
-            frames.append(found.with_columns(**{name: pl.lit(value) for name, value in keys.items()}))
-    return pl.concat(frames)
-
-
-def fit_calibration(
-    found: Sequence[DayMembers], observed: pl.DataFrame, *, prior_days: float
-) -> dict[str, tuple[float, float]]:
-    """Shift and stretch of the normal scores of day statistics on days the models had not seen: median and 80 % range.
-
-    Args:
-        found: members of many issues, not calibrated.
-        observed: `scoring.days.observed_days`.
-        prior_days: days that the identity counts for.
-    """
-    keys = pl.concat([one.keys for one in found]).with_row_index("row")
-    values = np.concatenate([one.values for one in found])
-    truth = keys.join(_with_places(keys, observed), on=["issued_at", *_TRUTH_KEY]).sort("row")
-    rows = truth["row"].to_numpy()
-    found_rows, value = DayMembers(keys, values)[rows], truth["observed_ugm3"].to_numpy()
-    # Members tie where the highest hour has been observed already: the middle of the tie is its level.
-    level = 1 - (exceedance(found_rows, value * (1 - _TIE)) + exceedance(found_rows, value * (1 + _TIE))) / 2
-    scores = ndtri(np.clip(level, _MOST_EXTREME_LEVEL, 1 - _MOST_EXTREME_LEVEL))
-    fitted = {}
-    for group, mine in _groups(truth):
-        n_days = truth["day"].gather(mine).n_unique()
-        weight = n_days / (n_days + prior_days)
-        low, shift, high = np.quantile(scores[mine], [0.1, 0.5, 0.9]).tolist()
-        stretch = (high - low) / (2 * ndtri(0.9))
-        fitted[_calibration_key(*group)] = (weight * shift, weight * stretch + 1 - weight)
-    return fitted
-
-
-def _with_places(keys: pl.DataFrame, observed: pl.DataFrame) -> pl.DataFrame:
-    """Observed statistics by issue and scope; those of the place where most of its stations have one."""
-    stations = keys.filter(pl.col("scope") == STATION)
-    known = stations.join(observed, on=["station_id", "pollutant", "day", "statistic"], how="left")
-    group = ["issued_at", "pollutant", "day", "statistic"]
-    place = known.group_by(group).agg(
-        pl.col("observed_ugm3").max().alias(HIGHEST_STATION),
-        pl.col("observed_ugm3").mean().alias(MEAN_OF_STATIONS),
-        share=pl.col("observed_ugm3").is_not_null().mean(),
-    )
-    place = place.filter(pl.col("share") >= LEGAL_SHARE).drop("share")
-    long = place.unpivot(index=group, variable_name="scope", value_name="observed_ugm3")
-    own = known.drop_nulls("observed_ugm3").with_columns(scope=pl.lit(STATION))
-    columns = ["issued_at", *_TRUTH_KEY, "observed_ugm3"]
-    return pl.concat([own.select(columns), long.with_columns(station_id=pl.lit(PLACE)).select(columns)])
-
-
-def _groups(keys: pl.DataFrame) -> Iterator[tuple[tuple[str, str, str, int], Ints]]:
-    by = ["scope", "pollutant", "statistic", "day_ahead"]
-    for group, rows in keys.select(by).with_row_index("at").group_by(by, maintain_order=True):
-        yield group, rows["at"].to_numpy()
-
-
-def _calibration_key(scope: str, pollutant: str, statistic: str, day_ahead: int) -> str:
-    return f"{scope} {pollutant} {statistic} {day_ahead}"
 
 
 def _position(values: pl.Series, known: Sequence[str] | pl.Series) -> Ints:

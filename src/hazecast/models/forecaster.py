@@ -117,7 +117,7 @@ class ResidualForecaster(ABC):
         stations: reporting resolution and maximum of each station.
         networks: recurrent networks per fold, each trained without its own; none for trees alone.
         blocks: per pollutant, one model per lead block.
-        days: dependence of the hours and calibration of day statistics.
+        days: dependence of the hours.
     """
 
     kind: ClassVar[str]
@@ -375,7 +375,6 @@ class ResidualForecaster(ABC):
             feature_names=self.feature_names,
             offsets=self.offsets,
             stations=dataclasses.asdict(self.stations),
-            day_calibration=dict(self.days.calibration),
         )
         save_dependence(self.days.dependence, folder / _DEPENDENCE)
         self.save_networks(folder)
@@ -401,11 +400,7 @@ class ResidualForecaster(ABC):
             stations=StationFacts(**facts["stations"]),
             networks=cls.load_networks(folder, config),
             blocks={p: tuple(_read_block(folder / f"{p}_{k}", config) for k in numbers) for p in facts["pollutants"]},
-            days=DayModel(
-                load_dependence(folder / _DEPENDENCE),
-                {key: (shift, stretch) for key, (shift, stretch) in facts["day_calibration"].items()},
-                config.trajectories,
-            ),
+            days=DayModel(load_dependence(folder / _DEPENDENCE), config.trajectories),
         )
 
     def _views(self, panel: Panel, station: Ints, issued: Ints) -> Iterator[AsOfView]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -76,13 +77,13 @@ def _join(first: Floats32, second: Floats32) -> Floats32:
     return np.concatenate([left, np.pad(second, ((0, 0), (0, 0), (first.shape[2], 0)))])
 
 
-def save_dependence(dependence: Dependence, file: Path) -> None:
-    """Write it as NumPy arrays."""
-    names = np.array(dependence.pollutants)
+def save_dependence(dependence: Dependence, file: Path | BinaryIO) -> None:
+    """Write it as a NumPy archive."""
+    names = np.array(dependence.pollutants, np.str_)
     np.savez(file, allow_pickle=False, pollutants=names, shared=dependence.shared, own=dependence.own)
 
 
-def load_dependence(file: Path) -> Dependence:
+def load_dependence(file: Path | BinaryIO) -> Dependence:
     """Read what `save_dependence` wrote."""
     with np.load(file, allow_pickle=False) as stored:
         return Dependence(tuple(stored["pollutants"].tolist()), stored["shared"], stored["own"])

@@ -1,15 +1,18 @@
 """Forecast: issue the next hours and days for every station and pollutant and append them to the archive."""
 
 from datetime import datetime
+from io import BytesIO
 
 import polars as pl
 
 from hazecast.air.clock import HOUR, floor_hour
 from hazecast.air.limits import LIMIT_KEYS, limit_values
 from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import DayForecasts, Forecasts
+from hazecast.air.tables import DayForecasts, Forecasts, Trajectories
 from hazecast.models import Model
 from hazecast.models.base import days_of
+from hazecast.models.days import DayModel
+from hazecast.models.trajectories import save_dependence
 from hazecast.scoring import p_exceed
 from hazecast.steps import Progress, silent
 from hazecast.steps.inputs import Inputs
@@ -51,14 +54,28 @@ def forecast(
     inputs = inputs or IssueInputs(store, forecaster, floor_hour(now))
     rows = predict(store, forecaster, model_version=model_version, now=now, inputs=inputs, progress=progress)
     progress("days", 0.8)
-    days = days_of(forecaster).forecast(rows, inputs.observed_before().panel)
+    day_model = days_of(forecaster)
+    days = day_model.forecast(rows, inputs.observed_before().panel)
     days = days.with_columns(model_version=pl.lit(model_version))
     progress("archiving", 0.9)
     # The hours last: an issue is complete when they are stored.
+    store.append(Trajectories, _trajectories(day_model, model_version))
     store.append(DayForecasts, days.select(DayForecasts.create_empty().columns))
     store.append(Forecasts, rows)
     progress(f"{rows.height:,} hours for {rows['station_id'].n_unique()} stations", 1.0)
     return rows
+
+
+def _trajectories(days: DayModel, model_version: str) -> pl.DataFrame:
+    archive = BytesIO()
+    save_dependence(days.dependence, archive)
+    row = {
+        "model_version": model_version,
+        "horizon_hours": days.dependence.horizon_hours,
+        "n_members": days.config.members,
+        "dependence": archive.getvalue(),
+    }
+    return pl.DataFrame([row], schema=Trajectories.create_empty().schema)
 
 
 def newest_version(store: Store, *, now: datetime) -> str | None:

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from hazecast.api.errors import InvalidRequest
 from hazecast.api.openapi import PROBES
-from hazecast.api.resources import bulletins, evidence, forecasts, indices, models, state, stations, summaries
+from hazecast.api.resources import bulletins, days, evidence, forecasts, indices, models, state, stations, summaries
 
 
 async def require_known_parameters(request: Request) -> None:
@@ -34,7 +34,7 @@ async def require_known_parameters(request: Request) -> None:
 
 router = APIRouter(dependencies=[Depends(require_known_parameters)])
 # Station ids may contain /, so `/stations/{station_id}` comes after the longer paths.
-for resource in (state, forecasts, summaries, bulletins, stations, indices, evidence, models):
+for resource in (state, forecasts, days, summaries, bulletins, stations, indices, evidence, models):
     router.include_router(resource.router)
 
 

@@ -22,6 +22,8 @@ from hazecast.api.schemas.base import (
 
 Quantile = Annotated[float | None, Field(description="Quantile [µg/m³]; absent unless requested", exclude_if=is_absent)]
 Trend = Literal["rising", "steady", "falling"]
+Scope = Literal["station", "highest_station", "mean_of_stations"]
+DayStatistic = Literal["mean_24h", "max_1h", "mda8"]
 DriverName = Literal["recent_levels", "neighbours", "weather_ahead"]
 
 
@@ -46,6 +48,10 @@ else:
 
 class Exceedance(_ByLimit):
     """Probability that the hour's mean is above each limit."""
+
+
+class DayExceedance(_ByLimit):
+    """Probability that the day's statistic is above each limit that is written for it."""
 
 
 class HourIndex(ApiModel):
@@ -73,6 +79,21 @@ class IndexName(ApiModel):
     version: str
 
 
+class _DayBase(ApiModel):
+    scope: Scope = Field(description="station, or the whole place: its highest station, the mean of its stations")
+    station_id: str = Field(description="* for the whole place")
+    pollutant: Pollutant
+    statistic: DayStatistic = Field(
+        description="mean_24h: mean of the day; max_1h: highest hour; mda8: highest 8-hour mean that ends in the day"
+    )
+    day: date = Field(description="Local calendar date at the station")
+    day_ahead: int = Field(description="Days from the day of issue, which is 0")
+    issued_at: datetime
+    n_hours: int = Field(description="Hours of the day with a value")
+    n_observed: int = Field(description="Those observed before the issue; they enter as facts")
+    mean: Concentration
+
+
 class _HourBase(ApiModel):
     valid_at: datetime = Field(description="Start of the hour")
     lead_hours: int = Field(
@@ -86,8 +107,12 @@ if TYPE_CHECKING:
 
     class _ByQuantile(_HourBase):
         def __getattr__(self, quantile: str) -> float | None: ...
+
+    class _DayByQuantile(_DayBase):
+        def __getattr__(self, quantile: str) -> float | None: ...
 else:
     _ByQuantile = with_fields(_HourBase, QUANTILES, Quantile, default=None)
+    _DayByQuantile = with_fields(_DayBase, QUANTILES, Quantile, default=None)
 
 
 class ForecastHour(_ByQuantile):
@@ -95,6 +120,44 @@ class ForecastHour(_ByQuantile):
 
     p_exceed: Exceedance
     index: Annotated[HourIndex | None, Field(description="Absent unless requested", exclude_if=is_absent)] = None
+
+
+class DayForecast(_DayByQuantile):
+    """One statistic of one local day: mean and quantiles [µg/m³]; the 80 % interval is q10…q90."""
+
+    p_exceed: DayExceedance
+    status: Status
+    model_version: str
+
+
+class DayForecasts(ApiModel):
+    """Forecasts of whole local days, from joint trajectories of their hours."""
+
+    unit: Unit = "µg/m³"
+    days: list[DayForecast]
+
+
+class EnsembleHour(ApiModel):
+    """One hour of all members, in the order of the members."""
+
+    valid_at: datetime = Field(description="Start of the hour")
+    members: list[float] = Field(description="Concentrations [µg/m³]")
+
+
+class Ensemble(ApiModel):
+    """Members of one issue: possible courses of its hours, equally likely.
+
+    Every hour's members have the issued quantiles. Member k belongs to the same course at every station and pollutant
+    of the issue.
+    """
+
+    station_id: str
+    pollutant: Pollutant
+    unit: Unit = "µg/m³"
+    issued_at: datetime
+    model_version: str
+    n_members: int
+    hours: list[EnsembleHour]
 
 
 class Forecast(ApiModel):
