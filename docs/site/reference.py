@@ -47,7 +47,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def measured(name: str) -> str:
-    """A CSV file of docs/measurements as a table; lines that begin with # say when and how it was measured."""
+    """A CSV file of docs/measurements as a table; lines that begin with # state when and how it was measured."""
     path = DOCS / "measurements" / name
     if not path.is_file():
         return "*Not measured for this release yet.*"

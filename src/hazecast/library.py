@@ -105,7 +105,7 @@ def simulate(*, days: int = 60, n_stations: int = 3, since: date = date(2026, 1,
         since: first day, UTC.
 
     Returns:
-        A dataset whose stations have the source "simulated". The same arguments give the same rows.
+        A dataset of stations with the source "simulated". The same arguments give the same rows.
     """
     first = datetime.combine(since, time(), UTC)
     return simulate_dataset(n_stations=n_stations, since=first, until=first + timedelta(days=days))
