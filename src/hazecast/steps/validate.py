@@ -8,6 +8,7 @@ from functools import partial
 import polars as pl
 
 from hazecast.air.clock import HOUR, hours_between
+from hazecast.air.spec import QUANTILES
 from hazecast.air.tables import Scores
 from hazecast.errors import NoChampion, TooLittleHistory
 from hazecast.models.baselines import climatology, persistence, seasonal_naive
@@ -29,6 +30,9 @@ BASELINES: dict[str, Predict] = {
 # Steps coprime to 24 visit every clock hour; the longest that gives enough issues for a test is used.
 _STEPS_HOURS = (29, 19, 13)
 _MIN_ISSUES = 20
+# The columns of `scoring.pair` that `decide_promotion` reads.
+_ERRORS = ("absolute_error_ugm3", "seasonal_naive_ugm3", "observed_ugm3")
+_DISTRIBUTION = (*QUANTILES, "coverage_80")
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,15 @@ def validate(
         name: partial(predict, horizon_hours=horizon_hours) for name, predict in BASELINES.items()
     }
     rivals: dict[str, Predict] = {CANDIDATE: candidate.forecaster.predict, **baselines, **_champion(registry)}
-    forecasts = {}
+    scored, paired = [], {}
     for number, (name, predict) in enumerate(rivals.items()):
         progress(f"scoring {name}", number / (len(rivals) + 1))
-        forecasts[name] = predict(candidate.inputs.panel, origins)
-    scores = pl.concat(_scores_of(name, rows, candidate, now) for name, rows in forecasts.items())
-    paired = {name: pair(rows, candidate.inputs.observations) for name, rows in forecasts.items()}
+        # One model at a time: of a rival only what it is compared by stays in memory.
+        rows = predict(candidate.inputs.panel, origins)
+        scored.append(_scores_of(name, rows, candidate, now))
+        pairs = pair(rows, candidate.inputs.observations)
+        paired[name] = pairs if name == CANDIDATE else pairs.select(_compared(pairs, name))
+    scores = pl.concat(scored)
     mine = paired.pop(CANDIDATE)
     decision = decide_promotion(mine, paired, step_hours=step_hours, horizon_hours=horizon_hours)
     if candidate.is_first:
@@ -100,6 +107,12 @@ def validate(
     store.upsert(Scores, named)
     progress(decision.reason, 1.0)
     return ValidationResult(version, decision.promoted, challenges, decision.reason, named, decision.tests)
+
+
+def _compared(pairs: pl.DataFrame, name: str) -> list[str]:
+    """The columns by which a rival is compared; only the champion also by its distribution."""
+    columns = ("station_id", "pollutant", "issued_at", "lead_hours", *_ERRORS)
+    return [column for column in (*columns, *(_DISTRIBUTION if name == CHAMPION else ())) if column in pairs.columns]
 
 
 def _champion(registry: Registry) -> dict[str, Predict]:
