@@ -9,7 +9,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
@@ -66,13 +66,21 @@ class Store:
         self._options = dict(storage_options or {})
         self._retention = retention
 
-    def read(self, table: type[dy.Schema], where: pl.Expr | None = None, *, version: int | None = None) -> pl.DataFrame:
+    def read(
+        self,
+        table: type[dy.Schema],
+        where: pl.Expr | None = None,
+        *,
+        version: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
         """Rows of `table` matching `where`; an empty frame if nothing is stored yet.
 
         Args:
             table: a class of `air.tables`.
             where: a filter, pushed down to the files.
             version: read the table as of this version (time travel), at most the retention back.
+            columns: which; None: all.
 
         Raises:
             StoreError: the table is corrupt or out of reach.
@@ -84,15 +92,15 @@ class Store:
                 f"HAZECAST_TABLE_RETENTION_DAYS after they are replaced"
             )
         if delta is None:
-            return table.create_empty()
+            return table.create_empty().select(columns or pl.all())
         try:
-            return self._rows(table, delta, where)
+            return self._rows(table, delta, where, columns)
         except StoreError:
             # The files of this version may have been deleted since it was opened.
             newer = self._open(table, version)
             if newer is None or newer.version() == delta.version():
                 raise
-            return self._rows(table, newer, where)
+            return self._rows(table, newer, where, columns)
 
     def version(self, table: type[dy.Schema]) -> int | None:
         """Number of the newest commit of `table`; None if nothing is stored yet."""
@@ -288,7 +296,13 @@ class Store:
         changed = existing.join(stored, on=values, how="anti", nulls_equal=True)
         return added, _without_older(changed, stored, key)
 
-    def _rows(self, table: type[dy.Schema], delta: DeltaTable, where: pl.Expr | None) -> pl.DataFrame:
+    def _rows(
+        self,
+        table: type[dy.Schema],
+        delta: DeltaTable,
+        where: pl.Expr | None,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
         schema = _schema_of(table)
         missing = schema.keys() - {field.name for field in delta.schema().fields}
         if required := sorted(name for name in missing if not table.columns()[name].nullable):
@@ -296,15 +310,16 @@ class Store:
                 f"{self._name(table)} was written by an older version of Hazecast, without {', '.join(required)}; move "
                 "it away and run `hazecast collect`, or choose another HAZECAST_HOME"
             )
+        names = schema.names() if columns is None else list(columns)
         # A table written before an optional column existed is read with nulls in it.
         absent = [pl.lit(None, schema[name]).alias(name) for name in sorted(missing)]
 
         def collect() -> pl.DataFrame:
             scan = self._scan(delta).with_columns(absent)
-            return (scan if where is None else scan.filter(where)).collect()
+            return (scan if where is None else scan.filter(where)).select(names).collect()
 
         rows: pl.DataFrame = self._guard(table, collect)
-        return rows.select(schema.names()).cast(schema)
+        return rows.cast({name: schema[name] for name in names})
 
     def _scan(self, delta: DeltaTable, files: list[str] | None = None) -> pl.LazyFrame:
         """The table, or some files of it, as a lazy frame.
