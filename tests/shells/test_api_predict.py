@@ -80,6 +80,7 @@ def test_later_hours_are_ignored(client):
         {"observations": []},
         {"observations": request_body(1)["observations"] * 2},
         {"observations": [{"pollutant": "pm25", "observed_at": 7, "concentration_ugm3": 1}]},
+        {"observations": [{"pollutant": "pm25", "observed_at": "2026-03-29T05:00Z", "concentration_ugm3": False}]},
         {"observations": [{"pollutant": "lead", "observed_at": "2026-03-29T05:00Z", "concentration_ugm3": 1}]},
         {"colour": "blue"},
     ],
@@ -157,7 +158,7 @@ def test_a_trained_model_predicts_for_another_site(filled_store, clock, trained)
     client = TestClient(create_app(store=filled_store, clock=clock, clock_replayed=False, options=options))
     rows = observed.filter((pl.col("station_id") == DONGSI) & (pl.col("flag") == "ok")).tail(28 * 24).to_dicts()
     fields = ("pollutant", "observed_at", "concentration_ugm3")
-    observations = [{name: str(row[name]) for name in fields} for row in rows]
+    observations = [{name: row[name] for name in fields} | {"observed_at": str(row["observed_at"])} for row in rows]
     found = client.post(PREDICT, json=request_body(observations=observations)).json()
     (series,) = found["forecasts"]
     assert (found["model_version"], series["status"]) == ("5", "ok")

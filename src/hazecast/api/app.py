@@ -13,7 +13,7 @@ import hazecast
 from hazecast.air.spec import HORIZONS_HOURS, STALE_AFTER_HOURS
 from hazecast.api import openapi, repository
 from hazecast.api.background import BackgroundCache
-from hazecast.api.cache import MAX_CHECK_SECONDS, CachePolicy, ResponseCache
+from hazecast.api.cache import CachePolicy, ResponseCache
 from hazecast.api.dependencies import ApiContext
 from hazecast.api.errors import UnhandledErrorMiddleware, add_error_handlers
 from hazecast.api.middleware import (
@@ -40,6 +40,8 @@ including CO. Times are UTC; an hour is named by its start. Errors are problem d
 EXPOSED_HEADERS = ("ETag", "Link", "Retry-After", "Warning", "X-Request-ID", "X-Total-Count")
 DEFAULT_INDEX = "eu-eaqi"
 PREDICTIONS_PER_MINUTE = 30
+# How long a probe waits for the tables before it reports the rows read last [s].
+MAX_PROBE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ def create_app(
             lambda _: queries.snapshot(),
             name="stored tables",
             refresh_seconds=repository.VERSION_CHECK_SECONDS,
-            timeout_seconds=MAX_CHECK_SECONDS,
+            timeout_seconds=MAX_PROBE_SECONDS,
         ),
         registry=RegistryCache(options.registry, clock, refresh_seconds=options.registry_refresh_seconds),
         cache_policy=CachePolicy(options.schedule_zone, clock_replayed),

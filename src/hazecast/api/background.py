@@ -23,8 +23,9 @@ class BackgroundCache(Generic[Value]):
         load: returns the next value, given the cached one (None at first); may be slow or raise a HazecastError.
         name: of the source, for the log.
         refresh_seconds: least time between two refreshes [s].
-        timeout_seconds: how long readers wait for a running refresh when a value is cached [s].
-        first_timeout_seconds: the same while no value is cached [s].
+        timeout_seconds: how long a reader waits for the refresh when a value is cached [s]. In the event loop only the
+            reader that starts a refresh waits for it.
+        first_timeout_seconds: the same while no value is cached, for all readers [s].
     """
 
     def __init__(
@@ -46,28 +47,30 @@ class BackgroundCache(Generic[Value]):
 
     def get(self) -> tuple[Value | None, HazecastError | None]:
         """The cached value and the error of the last refresh; (None, None) during the first load. Blocks."""
-        wait([self._refreshing()], timeout=self._timeout())
+        refresh, _ = self._refreshing()
+        wait([refresh], timeout=self._timeout())
         return self._value, self._error
 
     async def get_async(self) -> tuple[Value | None, HazecastError | None]:
         """Like `get`, without blocking the event loop."""
-        refresh = self._refreshing()
-        if not refresh.done():
+        refresh, is_new = self._refreshing()
+        if not refresh.done() and (is_new or self._value is None):
             await asyncio.wait({asyncio.wrap_future(refresh)}, timeout=self._timeout())
         return self._value, self._error
 
     def _timeout(self) -> float:
         return self._first_timeout_seconds if self._value is None else self._timeout_seconds
 
-    def _refreshing(self) -> Future[None]:
-        """The running refresh, or the last one if none is due."""
+    def _refreshing(self) -> tuple[Future[None], bool]:
+        """The running refresh, or the last one if none is due; and whether it was started now."""
         with self._lock:
             is_running = self._refresh is not None and not self._refresh.done()
             is_due = time.monotonic() - self._loaded_at > self._refresh_seconds
-            if self._refresh is None or (is_due and not is_running):
+            is_new = self._refresh is None or (is_due and not is_running)
+            if self._refresh is None or is_new:
                 self._refresh = Future()
                 threading.Thread(target=self._run, args=(self._refresh,), daemon=True).start()
-            return self._refresh
+            return self._refresh, is_new
 
     def _run(self, done: Future[None]) -> None:
         try:

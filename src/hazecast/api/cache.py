@@ -31,8 +31,8 @@ MAX_CACHED_BYTES = 64_000_000
 BYTES_PER_RESPONSE = 1500
 # Longer requests are answered, and not kept.
 MAX_KEY_BYTES = 2000
-# How long a request waits for a running comparison with the stored tables; the cached ones are served then [s].
-MAX_CHECK_SECONDS = 0.1
+# How long one request waits for the comparison with the stored tables that it starts; others do not wait [s].
+MAX_CHECK_SECONDS = 2.0
 # Below one TCP segment compression saves no packet.
 MIN_COMPRESSED_BYTES = 1000
 GZIP_LEVEL = 5

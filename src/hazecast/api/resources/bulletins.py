@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Response
 from hazecast.api.dependencies import PREFIX, Context
 from hazecast.api.errors import NoData, problem_responses
 from hazecast.api.repository import depends_on
-from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
 from hazecast.errors import TooLittleHistory
 from hazecast.i18n import LANGUAGES, read_language
 
@@ -52,6 +51,9 @@ def bulletin(
     day: Annotated[date | None, Query(description="Local day; default: tomorrow", examples=["2026-03-01"])] = None,
 ) -> Response:
     """The next day at the place: warnings, probabilities by station, drivers, and yesterday's forecast and result."""
+    # On first use: it imports the libraries of alerts and plots, which the API does not need otherwise.
+    from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
+
     now = context.clock()
     depends_on(now.replace(second=0, microsecond=0))
     try:

@@ -153,7 +153,9 @@ def health_verdicts(context: Context) -> schemas.HealthVerdicts:
 def alerts(
     context: Context,
     paging: PagingQuery,
-    state: Annotated[str | None, Query(description=f"One of {', '.join(INCIDENT_STATES)}; default: all")] = None,
+    state: Annotated[
+        str | None, Query(description="Default: all", json_schema_extra={"enum": [*INCIDENT_STATES]})
+    ] = None,
     limit: LimitQuery = 100,
     cursor: CursorQuery = None,
 ) -> schemas.Incidents:
@@ -170,7 +172,7 @@ def alerts(
 def runs(
     context: Context,
     paging: PagingQuery,
-    step: Annotated[str | None, Query(description=f"One of {', '.join(STEPS)}; default: all")] = None,
+    step: Annotated[str | None, Query(description="Default: all", json_schema_extra={"enum": [*STEPS]})] = None,
     limit: LimitQuery = 100,
     cursor: CursorQuery = None,
 ) -> schemas.RunList:

@@ -16,7 +16,7 @@ class ReadingIn(RequestModel):
     """One concentration."""
 
     pollutant: Pollutant
-    concentration: float = Field(ge=0, le=MAX_CONCENTRATION, allow_inf_nan=False, examples=[35.9])
+    concentration: float = Field(ge=0, le=MAX_CONCENTRATION, allow_inf_nan=False, strict=True, examples=[35.9])
     averaging: str | None = Field(
         default=None, description="24h, 8h, 1h, nowcast …; null: the index's usual one", examples=["24h"]
     )

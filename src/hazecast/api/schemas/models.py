@@ -55,7 +55,11 @@ class ObservationIn(RequestModel):
     pollutant: Pollutant
     observed_at: UtcTime = Field(description="Start of the hour, with its zone")
     concentration_ugm3: float = Field(
-        ge=-MAX_CONCENTRATION, le=MAX_CONCENTRATION, allow_inf_nan=False, description="Hourly mean [µg/m³]"
+        ge=-MAX_CONCENTRATION,
+        le=MAX_CONCENTRATION,
+        allow_inf_nan=False,
+        strict=True,
+        description="Hourly mean [µg/m³]",
     )
 
 
@@ -63,8 +67,8 @@ class PredictRequest(RequestModel):
     """Recent observations of a site outside the network; best with four weeks of hours, poor with one day."""
 
     station_id: str = Field(default="own", min_length=1, max_length=100)
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
+    latitude: float | None = Field(default=None, ge=-90, le=90, strict=True)
+    longitude: float | None = Field(default=None, ge=-180, le=180, strict=True)
     timezone: str = Field(default="UTC", description="IANA name", max_length=64)
     issued_at: UtcTime | None = Field(
         default=None, description="Whole hour; null: the end of the newest observed hour. Later hours are ignored"
