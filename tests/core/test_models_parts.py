@@ -10,7 +10,13 @@ from hazecast.models.config import GruConfig, ModelConfig, PostprocessConfig, Re
 from hazecast.models.forecaster import BlockModel
 from hazecast.models.gru import GruNetwork, fit_network, fit_scaling
 from hazecast.models.gru_cell import backward, forward, initial_weights
-from hazecast.models.postprocess import StationFacts, damp_extrapolation, reporting_resolution, round_median
+from hazecast.models.postprocess import (
+    StationFacts,
+    block_weights,
+    damp_extrapolation,
+    reporting_resolution,
+    round_median,
+)
 from hazecast.models.recalibration import Adjustment, Hindcasts, fit_adjustment, hindcast_leads, hindcast_origins
 from hazecast.models.sampling import TrainingSet
 from hazecast.models.stack import Stack
@@ -295,3 +301,16 @@ def test_parameters_are_set_by_dotted_name_and_unknown_ones_refused():
 def test_every_parameter_is_described():
     for name, group in ModelConfig.model_fields.items():
         assert all(field.description for field in group.annotation.model_fields.values()), name
+
+
+def test_around_a_seam_both_blocks_are_blended_and_elsewhere_one_decides():
+    blocks = ((1, 6), (7, 24), (25, 48))
+    found = block_weights(blocks, np.arange(1, 49), 4)
+    assert np.allclose(found.sum(axis=1), 1)
+    assert found.min() >= 0
+    assert np.allclose(found[24 - 1], (0, 0.5625, 0.4375))
+    assert np.allclose(found[[3, 6 - 1, 9]], [(1, 0, 0), (0.625, 0.375, 0), (0, 1, 0)])
+    assert np.allclose(found[25 - 1], (0, 0.4375, 0.5625))
+    assert np.allclose(found[[0, 14, 39]], np.eye(3))
+    plain = block_weights(blocks, np.array([6, 7, 24, 25]), 0)
+    assert np.array_equal(plain, np.eye(3)[[0, 1, 1, 2]])

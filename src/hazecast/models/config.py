@@ -166,8 +166,14 @@ class RecalibrationConfig(_Group):
 
 
 class PostprocessConfig(_Group):
-    """Damping of extrapolation and rounding to the reporting resolution."""
+    """Blending of lead blocks, damping of extrapolation and rounding to the reporting resolution."""
 
+    blend_hours: int = Field(
+        default=6,
+        ge=0,
+        le=9,
+        description="Leads on each side of the seam of two lead blocks that are blended [h].",
+    )
     extrapolation_exponent: float = Field(
         default=0.25, ge=0, le=1, description="Share kept, on the log scale, of what lies beyond the station's maximum."
     )

@@ -44,7 +44,7 @@ from hazecast.models.config import ModelConfig, Value
 from hazecast.models.days import DayModel, fit_days
 from hazecast.models.drivers import DRIVERS, driver_rows
 from hazecast.models.frames import all_cases
-from hazecast.models.postprocess import StationFacts, postprocess, station_facts
+from hazecast.models.postprocess import StationFacts, block_weights, postprocess, station_facts
 from hazecast.models.recalibration import (
     Adjustment,
     Hindcasts,
@@ -424,15 +424,19 @@ class ResidualForecaster(ABC):
         rnn = self._rnn_rows(view, leads)
         built = build_features(view, rows, offsets=self.offsets, future=self.weather, only=targets)
 
+        weights = block_weights(self.spec.lead_blocks, rows.lead, self.config.postprocess.blend_hours)
+
         def distribution(pollutant: str) -> Distribution:
-            features, parts = built.pop(pollutant), []
+            features = built.pop(pollutant)
             none = np.zeros_like(features.naive)
             residual = none if rnn is None else rnn[:, self.pollutants.index(pollutant)] - features.naive
-            for (first, last), block in zip(self.spec.lead_blocks, self.blocks[pollutant], strict=True):
-                mine = slice(*np.searchsorted(rows.lead, [first, last + 1]))
-                parts.append(block.predict(features.values[mine], features.naive[mine], residual[mine]))
-            location = np.concatenate([part.location for part in parts])
-            spread = np.concatenate([part.spread for part in parts])
+            location, spread = np.zeros_like(features.naive), np.zeros_like(features.naive)
+            for weight, block in zip(weights.T, self.blocks[pollutant], strict=True):
+                mine = np.flatnonzero(weight)
+                if len(mine):
+                    part = block.predict(features.values[mine], features.naive[mine], residual[mine])
+                    location[mine] += weight[mine] * part.location
+                    spread[mine] += weight[mine] * part.spread
             shape = len(leads), len(view)
             return Distribution(location.reshape(shape), spread.reshape(shape))
 

@@ -1,6 +1,7 @@
 """From the predicted distribution to the forecast, in one order: recalibrate → damp extrapolation → round.
 
-1. Recalibrate: shift and stretch the quantiles by the errors of the past days (`models.recalibration`).
+1. Recalibrate: shift and stretch the quantiles by the errors of the past days (`models.recalibration`). Around the seam
+   of two lead blocks both models are blended (`block_weights`).
 2. Damp extrapolation: on the log scale an error is a factor, alike at every level. Four times the usual concentration
    may occur on a clean day; four times the highest one a station ever had does not.
 3. Round: where a station reports at a coarse resolution (CO in 100 µg/m³, SO2 in whole µg/m³), few values occur, and
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hazecast.air.arrays import Floats32
+from hazecast.air.arrays import Floats32, Ints
 from hazecast.air.spec import QUANTILE_LEVELS, LeadBlock
 from hazecast.features import Panel
 from hazecast.models.config import PostprocessConfig
@@ -81,18 +82,38 @@ def postprocess(
         resolution_ugm3: (case,) reporting resolution, 0 where fine.
         config: hyper-parameters.
     """
-    parts = []
-    for b, ((first, last), shape) in enumerate(zip(blocks, shapes, strict=True)):
-        leads = slice(first - 1, last)
-        location, spread = predicted.location[leads], predicted.spread[leads]
-        standardised = recalibrate(shape(location), adjustment.shift[:, b], adjustment.stretch[:, b])
-        levels = location[..., None] + spread[..., None] * standardised
-        values = np.maximum(np.exp(levels) - np.float32(offset_ugm3), 0)
-        values = damp_extrapolation(values, maximum_ugm3, config.extrapolation_exponent)
-        parts.append(np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2))
-    forecast = np.concatenate(parts).swapaxes(0, 1)
+    weights = block_weights(blocks, np.arange(1, len(predicted.location) + 1), config.blend_hours)
+    standardised = np.zeros((*predicted.location.shape, len(SHAPE_LEVELS)), np.float32)
+    for b, shape in enumerate(shapes):
+        leads = np.flatnonzero(weights[:, b])
+        recalibrated = recalibrate(shape(predicted.location[leads]), adjustment.shift[:, b], adjustment.stretch[:, b])
+        standardised[leads] += weights[leads, b, None, None] * recalibrated
+    levels = predicted.location[..., None] + predicted.spread[..., None] * standardised
+    values = np.maximum(np.exp(levels) - np.float32(offset_ugm3), 0)
+    values = damp_extrapolation(values, maximum_ugm3, config.extrapolation_exponent)
+    forecast = np.concatenate([values[..., _QUANTILES_AT], values.mean(axis=2, keepdims=True)], axis=2).swapaxes(0, 1)
     round_median(forecast[..., : len(QUANTILE_LEVELS)], resolution_ugm3)
     return forecast
+
+
+def block_weights(blocks: Sequence[LeadBlock], leads: Ints, blend_hours: int) -> Floats32:
+    """Weight of each block's model at each lead (lead, block): rows sum to 1.
+
+    Around the seam of two blocks the weight moves linearly from one to the other: two models differ by more than the
+    air changes in an hour, and a step between them would look like a change of the air.
+
+    Args:
+        blocks: in order, first and last lead [h].
+        leads: (lead,) [h].
+        blend_hours: leads on each side of a seam that are blended, but at most a third of a block; 0: none.
+    """
+    seams = np.array([last + 0.5 for _, last in blocks[:-1]])
+    thirds = [(last - first + 1) / 3 for first, last in blocks]
+    width = 2 * np.minimum(blend_hours, np.minimum(thirds[:-1], thirds[1:]))
+    later = np.clip((leads[:, None] - seams) / np.maximum(width, 1e-6) + 0.5, 0, 1)
+    edge = np.ones((len(leads), 1))
+    passed = np.concatenate([edge, later, 0 * edge], axis=1)
+    return np.asarray(-np.diff(passed, axis=1), np.float32)
 
 
 def recalibrate(shape: Floats32, shift: Floats32, stretch: Floats32) -> Floats32:
