@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from hazecast.logs import configure_logs
 from hazecast.pipeline import Pipeline
 from hazecast.settings import load_settings
 from hazecast.wiring import Wiring
@@ -23,7 +24,9 @@ STEPS: dict[str, Callable[[Pipeline], object]] = {
 
 def main() -> None:
     step, now = STEPS[sys.argv[1]], datetime.fromisoformat(sys.argv[2])
-    parts = Wiring(load_settings())
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    parts = Wiring(settings)
     print("ready", flush=True)
     while True:
         step(Pipeline(parts, now=now))

@@ -30,6 +30,7 @@ import polars as pl
 from hazecast.air.tables import Forecasts, Observations, key_of
 from hazecast.cli.backup import backup
 from hazecast.errors import HazecastError
+from hazecast.logs import configure_logs
 from hazecast.models.climatology import Climatology
 from hazecast.pipeline import Pipeline
 from hazecast.registry import Training
@@ -153,7 +154,9 @@ def killed_steps(step: str, kills: int) -> Callable[[Path], Row]:
             for _ in range(kills):
                 row.tried += 1
                 call = [sys.executable, str(LOOP), step, hour.isoformat()]
-                process = subprocess.Popen(call, env=home.environment(), stdout=subprocess.PIPE, text=True)
+                process = subprocess.Popen(
+                    call, env=home.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
                 assert process.stdout is not None
                 while process.stdout.readline().strip() != "ready":
                     if process.poll() is not None:
@@ -438,6 +441,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=25, help="kills of each step")
     parser.add_argument("--only", default="", help="faults whose name contains this")
     options = parser.parse_args()
+    configure_logs("text")
     random.seed(1)
     failed = False
     with tempfile.TemporaryDirectory(prefix="hazecast-faults-") as scratch:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import Result
 from one_station import UNTIL, write_station
+from typer.testing import CliRunner
 
 from hazecast.air.tables import Forecasts, Runs
 from hazecast.air.verdicts import Retrains
+from hazecast.cli import app
 from hazecast.models.climatology import Climatology
 from hazecast.pipeline import Pipeline
 from hazecast.registry import Training
@@ -54,17 +57,26 @@ def folder(whole_home: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def run(folder: Path, *command: str, hours: int = 1) -> subprocess.CompletedProcess[str]:
-    """One command an hour after the forecast; it prints no traceback and nothing of the libraries below."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HAZECAST_", "MLFLOW_"))}
-    environment |= {"HAZECAST_HOME": str(folder / "home"), "COLUMNS": "500"}
-    environment["HAZECAST_NOW"] = UNTIL.replace(hour=hours).isoformat()
-    call = [sys.executable, "-m", "hazecast.cli", *command, "--data", (folder / "data.txt").read_text()]
-    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=200, check=False)
-    written = done.stdout + done.stderr
-    assert "Traceback" not in written, written
-    assert "panicked" not in written, written
-    return done
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs one command after the forecast; it prints no traceback and nothing of the libraries below."""
+
+    def command(*words: str, hours: int = 1) -> Result:
+        environment = {"HAZECAST_HOME": str(folder / "home"), "HAZECAST_NOW": UNTIL.replace(hour=hours).isoformat()}
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        done = CliRunner().invoke(app, [*words, "--data", (folder / "data.txt").read_text()])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        written = done.output + capfd.readouterr().err
+        assert "Traceback" not in written, written
+        assert "panicked" not in written, written
+        return done
+
+    return command
 
 
 def truncate(path: Path, share: float = 0.4) -> None:
@@ -94,25 +106,25 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_the_kept_champion_forecasts_and_doctor_names_the_damage(folder: Path, name: str):
+def test_the_kept_champion_forecasts_and_doctor_names_the_damage(folder: Path, run: Run, name: str):
     damage, word = DAMAGES[name]
     damage(folder / "home")
-    found = run(folder, "doctor")
-    assert word in found.stdout
-    assert "hazecast r" in found.stdout  # run training, restore, repair
-    done = run(folder, "forecast")
-    assert done.returncode == 0, done.stderr
-    assert "kept here" in done.stdout + done.stderr or "cached champion" in done.stdout + done.stderr
+    found = run("doctor")
+    assert word in found.output
+    assert "hazecast r" in found.output  # run training, restore, repair
+    done = run("forecast")
+    assert done.exit_code == 0, done.output
+    assert "kept here" in done.output or "cached champion" in done.output
     rows = Store(str(folder / "home" / TOWN)).read(Forecasts, pl.col("issued_at") == UNTIL.replace(hour=1))
     assert rows["model_version"].unique().to_list() == ["1"]
-    assert run(folder, "status").returncode == 0
+    assert run("status").exit_code == 0
 
 
-def test_without_a_copy_a_prediction_is_climatology_and_is_followed_by_one_training(folder: Path):
+def test_without_a_copy_a_prediction_is_climatology_and_is_followed_by_one_training(folder: Path, run: Run):
     home = folder / "home"
     shutil.rmtree(home / "champions")
     damage_models(home)
-    assert run(folder, "run", "prediction").returncode == 0
+    assert run("run", "prediction").exit_code == 0
     store = Store(str(home / TOWN))
     rows = store.read(Forecasts, pl.col("issued_at") == UNTIL.replace(hour=1))
     assert rows["status"].unique().to_list() == ["baseline"]
@@ -120,22 +132,23 @@ def test_without_a_copy_a_prediction_is_climatology_and_is_followed_by_one_train
     is_training = pl.col("step") == "train"
     assert store.read(Runs, is_training)["outcome"].to_list() == ["ok"]
     damage_models(home)
-    assert run(folder, "run", "prediction", hours=2).returncode == 0
+    assert run("run", "prediction", hours=2).exit_code == 0
     assert store.read(Runs, is_training).height == 1
     assert "cooling down" in store.read(Retrains).sort("checked_at")["reasons"][-1]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a read-only folder")
-def test_a_read_only_home_is_read_and_said_in_one_sentence(folder: Path):
+def test_a_read_only_home_is_read_and_said_in_one_sentence(folder: Path, run: Run):
     home = str(folder / "home")
     subprocess.run(["mount", "--bind", home, home], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", home], check=True)
-        status = run(folder, "status")
-        assert status.returncode == 0, status.stderr
-        assert "version 1" in status.stdout
-        doctor = run(folder, "doctor")
-        assert doctor.returncode == 1
-        assert "ead-only file system" in doctor.stdout
+        status = run("status")
+        assert status.exit_code == 0, status.output
+        assert "version 1" in status.output
+        for command in ("collect", "doctor"):
+            done = run(command)
+            assert done.exit_code == 1
+            assert "ead-only file system" in done.output
     finally:
-        subprocess.run(["umount", home], check=True)
+        subprocess.run(["umount", "-l", home], check=True)
