@@ -18,6 +18,7 @@ from hazecast.models.forecaster import ResidualForecaster
 from hazecast.models.postprocess import station_facts
 from hazecast.models.stack import Stack
 from hazecast.models.uncertainty import level_dependence
+from hazecast.quality import check_weather
 from hazecast.scoring import score
 from presets import LIGHT, SMALL, TINY
 
@@ -47,6 +48,16 @@ def test_every_hour_is_forecast_in_order_and_above_zero(panel, forecaster):
     assert (np.diff(values[:, :7], axis=1) >= 0).all()
     lead = (found["valid_at"] - found["issued_at"]).dt.total_hours() + 1
     assert lead.equals(found["lead_hours"].cast(pl.Int64), check_names=False)
+
+
+@pytest.mark.parametrize("spoilt", [999.9, -9999.0, 281.3])
+def test_a_forecast_on_weather_that_the_check_rejects_is_degraded(forecaster, spoilt: float):
+    """Missing-value codes and Kelvin at one station, in every other hour ahead."""
+    bad = (pl.col("station_id") == "centre") & (pl.col("valid_at") >= at(61)) & (pl.col("valid_at").dt.hour() % 2 == 0)
+    rows = weather(runs=True).with_columns(temperature_c=pl.when(bad).then(spoilt).otherwise("temperature_c"))
+    found = forecaster.predict(build_panel(observations(), check_weather(rows).rows, stations()), [at(61, 6)])
+    centre = found.filter(station_id="centre").group_by(pl.col("valid_at").dt.hour() % 2).agg(pl.col("status").unique())
+    assert dict(centre.rows()) == {0: ["degraded"], 1: ["ok"]}
 
 
 def test_the_status_tells_missing_weather_from_missing_observations(panel, forecaster):

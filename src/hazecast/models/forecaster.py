@@ -496,9 +496,11 @@ class ResidualForecaster(ABC):
         return frames
 
     def _weather_is_missing(self, view: AsOfView) -> npt.NDArray[np.bool_]:
+        """(case, lead): no weather, or not a variable that other leads of the case have."""
         known = ~np.isnan(view.weather[:, -self.spec.horizon_hours :])
         expected = self.weather is not FutureWeather.NONE
-        return np.asarray(~np.any(known, axis=2) & expected)
+        has_hole = np.any(np.any(known, axis=1, keepdims=True) & ~known, axis=2)
+        return np.asarray((~np.any(known, axis=2) | has_hole) & expected)
 
 
 def _write_block(block: BlockModel, stem: Path) -> None:
