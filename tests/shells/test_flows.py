@@ -19,6 +19,7 @@ from hazecast.sources.files import FilesSource
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.steps.lock import only_one
 from hazecast.store import Store
+from hazecast.wiring import Wiring
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=15)
@@ -78,7 +79,7 @@ def task_names(state: object) -> list[str]:
 def test_a_prediction_issues_the_hour_once(flows: ModuleType, store: Store):
     first = flows.prediction(return_state=True)
     assert first.is_completed()
-    assert "144 hours" in first.message
+    assert f"{2 * Wiring(load_settings()).spec.horizon_hours} hours" in first.message
     assert store.read(Forecasts)["issued_at"].unique().to_list() == [END]
     assert task_names(first) == ["Fresh Data Collection", "Data Quality Check", "Prediction Generation", "Alerting"]
     before = store.version(Forecasts)

@@ -25,7 +25,7 @@ def home(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     parts = Wiring(Settings(home=tmp_path / "home", source="files", data=dataset))
     first = Pipeline(parts, now=END)
     first.check(first.collect())
-    parts.registry.record(Training(parameters={}, metrics={}, forecaster=Climatology(END)))
+    parts.registry.record(Training(parameters={}, metrics={}, forecaster=Climatology(END, parts.spec)))
     parts.registry.promote("1", reason="test", by="test", at=END)
     return parts.settings.home
 
