@@ -206,9 +206,9 @@ async def soak(args: argparse.Namespace, folder: str) -> None:
 async def load(client: httpx.AsyncClient, world: World, clock: FastClock, pid: int, args: argparse.Namespace) -> None:
     """Send requests and store forecasts until the time is over."""
     counts, until = Counts(), time.monotonic() + 60 * args.minutes
-    gap_seconds = N_CONNECTIONS / args.per_second
+    gap_seconds = args.connections / args.per_second
     publishing = asyncio.create_task(publish_hourly(client, world, clock, counts))
-    senders = [send_steadily(client, counts, until=until, gap_seconds=gap_seconds) for _ in range(N_CONNECTIONS)]
+    senders = [send_steadily(client, counts, until=until, gap_seconds=gap_seconds) for _ in range(args.connections)]
     done, _ = await asyncio.wait(
         [publishing, asyncio.gather(report(counts, pid, minutes=args.minutes), *senders)],
         return_when=asyncio.FIRST_COMPLETED,
@@ -220,6 +220,7 @@ async def load(client: httpx.AsyncClient, world: World, clock: FastClock, pid: i
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--connections", type=int, default=N_CONNECTIONS)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--per-second", type=float, default=50.0)
     parser.add_argument("--hour-seconds", type=float, default=5.0, help="how long an hour takes")
