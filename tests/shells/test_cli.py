@@ -1,5 +1,6 @@
 """The commands: help, start-up, errors, status and doctor."""
 
+import json
 import os
 import re
 import subprocess
@@ -232,3 +233,29 @@ def test_nothing_is_cut_in_a_pipe_nor_in_80_columns(tmp_path: Path):
     assert max(map(len, table)) <= 80
     assert all(word in narrow for word in ("pollutant", "complete", "suspicious", "invalid", "course"))
     assert "…" not in narrow
+
+
+def test_reading_commands_print_json_and_nothing_else(hazecast, tmp_path: Path):
+    folder = str(short_record(tmp_path / "short", range(480), lambda hour: f"{10 + hour % 7}"))
+    assert hazecast("collect", "--data", folder).exit_code == 0
+    rows = json.loads(hazecast("forecast", "--data", folder, "--pollutant", "pm25", "--json").stdout)
+    assert (rows[0]["station_id"], rows[0]["lead_hours"]) == ("a", 1)
+    status = json.loads(hazecast("status", "--data", folder, "--json").stdout)
+    assert status["observations"][0]["observations"] == 480
+    assert status["forecast_issued_at"] == rows[0]["issued_at"] == "2024-03-21T00:00:00Z"
+    assert json.loads(hazecast("inspect", folder, "--json").stdout)["series"][0]["n_observed"] == 480
+    assert json.loads(hazecast("models", "--data", folder, "--json").stdout)["versions"] == []
+    assert {"place", "key_is_set"} <= set(json.loads(hazecast("places", "--json").stdout)[0])
+    assert any(check["check"] == "Python" for check in json.loads(hazecast("doctor", "--json").stdout))
+
+
+def test_a_forecast_is_shown_and_written_for_chosen_series(hazecast, tmp_path: Path):
+    folder = str(short_record(tmp_path / "short", range(480), lambda hour: f"{10 + hour % 7}"))
+    assert hazecast("collect", "--data", folder).exit_code == 0
+    out = tmp_path / "forecast.csv"
+    assert hazecast("forecast", "--data", folder, "--station", "a", "--out", str(out)).exit_code == 0
+    assert out.read_text().splitlines()[1].startswith("a,pm25,2024-03-21T00:00:00Z,2024-03-21T00:00:00Z,1,")
+    unknown = hazecast("forecast", "--data", folder, "--station", "b")
+    assert unknown.exit_code == 2
+    assert "unknown station 'b'; known: a" in output_of(unknown)
+    assert hazecast("forecast", "--data", folder, "--out", "x.doc").exit_code == 2

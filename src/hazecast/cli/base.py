@@ -8,8 +8,10 @@ Exit codes: 0 success, 1 the command failed, 2 the command line is wrong.
 """
 
 import errno
+import json
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
+from hazecast.air.clock import as_iso
 from hazecast.errors import HazecastError, NotKnown, SettingsError, UsageError
 
 if TYPE_CHECKING:
@@ -57,10 +60,25 @@ Now = Annotated[str | None, typer.Option(help="Act as if it were this UTC time: 
 Place = Annotated[
     str | None, typer.Option(help="A place of `hazecast places`.", show_default="HAZECAST_PLACE", metavar="NAME")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ModelParameters = Annotated[
     list[str] | None,
     typer.Option("--set", help="Model parameter of this training: trees.rounds=80. Repeatable.", metavar="NAME=VALUE"),
 ]
+
+
+def echo_json(content: object) -> None:
+    """Print `content` as JSON."""
+    typer.echo(as_json_text(content))
+
+
+def as_json_text(content: object) -> str:
+    """`content` as JSON; times as ISO 8601 in UTC, paths as text."""
+
+    def written(value: object) -> str:
+        return as_iso(value) if isinstance(value, datetime) else str(value)
+
+    return json.dumps(content, default=written, ensure_ascii=False, indent=2)
 
 
 def new_table(*columns: str, title: str = "", whole: Sequence[str] = ()) -> Table:

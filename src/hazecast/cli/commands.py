@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast import __version__
-from hazecast.cli.base import FAILURE, Data, ModelParameters, Now, Place, Source, console, wire
+from hazecast.cli.base import (
+    FAILURE,
+    AsJson,
+    Data,
+    ModelParameters,
+    Now,
+    Place,
+    Source,
+    console,
+    echo_json,
+    err_console,
+    wire,
+)
 from hazecast.errors import HazecastError, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +50,15 @@ Latitude = Annotated[float, typer.Option("--lat", min=-90, max=90, help="Degrees
 Longitude = Annotated[float, typer.Option("--lon", min=-180, max=180, help="Degrees east.")]
 RadiusKm = Annotated[float, typer.Option(min=0.1, max=25, help="Search radius in km.")]
 PlaceFile = Annotated[Path | None, typer.Option(help="Write the place file here: config/oslo.yaml.", metavar="FILE")]
+OnlyStations = Annotated[
+    list[str] | None, typer.Option("--station", help="Only this station. Repeatable.", metavar="ID")
+]
+OnlyPollutants = Annotated[
+    list[str] | None, typer.Option("--pollutant", help="Only this pollutant. Repeatable.", metavar="NAME")
+]
+ForecastFile = Annotated[
+    Path | None, typer.Option("--out", help="Also write the hours here: .csv, .json or .parquet.", metavar="FILE")
+]
 ModelVersion = Annotated[str, typer.Argument(help="As `hazecast models` lists it.", metavar="VERSION")]
 Reason = Annotated[str, typer.Option(help="Why; recorded in the audit trail.", metavar="TEXT")]
 From = Annotated[str, typer.Option("--from", help="Start of the replay, UTC: 2026-03-01T00:00Z.", metavar="TIME")]
@@ -164,13 +185,35 @@ def train(
     pipeline.validate(pipeline.train())
 
 
-def forecast(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
-    """Issue the next forecast for every station and pollutant, and show a summary."""
+def forecast(
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+    station: OnlyStations = None,
+    pollutant: OnlyPollutants = None,
+    out: ForecastFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the next forecast for every station and pollutant, and show a summary.
+
+    --station and --pollutant choose what is shown and written; all are forecast and stored.
+    """
     from hazecast.cli import show
+    from hazecast.cli.pipeline import pipeline_on
 
     parts = wire(source, data, now, place)
-    _pipeline(parts).forecast()
-    show.forecast_table(parts.store, parts.spec, now=parts.now())
+    if out:
+        show.refuse_file(out)
+    pipeline_on(err_console if as_json else console, parts).forecast()
+    chosen = {"stations": station or (), "pollutants": pollutant or ()}
+    rows = show.newest_forecast(parts.store, now=parts.now(), **chosen)
+    if as_json:
+        echo_json(rows.to_dicts())
+    else:
+        show.forecast_table(parts.store, parts.spec, now=parts.now(), **chosen)
+    if out:
+        show.write_rows(rows, out)
 
 
 def verify(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
@@ -291,14 +334,27 @@ def _calendar_day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01", param_hint="--day") from err
 
 
-def status(source: Source = None, data: Data = None, now: Now = None, place: Place = None) -> None:
+def status(
+    source: Source = None, data: Data = None, now: Now = None, place: Place = None, as_json: AsJson = False
+) -> None:
     """Show what is stored, how old it is, and which model is champion with its skill."""
     from hazecast.cli import show
 
-    show.status(wire(source, data, now, place))
+    parts = wire(source, data, now, place)
+    if as_json:
+        echo_json(show.status_content(parts))
+    else:
+        show.status(parts)
 
 
-def doctor(source: Source = None, data: Data = None, now: Now = None, place: Place = None, live: Live = False) -> None:
+def doctor(
+    source: Source = None,
+    data: Data = None,
+    now: Now = None,
+    place: Place = None,
+    live: Live = False,
+    as_json: AsJson = False,
+) -> None:
     """Check this machine and these settings, and print the remedy for each problem.
 
     With --live one small request goes to every service of the place instead.
@@ -308,7 +364,10 @@ def doctor(source: Source = None, data: Data = None, now: Now = None, place: Pla
     from hazecast.cli.doctor import diagnose, query_providers
 
     parts = wire(source, data, now, place)
-    if not show.findings(query_providers(parts) if live else diagnose(parts)):
+    found = query_providers(parts) if live else diagnose(parts)
+    if as_json:
+        echo_json([{"check": one.what, "passed": one.good, "found": one.found} for one in found])
+    if not (all(one.good for one in found) if as_json else show.findings(found)):
         raise typer.Exit(FAILURE)
 
 
@@ -345,12 +404,15 @@ def repair(source: Source = None, data: Data = None, place: Place = None) -> Non
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def places() -> None:
+def places(as_json: AsJson = False) -> None:
     """List the available places, the sources of their data and the keys they need."""
-    from hazecast.cli.places import show_places
+    from hazecast.cli.places import places_content, show_places
     from hazecast.settings import load_settings
 
-    show_places(load_settings())
+    if as_json:
+        echo_json(places_content(load_settings()))
+    else:
+        show_places(load_settings())
 
 
 def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.0, out: PlaceFile = None) -> None:
@@ -366,11 +428,14 @@ def discover(latitude: Latitude, longitude: Longitude, radius_km: RadiusKm = 20.
     discover_place(wire().providers, Circle(latitude, longitude, radius_km), out)
 
 
-def models(source: Source = None, data: Data = None, place: Place = None) -> None:
+def models(source: Source = None, data: Data = None, place: Place = None, as_json: AsJson = False) -> None:
     """List the registered models with their validation and live error, and every change of the champion."""
     from hazecast.cli import show
 
     parts = wire(source, data, None, place)
+    if as_json:
+        echo_json(show.models_content(parts.registry, parts.store))
+        return
     show.model_versions(parts.registry, parts.store)
     show.champion_changes(parts.registry)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from hazecast.cli.base import console, new_table
+from hazecast.cli.base import AsJson, console, echo_json, new_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,9 @@ _BARS, _PLOT_CELLS, _NARROW_CELLS, _WIDE = "▁▂▃▄▅▆▇█", 24, 6, 10
 _MAX_ROWS, _NAMED = 60, 8
 
 
-def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Aggregate = False) -> None:
+def inspect(
+    folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Aggregate = False, as_json: AsJson = False
+) -> None:
     """Show what would be read from a dataset folder: series, completeness, flags, small plots. Nothing is stored."""
     import polars as pl
 
@@ -39,6 +41,13 @@ def inspect(folder: Folder, ignore_columns: IgnoreColumns = False, aggregate: Ag
     weather = quality.check_weather(source.fetch_weather(since=first, until=end))
     flagged = quality.flag(source.fetch_observations(since=first, until=end), recent=None, now=end, stations=stations)
     rows, report = flagged.rows, quality.report(flagged, since=first, until=end, now=end)
+    if as_json:
+        findings = _findings(stations, flagged.unit_summary, weather.summary)
+        refused = quality.verdict(report) or None
+        facts = {"folder": folder, "stations": stations.height, "observations": rows.height, "first": first, "end": end}
+        more = {"weather_rows": weather.rows.height, "findings": findings, "refused": refused}
+        echo_json({**facts, **more, "series": report.to_dicts()})
+        return
     console.print(
         f"{escape(folder.name)}: {stations.height} stations, {rows.height:,} observations from {first:%Y-%m-%d %H:%M} "
         f"to {end - HOUR:%Y-%m-%d %H:%M} UTC, {weather.rows.height:,} weather rows",

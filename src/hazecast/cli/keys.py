@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hazecast.cli.base import console, new_table
+from hazecast.cli.base import AsJson, console, echo_json, new_table
 from hazecast.errors import SettingsError
 from hazecast.keys import DEFAULT_PER_MINUTE, SCOPES, add_key, read_keys, revoke_key
 
@@ -30,8 +30,12 @@ def add(name: Name, scope: Scope = ["read"], per_minute: PerMinute = DEFAULT_PER
 
 
 @app.command("list")
-def list_keys() -> None:
+def list_keys(as_json: AsJson = False) -> None:
     """List the keys with their scopes and rate limits."""
+    if as_json:
+        kept = read_keys(_file()).values()
+        echo_json([{"name": key.name, "scopes": key.scopes, "per_minute": key.per_minute} for key in kept])
+        return
     table = new_table("name", "scopes", "per minute")
     for key in read_keys(_file()).values():
         table.add_row(key.name, ", ".join(key.scopes), str(key.per_minute))

@@ -21,6 +21,22 @@ CREDITS = (
 )
 
 
+def places_content(settings: Settings) -> list[dict[str, object]]:
+    """One entry per place, as `show_places` shows them."""
+    return [
+        {
+            "place": place.place,
+            "title": place.title,
+            "observations": place.observations.source,
+            "background": place.background,
+            "index": place.index,
+            "key_setting": place.key_setting or None,
+            "key_is_set": not place.key_setting or bool(getattr(settings, place.key_setting).get_secret_value()),
+        }
+        for place in known_places(settings)
+    ]
+
+
 def show_places(settings: Settings) -> None:
     """One row per place: where its data come from and what they need."""
     columns = ("place", "title", "observations", "background", "index", "needs")

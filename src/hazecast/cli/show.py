@@ -1,6 +1,9 @@
 """What the commands print about the stored tables, the registry and the stack: one screen, for people."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 from rich.markup import escape
@@ -9,11 +12,11 @@ from hazecast.air.clock import HOUR, hours_between
 from hazecast.air.spec import LEAD_BLOCKS, ForecastSpec, block_name
 from hazecast.air.tables import Forecasts, Observations, Quality, Runs, Scores, newest
 from hazecast.air.verdicts import Verification
-from hazecast.cli.base import console, err_console, new_table
+from hazecast.cli.base import as_json_text, console, err_console, new_table
 from hazecast.cli.doctor import Finding
 from hazecast.cli.stack import Service
 from hazecast.credentials import mlflow_file, prefect_file
-from hazecast.errors import RegistryError
+from hazecast.errors import NotKnown, RegistryError, UsageError
 from hazecast.registry import Registry, Version
 from hazecast.settings import Settings
 from hazecast.store import Store
@@ -22,6 +25,7 @@ from hazecast.wiring import Wiring
 SIMULATED = "[bold black on yellow] SIMULATED [/] the data below are simulated by Hazecast; they measure nothing real"
 _MAX_STATIONS, _MAX_RUNS = 6, 6
 _ABSENT = "–"
+_ENDINGS = (".csv", ".json", ".parquet")
 
 
 def opening(parts: Wiring) -> None:
@@ -85,15 +89,101 @@ def open_to_all(settings: Settings) -> None:
         )
 
 
-def forecast_table(store: Store, spec: ForecastSpec, *, now: datetime) -> None:
+def status_content(parts: Wiring) -> dict[str, object]:
+    """What `status` shows, as plain values."""
+    store, now = parts.store, parts.now()
+    try:
+        champion, problem = parts.registry.champion_version(), parts.registry.champion_problem()
+    except RegistryError as err:
+        champion, problem = None, str(err)
+    end = pl.col("observed_at").max()
+    observations = store.read(Observations).group_by("pollutant", maintain_order=True)
+    return {
+        "place": parts.settings.place_name,
+        "now": now,
+        "simulated": parts.place is None and parts.source.simulated,
+        "replayed": parts.replayed_now is not None,
+        "tables": store.root,
+        "observations": observations.agg(
+            stations=pl.col("station_id").n_unique(),
+            observations=pl.len(),
+            flagged_share=(pl.col("flag") != "ok").mean(),
+            newest_hour=end,
+            age_hours=(pl.lit(now) - end).dt.total_minutes() / 60 - 1,
+        ).to_dicts(),
+        "last_check": store.newest(Quality, "checked_at", until=now),
+        "champion": champion,
+        "champion_problem": problem or None,
+        "scores": store.read(Scores, pl.col("model") == f"version-{champion}").to_dicts(),
+        "runs": store.read(Runs).sort("started_at").tail(_MAX_RUNS).to_dicts(),
+        "forecast_issued_at": store.newest(Forecasts, "issued_at", until=now),
+    }
+
+
+def models_content(registry: Registry, store: Store) -> dict[str, object]:
+    """What `models` shows, as plain values."""
+    live_errors = _live_errors(store)
+    versions = [asdict(version) | {"live_error": live_errors.get(version.version)} for version in registry.versions()]
+    changes = [asdict(change) for change in registry.history()]
+    return {"model": registry.model_name, "versions": versions, "changes": changes}
+
+
+def newest_forecast(store: Store, *, now: datetime, stations: Sequence[str], pollutants: Sequence[str]) -> pl.DataFrame:
+    """The rows of the newest issue, of these stations and pollutants or, without names, of all.
+
+    Raises:
+        NotKnown: a station or pollutant that is not forecast.
+    """
+    issued_at = store.newest(Forecasts, "issued_at", until=now)
+    rows = store.read(Forecasts, pl.col("issued_at") == issued_at)
+    for column, wanted in (("station_id", stations), ("pollutant", pollutants)):
+        known = rows[column].unique().sort().to_list()
+        for name in wanted:
+            if name not in known:
+                raise NotKnown(column.removesuffix("_id"), name, known)
+        if wanted:
+            rows = rows.filter(pl.col(column).is_in(list(wanted)))
+    return rows.sort("station_id", "pollutant", "valid_at")
+
+
+def refuse_file(out: Path) -> None:
+    """Refuse a file that `write_rows` could not write.
+
+    Raises:
+        UsageError: another ending, or a folder that is not there.
+    """
+    if out.suffix.lower() not in _ENDINGS or not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: name a file that ends in {', '.join(_ENDINGS)}, in a folder that is there")
+
+
+def write_rows(rows: pl.DataFrame, out: Path) -> None:
+    """Write `rows` as CSV, JSON or Parquet, by the ending of the name."""
+    match out.suffix.lower():
+        case ".csv":
+            rows.write_csv(out, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+        case ".json":
+            out.write_text(as_json_text(rows.to_dicts()), encoding="utf-8")
+        case _:
+            rows.write_parquet(out)
+    err_console.print(f"wrote {rows.height:,} rows: {out}", soft_wrap=True, highlight=False)
+
+
+def forecast_table(
+    store: Store, spec: ForecastSpec, *, now: datetime, stations: Sequence[str] = (), pollutants: Sequence[str] = ()
+) -> None:
     """The newest forecast of the first pollutant at a few stations: median and 80 % interval by lead."""
     issued_at = store.newest(Forecasts, "issued_at", until=now)
     if issued_at is None:
         console.print("no forecast yet; run `hazecast up` or `hazecast run full`")
         return
     leads = spec.shown_leads
-    rows = store.read(Forecasts, (pl.col("issued_at") == issued_at) & pl.col("lead_hours").is_in(leads))
-    pollutant = "pm25" if "pm25" in set(rows["pollutant"]) else rows["pollutant"][0]
+    rows = newest_forecast(store, now=now, stations=stations, pollutants=pollutants)
+    rows = rows.filter(pl.col("lead_hours").is_in(leads))
+    for pollutant in pollutants or ("pm25" if "pm25" in set(rows["pollutant"]) else rows["pollutant"][0],):
+        _pollutant_table(rows, pollutant, leads, issued_at)
+
+
+def _pollutant_table(rows: pl.DataFrame, pollutant: str, leads: Sequence[int], issued_at: datetime) -> None:
     rows = rows.filter(pl.col("pollutant") == pollutant).sort("station_id", "lead_hours")
     table = new_table(title=f"{pollutant} [µg/m³], median (80 % interval), issued {issued_at:%Y-%m-%d %H:%M} UTC")
     table.add_column("station", overflow="fold")
