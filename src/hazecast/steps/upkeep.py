@@ -16,6 +16,7 @@ TABLES: tuple[type[dy.Schema], ...] = (
     tables.Backfilled,
     tables.Forecasts,
     tables.DayForecasts,
+    tables.Trajectories,
     tables.ShadowForecasts,
     tables.Drivers,
     tables.Scores,
