@@ -11,9 +11,12 @@ from pathlib import Path
 import polars as pl
 
 from hazecast.air.limits import LIMIT_KEYS, limit_values
-from hazecast.air.spec import DEFAULT_HORIZON_HOURS
-from hazecast.air.tables import Forecasts, Observations, Quality, Scores, Stations
+from hazecast.air.spec import DEFAULT_HORIZON_HOURS, ForecastSpec
+from hazecast.air.tables import DayForecasts, Forecasts, Observations, Quality, Scores, Stations, Weather
+from hazecast.features import build_panel
 from hazecast.models.climatology import Climatology
+from hazecast.models.config import TrajectoriesConfig
+from hazecast.models.days import DayModel
 from hazecast.store import Store
 
 NOW = datetime(2026, 3, 29, 9, 30, tzinfo=UTC)  # the day Europe's clocks change
@@ -123,14 +126,23 @@ def scores() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=Scores.create_empty().schema, orient="row")
 
 
+def day_forecasts(store: Store, rows: pl.DataFrame) -> pl.DataFrame:
+    """The days of one issue, with the dependence of hours that is assumed without hindcasts."""
+    panel = build_panel(store.read(Observations), Weather.create_empty(), store.read(Stations))
+    days = DayModel.assumed(("no2", "pm25"), ForecastSpec(), TrajectoriesConfig()).forecast(rows, panel)
+    return days.with_columns(model_version=pl.lit("7")).select(DayForecasts.create_empty().columns)
+
+
 def fill(folder: Path) -> Store:
-    """Two stations with observations and forecasts (yesterday's and today's), one without anything."""
+    """Two stations with observations and two issues (hours and days), one without anything."""
     store = Store(str(folder))
     store.upsert(Stations, stations())
     series = [(HARBOUR, "pm25"), (HARBOUR, "no2"), (DONGSI, "pm25")]
     store.upsert(Observations, pl.concat([observations(*one) for one in series]))
-    store.append(Forecasts, pl.concat([forecast(*one, issued_at=ISSUED - 24 * HOUR) for one in series]))
-    store.append(Forecasts, pl.concat([forecast(*one) for one in series]))
+    for issued_at in (ISSUED - 24 * HOUR, ISSUED):
+        rows = pl.concat([forecast(*one, issued_at=issued_at) for one in series])
+        store.append(DayForecasts, day_forecasts(store, rows))
+        store.append(Forecasts, rows)
     store.upsert(Quality, quality())
     store.upsert(Scores, scores())
     return store

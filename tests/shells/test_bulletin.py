@@ -9,15 +9,11 @@ import small_store
 from fastapi.testclient import TestClient
 from small_store import DONGSI, HARBOUR, ISSUED, NOW
 
-from hazecast.air.spec import ForecastSpec
-from hazecast.air.tables import DayForecasts, Drivers, Observations, Stations, Weather
+from hazecast.air.tables import DayForecasts, Drivers, Stations
 from hazecast.api.app import Options, create_app
 from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
 from hazecast.errors import NotKnown, TooLittleHistory
-from hazecast.features import build_panel
 from hazecast.i18n import LANGUAGES, read_language
-from hazecast.models.config import TrajectoriesConfig
-from hazecast.models.days import DayModel
 from hazecast.monitoring import Rules
 from hazecast.store import Store
 
@@ -38,14 +34,9 @@ CAP_INFO += " senderName headline description instruction web contact parameter 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
     store = small_store.fill(tmp_path_factory.mktemp("bulletin"))
-    stations = store.read(Stations)
-    panel = build_panel(store.read(Observations), Weather.create_empty(), stations)
-    days = DayModel.assumed(("no2", "pm25"), ForecastSpec(), TrajectoriesConfig())
-    for issued_at in (ISSUED - 2 * DAY, ISSUED):
-        series = [(HARBOUR, "pm25"), (HARBOUR, "no2"), (DONGSI, "pm25")]
-        rows = pl.concat([small_store.forecast(*one, issued_at=issued_at) for one in series])
-        found = days.forecast(rows, panel).with_columns(model_version=pl.lit("7"))
-        store.append(DayForecasts, found.select(DayForecasts.create_empty().columns))
+    series = [(HARBOUR, "pm25"), (HARBOUR, "no2"), (DONGSI, "pm25")]
+    earlier = pl.concat([small_store.forecast(*one, issued_at=ISSUED - 2 * DAY) for one in series])
+    store.append(DayForecasts, small_store.day_forecasts(store, earlier))
     hour = {"station_id": HARBOUR, "pollutant": "pm25", "issued_at": ISSUED, "valid_at": ISSUED + DAY}
     effects = [hour | {"driver": name, "effect_ugm3": value, "model_version": "7"} for name, value in EFFECTS.items()]
     store.append(Drivers, pl.DataFrame(effects, schema=Drivers.create_empty().schema))
@@ -149,7 +140,9 @@ def test_the_api_serves_all_formats_and_refuses_unknown_words(store: Store, cloc
     assert client.get("/api/v1/bulletin", params={"day": "2031-01-01"}).status_code == 404
 
 
-def test_without_day_forecasts_the_api_answers_404_with_the_remedy(client):
-    response = client.get("/api/v1/bulletin")
+def test_without_day_forecasts_the_api_answers_404_with_the_remedy(make_client, tmp_path):
+    store = Store(str(tmp_path))
+    store.upsert(Stations, small_store.stations())
+    response = make_client(store).get("/api/v1/bulletin")
     assert response.status_code == 404
     assert "hazecast forecast" in response.json()["detail"]

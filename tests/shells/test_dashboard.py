@@ -62,8 +62,8 @@ def test_page_of_a_simulated_station(open_page, serve, filled_store):
     assert [metric.label for metric in page.metric] == [
         "Latest observation",
         "Highest hour, next 24 h",
-        "Probability above 25 µg/m³, next 24 h",
-        "Probability above 200 µg/m³, next 24 h",
+        "Probability above 25 µg/m³, tomorrow",
+        "Probability above 200 µg/m³, tomorrow",
     ]
     assert page.metric[0].value == "24.9 µg/m³"
     assert page.metric[0].delta == "Sun 11:00–12:00, 30 min ago"

@@ -18,7 +18,7 @@ from hazecast.dashboard.context import PageContext, station_labels
 from hazecast.dashboard.layout import escape_markdown
 from hazecast.dashboard.metrics import metrics
 from hazecast.dashboard.series import forecast_frame, load_series
-from hazecast.i18n import read_language
+from hazecast.i18n import NO_VALUE, read_language
 
 ENGLISH = read_language("en")
 
@@ -149,13 +149,15 @@ def test_equal_limits_share_a_line(series):
     assert "who limit, 24 h and eu limit, 24 h: 20 µg/m³" in drawn
 
 
-def test_every_limit_served_has_a_line_a_tooltip_and_a_metric(series):
+def test_every_limit_served_has_a_line_and_a_metric(series):
     shown = with_limits(series, [limit("who", 15.0), limit("eu", 16.0), limit("us", 17.0)])
     drawn = text_of(fan_chart(scale_of(shown), dark=False))
     for key, value in (("who", 15), ("eu", 16), ("us", 17)):
         assert f"{key} limit, 24 h: {value} µg/m³" in drawn
-        assert f"P above {key} limit, 24 h" in drawn
-    assert [metric.value for metric in metrics(shown)[2:]] == ["25 %"] * 3
+        # The hours' probabilities answer no limit of a longer average.
+        assert f"P above {key} limit, 24 h" not in drawn
+    # No day was forecast for the limit "us".
+    assert [metric.value == NO_VALUE for metric in metrics(shown)[2:]] == [False, False, True]
 
 
 def test_a_pollutant_without_limits_has_a_chart_and_two_metrics(series):
@@ -184,7 +186,15 @@ def test_metrics_equal_the_forecast(series):
     ahead = series.next_hours()
     shown = metrics(series)
     assert shown[1].value == f"{ahead['q50'].max():.1f} µg/m³"
-    assert shown[2].value == f"{ahead['p_exceed_who'].max():.0%}".replace("%", " %")
+    (tomorrow,) = [one for one in series.days if (one.statistic, one.day_ahead) == ("mean_24h", 1)]
+    assert shown[2].label == "Probability above 15 µg/m³, tomorrow"
+    assert shown[2].value == ENGLISH.probability(tomorrow.p_exceed.who)
+    assert shown[2].note.startswith("WHO 2021 guideline: 24-hour mean; today ")
+
+
+def test_without_forecasts_of_days_no_probability_of_an_hour_takes_their_place(series):
+    shown = metrics(replace(series, days=()))
+    assert shown[2].value == NO_VALUE
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from hazecast.air.units import EU_REFERENCE_C, Unit, convert
 
 _AVERAGING_HOURS = {Statistic.HOUR: 1, Statistic.MAX_8H: 8, Statistic.DAY: 24}
 _DAY_STATISTIC = {Statistic.HOUR: MAX_1H, Statistic.MAX_8H: MDA8, Statistic.DAY: MEAN_24H}
+# The statistic of a local day for the averaging time of a limit [h].
+STATISTIC_OF_AVERAGING = {_AVERAGING_HOURS[one]: _DAY_STATISTIC[one] for one in _DAY_STATISTIC}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import polars as pl
 
 from hazecast.air.clock import HOUR
+from hazecast.air.limits import STATISTIC_OF_AVERAGING
 from hazecast.api import schemas
 from hazecast.dashboard.context import pollutant_label
 from hazecast.dashboard.series import Series
@@ -32,12 +33,12 @@ def subtitle(series: Series) -> str:
 
 
 def metrics(series: Series) -> list[Metric]:
-    """Latest observation, highest hour ahead, and the probability of exceeding each limit."""
+    """Latest observation, highest hour ahead, and tomorrow's probability of exceeding each limit."""
     return [_latest(series), _highest(series), *(_exceedance(series, limit) for limit in series.limits)]
 
 
 def chart_notes(series: Series, limits_above: list[schemas.Limit]) -> list[str]:
-    """Notes below the fan chart: limits outside it, flagged observations and the averaging of exceedances."""
+    """Notes below the fan chart: limits outside it, and flagged observations."""
     context = series.context
     notes = [
         context.t("forecast.above_chart", limit=context.language.translate(limit.label), value=_value(series, limit))
@@ -45,8 +46,6 @@ def chart_notes(series: Series, limits_above: list[schemas.Limit]) -> list[str]:
     ]
     if series.observed["flag"].ne("ok").any():
         notes.append(context.t("forecast.flagged"))
-    if any(limit.averaging_hours > 1 for limit in series.limits):
-        notes.append(context.t("forecast.hourly_exceedance"))
     return notes
 
 
@@ -94,16 +93,23 @@ def _highest(series: Series) -> Metric:
 
 
 def _exceedance(series: Series, limit: schemas.Limit) -> Metric:
-    context, column = series.context, f"p_exceed_{limit.key}"
+    """The probability that tomorrow's statistic, the one the limit is written for, is above it; today's in the note."""
+    context, language = series.context, series.context.language
     label = context.t("forecast.exceedance", value=_value(series, limit))
-    name = context.language.translate(limit.label).split(",")[0]
-    ahead = series.next_hours().drop_nulls(column)
-    if ahead.is_empty():
-        return Metric(label, NO_VALUE, name)
-    peak = ahead.sort(column).row(-1, named=True)
-    hour = context.language.hour(peak["hour_start"], context.zone)
-    probability = context.language.probability(peak[column])
-    return Metric(label, probability, context.t("forecast.exceedance_note", limit=name, hour=hour))
+    statistic = STATISTIC_OF_AVERAGING[limit.averaging_hours]
+    name = context.t(
+        "forecast.exceedance_of",
+        limit=language.translate(limit.label).rpartition(",")[0],
+        statistic=context.t(f"statistic.{statistic}"),
+    )
+    chances = []
+    for ahead in (0, 1):
+        day = series.day(statistic, ahead=ahead)
+        chance = None if day is None else getattr(day.p_exceed, limit.key, None)
+        chances.append(None if chance is None else language.probability(chance))
+    today, tomorrow = chances
+    note = name if today is None else f"{name}; {context.t('forecast.exceedance_today', probability=today)}"
+    return Metric(label, tomorrow or NO_VALUE, note)
 
 
 def _summary(series: Series, score: schemas.Score, mae: float) -> str:

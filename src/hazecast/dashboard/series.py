@@ -28,6 +28,7 @@ class Series:
         observed: one row per observed hour: hour_start, observed_ugm3, flag, flag_reasons.
         hours: one row per forecast hour: hour_start, lead_hours, mean, quantiles, p_exceed_<limit>; empty without one.
         background: newest runs of the physics models: source, hour_start, concentration_ugm3.
+        days: statistics of the local days of the same issue; empty where none are served.
     """
 
     context: PageContext
@@ -37,6 +38,7 @@ class Series:
     observed: pl.DataFrame
     hours: pl.DataFrame
     background: pl.DataFrame
+    days: tuple[schemas.DayForecast, ...] = ()
 
     @property
     def background_sources(self) -> list[str]:
@@ -47,6 +49,11 @@ class Series:
     def limits(self) -> list[schemas.Limit]:
         """Limits of the pollutant; empty without a forecast or where it has none."""
         return list(self.forecast.limits) if self.forecast else []
+
+    def day(self, statistic: str, *, ahead: int) -> schemas.DayForecast | None:
+        """The statistic of the local day `ahead` days from today; None: not forecast."""
+        wanted = self.context.now.astimezone(self.context.zone).date() + timedelta(days=ahead)
+        return next((one for one in self.days if (one.statistic, one.day) == (statistic, wanted)), None)
 
     def next_hours(self, n_hours: int = 24) -> pl.DataFrame:
         """The forecast of the next hours, from the current hour on."""
@@ -81,7 +88,9 @@ def load_series(context: PageContext, pollutant: str) -> Series:
         ApiProblem: the API answers with an error.
     """
     observations = context.api.observations(context.station.station_id, pollutant)
-    series = _series(context, pollutant, context.forecast, observations)
+    series = replace(
+        _series(context, pollutant, context.forecast, observations), days=_days(context, pollutant, context.forecast)
+    )
     background = optional(lambda: context.api.background(context.station.station_id, pollutant))
     rows = [
         (run.source.upper(), hour.valid_at, hour.concentration_ugm3)
@@ -107,6 +116,14 @@ def load_archived_series(context: PageContext, pollutant: str, *, issued_at: dat
     end = max(hour.valid_at for hour in forecast.hours) + timedelta(hours=1)
     observations = context.api.observations(station_id, pollutant, since=issued_at - before, until=end)
     return _series(context, pollutant, forecast, observations)
+
+
+def _days(context: PageContext, pollutant: str, forecast: schemas.Forecast | None) -> tuple[schemas.DayForecast, ...]:
+    if forecast is None:
+        return ()
+    station_id, issued_at = context.station.station_id, forecast.issued_at
+    found = optional(lambda: context.api.days(station_id, pollutant, issued_at=issued_at))
+    return tuple(found.days) if found else ()
 
 
 def _series(

@@ -124,6 +124,7 @@ def _median(scale: FanScale, colours: Palette) -> list[alt.Chart]:
                 f"p_exceed_{limit.key}:Q", title=context.t("chart.above", limit=_name(scale, limit)), format=".0%"
             )
             for limit in scale.series.limits
+            if limit.averaging_hours == 1  # the probability of an hour answers no other limit
         ),
     ]
     line = chart.mark_line(strokeWidth=2.5).encode(color=_colour(scale, colours))
