@@ -69,7 +69,6 @@ def test_page_of_a_simulated_station(open_page, serve, filled_store):
     assert page.metric[0].delta == "Sun 11:00–12:00, 30 min ago"
     assert page.metric[3].value == "< 1 %"
     assert "EU 2030 limit, 1 h \\(200 µg/m³\\) is above the range of this chart" in page_text(page)
-    assert "Exceedance probabilities are for the mean of one hour" in page_text(page)
     assert "Simulated; not real" in page_text(page)
 
 
