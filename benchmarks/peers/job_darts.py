@@ -20,6 +20,7 @@ model = LightGBMModel(
     quantiles=[0.1, 0.5, 0.9],
     add_encoders={"datetime_attribute": {"future": ["hour", "dayofweek", "month"]}},
     lags_future_covariates=[0],
+    use_static_covariates=False,
     verbosity=-1,
     random_state=0,
 )

@@ -45,12 +45,14 @@ def test_the_wheel_runs_in_an_empty_folder(wheel: Path, environment: dict[str, s
     empty.mkdir()
     zipfile.ZipFile(wheel).extractall(unpacked)
     program = (
-        "import hazecast.paths as p, hazecast.cli.stack as s; print(p.SHIPPED.parent, p.FLOWS.parent, "
-        "(p.FLOWS / 'deployments.py').is_file(), s._DASHBOARD.is_file())"
+        "import hazecast.paths as p; print(p.SHIPPED.parent, p.FLOWS.parent, "
+        "(p.FLOWS / 'deployments.py').is_file(), (p.SHIPPED.parent / 'dashboard' / 'app.py').is_file())"
     )
     environment |= {"PYTHONPATH": str(unpacked)}
     options = {"cwd": empty, "env": environment, "capture_output": True, "text": True, "timeout": 120}
-    found = subprocess.run([sys.executable, "-c", program], check=True, **options).stdout.split()
+    done = subprocess.run([sys.executable, "-c", program], **options)
+    assert done.returncode == 0, done.stderr
+    found = done.stdout.split()
     assert found == [str(unpacked / "hazecast")] * 2 + ["True"] * 2
     places = subprocess.run([sys.executable, "-m", "hazecast.cli", "places"], check=True, **options).stdout
     assert "helsinki" in places
