@@ -170,7 +170,7 @@ def test_thresholds_that_are_not_understood_are_refused(town: Path, text: str):
     out = town.parent / "refused.parquet"
     more = ("--days-out", town.parent / "refused-days.parquet", "--thresholds", text)
     code, output = command("--data", town, *PERIOD, "--out", out, *more)
-    assert code == 1
+    assert code == 2
     assert text.split("=")[0] in output
     assert not out.exists()
 
