@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from hazecast.cli import processes
-from hazecast.cli.processes import Processes, held_ports, is_healthy, read_running
+from hazecast.cli.processes import Processes, is_healthy, read_running, reserved_ports
 from hazecast.cli.stack import Service
 from hazecast.errors import SettingsError
 from ports import free_port
@@ -47,7 +47,7 @@ def running(home: Path, *services: Service):
     """The services while a thread watches them, and the warnings so far."""
     warnings: list[str] = []
     environment = {"PREFECT_HOME": str(home / "prefect")}
-    with held_ports(services) as ports:
+    with reserved_ports(services) as ports:
         local = Processes(services, environment, home, ports, warn=warnings.append)
         with local.running():
             ended = threading.Event()
@@ -127,8 +127,8 @@ def test_the_state_of_a_killed_stack_is_not_taken_for_a_running_one(tmp_path: Pa
 
 def test_ports_are_held_until_the_service_starts(tmp_path: Path):
     api = service("API")
-    with held_ports([api]) as ports:
-        with pytest.raises(SettingsError, match="HAZECAST_API_PORT"), held_ports([api]):
+    with reserved_ports([api]) as ports:
+        with pytest.raises(SettingsError, match="HAZECAST_API_PORT"), reserved_ports([api]):
             pass
         with pytest.raises(OSError, match="in use"), socket.socket() as other:
             other.bind((api.host, api.port))

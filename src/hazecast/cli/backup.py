@@ -70,7 +70,7 @@ def backup(home: Path, target: Path, *, now: datetime) -> tuple[Path, int]:
 
 
 def restore(archive: Path, home: Path) -> Path | None:
-    """Replace a home by a backup, in one step, after the backup was unpacked and verified beside it.
+    """Replace a home by a backup, in one step, after the backup was unpacked and verified next to it.
 
     Killed at any moment, the home is the old one or the new one.
 
@@ -128,7 +128,7 @@ def repair_home(parts: Wiring) -> Iterator[str]:
 
 
 def _repair_registry(parts: Wiring, home: Path, aside: Path, now: datetime) -> Iterator[str]:
-    """Move a damaged database and its artifacts aside, and register the champion kept on this machine anew."""
+    """Move a damaged database and its artifacts aside, and register the champion kept on this machine again."""
     try:
         require_intact(home / "mlflow.db")
     except RegistryError as err:
@@ -238,12 +238,12 @@ class _Hashing(io.RawIOBase):
 
 
 @contextmanager
-def _unpacked(archive: Path, beside: Path) -> Iterator[Path]:
+def _unpacked(archive: Path, parent: Path) -> Iterator[Path]:
     """The unpacked archive in a folder of its own, removed at the end unless the body renamed it."""
-    for left in beside.glob(".hazecast-unpacked-*"):
+    for left in parent.glob(".hazecast-unpacked-*"):
         if not _is_alive(left.name):
             shutil.rmtree(left, ignore_errors=True)
-    folder = beside / f".hazecast-unpacked-{os.getpid()}"
+    folder = parent / f".hazecast-unpacked-{os.getpid()}"
     folder.mkdir(mode=0o700)
     try:
         with tarfile.open(archive) as opened:

@@ -109,7 +109,7 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
     """
     from hazecast.air.tables import Forecasts
     from hazecast.cli import first_start, show
-    from hazecast.cli.processes import Processes, held_ports
+    from hazecast.cli.processes import Processes, reserved_ports
     from hazecast.cli.stack import services
     from hazecast.steps.lock import only_one
     from hazecast.wiring import environment_of
@@ -117,7 +117,7 @@ def up(source: Source = None, data: Data = None, now: Now = None, place: Place =
     parts = wire(source, data, now, place)
     local, home = services(parts.settings, prefect=prefect), parts.settings.home.resolve()
     try:
-        with only_one("up", home / "locks", parts.settings.place_name), held_ports(local) as ports:
+        with only_one("up", home / "locks", parts.settings.place_name), reserved_ports(local) as ports:
             show.opening(parts)
             show.open_to_all(parts.settings)
             pipeline = _pipeline(parts)

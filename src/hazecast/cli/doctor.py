@@ -12,7 +12,7 @@ import httpx
 
 from hazecast.air.clock import floor_hour, hours_between
 from hazecast.air.tables import Forecasts, Observations, newest
-from hazecast.cli.processes import Running, held_ports, is_healthy, read_running
+from hazecast.cli.processes import Running, is_healthy, read_running, reserved_ports
 from hazecast.cli.stack import Service, services
 from hazecast.errors import HazecastError, SettingsError
 from hazecast.settings import Settings
@@ -123,7 +123,7 @@ def _service(service: Service, running: Running | None, home: Path) -> Finding:
         log = home / "logs" / f"{service.name.lower()}.log"
         return Finding("service", good=False, found=f"{where} does not respond or is starting; see {log}")
     try:
-        with held_ports([service]):
+        with reserved_ports([service]):
             return Finding("service", good=True, found=f"{service.name} is not running; port {service.port} is free")
     except SettingsError as err:
         alike = ". It passes this health check: perhaps another Hazecast" if is_healthy(service) else ""

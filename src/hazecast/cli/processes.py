@@ -38,7 +38,7 @@ _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
 @contextmanager
-def held_ports(services: Sequence[Service]) -> Iterator[dict[str, socket.socket]]:
+def reserved_ports(services: Sequence[Service]) -> Iterator[dict[str, socket.socket]]:
     """Listen on every port, by name of the service, so that no other process takes it before the service starts.
 
     Raises:

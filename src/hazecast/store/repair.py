@@ -42,7 +42,7 @@ def repair(table: type[dy.Schema], folder: Path, aside: Path) -> str | None:
     """Keep what is whole of a damaged table; damaged files are moved to `aside`.
 
     The log goes back to its newest readable version. Data files that are damaged are taken out of the table. A table
-    without any readable version is built anew from its data files; of rows with one key the newest is kept.
+    without any readable version is rebuilt from its data files; of rows with one key the newest is kept.
 
     Returns:
         What was done, in words; None: the table is whole.
@@ -55,8 +55,8 @@ def repair(table: type[dy.Schema], folder: Path, aside: Path) -> str | None:
     try:
         delta = DeltaTable(str(folder))
     except _UNREADABLE:
-        n_rows = _build_anew(table, folder, aside)
-        return "; ".join([*actions, f"built anew from its data files, {n_rows:,} rows"])
+        n_rows = _rebuild(table, folder, aside)
+        return "; ".join([*actions, f"rebuilt from its data files, {n_rows:,} rows"])
     if incomplete := incomplete_files(folder, sizes_of(delta)):
         for name in incomplete:
             _move(folder / name, aside / name)
@@ -95,7 +95,7 @@ def _move_unreadable_versions(folder: Path, aside: Path) -> int:
     return 0
 
 
-def _build_anew(table: type[dy.Schema], folder: Path, aside: Path) -> int:
+def _rebuild(table: type[dy.Schema], folder: Path, aside: Path) -> int:
     files = sorted(folder.rglob("*.parquet"), key=lambda file: file.stat().st_mtime)
     frames = []
     for file in files:
