@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from hazecast.air.tables import Weather
+from hazecast.errors import TooLittleHistory
 from hazecast.features import FutureWeather
 from hazecast.sources.simulated import SimulatedSource
 from hazecast.steps.check import check
@@ -30,3 +31,17 @@ def test_forecasts_are_shown_where_most_days_have_one(days_with_runs: int, expec
     check(Batch(town.fetch_stations(), observations, weather.filter(early), START, UNTIL), store, now=UNTIL)
     assert read_inputs(store).weather is expected
     assert store.read(Weather)["issued_at"].null_count() == 240
+
+
+def test_a_clock_far_ahead_is_named_as_a_possible_cause(store: Store):
+    with pytest.raises(TooLittleHistory, match="nothing has been collected yet"):
+        read_inputs(store, since=START)
+    town = SimulatedSource(n_stations=1)
+    observations = town.fetch_observations(since=START, until=UNTIL)
+    weather = town.fetch_weather(since=START, until=UNTIL)
+    check(Batch(town.fetch_stations(), observations, weather, START, UNTIL), store, now=UNTIL)
+    last = f"{UNTIL - timedelta(hours=1):%Y-%m-%d %H:%M}"
+    with pytest.raises(
+        TooLittleHistory, match=f"no valid observation since .*; the newest one is of {last}.*check the clock"
+    ):
+        read_inputs(store, since=UNTIL + timedelta(days=1_000))

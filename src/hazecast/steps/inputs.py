@@ -60,7 +60,7 @@ def read_inputs(
     where = _all_of(_from("observed_at", since), ids)
     observations = store.read(Observations, where, version=version, columns=OBSERVED)
     if version is None or observations.filter(pl.col("flag") != "invalid").is_empty():
-        raise TooLittleHistory("nothing has been collected yet; run `hazecast collect`")
+        raise no_observations(store, since)
     weather = store.read(Weather, _all_of(_from("valid_at", weather_since or since), ids))
     return Inputs(
         panel=build_panel(observations, weather, read, targets=stations),
@@ -68,6 +68,17 @@ def read_inputs(
         stations=read,
         observations_version=version,
         weather=weather_ahead(observations, weather),
+    )
+
+
+def no_observations(store: Store, since: datetime | None) -> TooLittleHistory:
+    """Why there is nothing to forecast from: nothing is stored, or only older hours."""
+    newest = store.newest(Observations, "observed_at")
+    if newest is None or since is None:
+        return TooLittleHistory("nothing has been collected yet; run `hazecast collect`")
+    return TooLittleHistory(
+        f"there is no valid observation since {since:%Y-%m-%d %H:%M} UTC; the newest one is of {newest:%Y-%m-%d %H:%M} "
+        "UTC; run `hazecast collect`, and check the clock of this machine if that hour is not long past"
     )
 
 

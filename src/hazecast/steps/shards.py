@@ -17,7 +17,7 @@ from hazecast.models import Model
 from hazecast.models.base import Shardable
 from hazecast.models.climatology import Climatology
 from hazecast.models.days import PAST_HOURS
-from hazecast.steps.inputs import Inputs, read_inputs
+from hazecast.steps.inputs import Inputs, no_observations, read_inputs
 from hazecast.store import Store
 
 # The climatology, the fallback for stations without recent data, needs a year.
@@ -75,7 +75,7 @@ class IssueInputs:
             n_read += 1
             yield inputs
         if n_read == 0:
-            raise TooLittleHistory("nothing has been collected yet; run `hazecast collect`")
+            raise no_observations(self.store, self.issued_at - timedelta(days=self.days))
 
     def predict(self, model: Model) -> Iterator[tuple[pl.DataFrame, Inputs]]:
         """What a model forecasts (`Model.predict`), group by group, with what it was computed from.
