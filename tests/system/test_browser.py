@@ -192,7 +192,7 @@ def test_choosing_changes_the_page_and_its_address(servers, tab):
     _, url = servers
     tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
     tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click()
-    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("Probability above 200 µg/m³, tomorrow").wait_for()
     tab.locator("[data-test-script-state=notRunning]").wait_for()  # the page is complete
     assert "pollutant=no2" in tab.url
     tab.get_by_text("Data table").click()
@@ -210,7 +210,7 @@ def test_choosing_before_the_page_is_loaded_stays_on_the_page(slow_servers, tab)
     tab.goto(f"{url}/forecast?station=sim/harbour&pollutant=pm25")
     tab.get_by_role("radio", name="NO₂").click()  # no forecast has come yet
     release.set()
-    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("Probability above 200 µg/m³, tomorrow").wait_for()
     assert httpx.URL(tab.url).path == "/forecast"
 
 
@@ -250,7 +250,9 @@ def test_the_former_address_of_the_verification_page_works(servers, tab):
     _, url = servers
     tab.goto(f"{url}/trust?station=sim/harbour&lang=en")
     tab.get_by_role("heading", name="Verification").wait_for()
-    assert tab.get_by_role("link", name="Verification").count() == 1
+    link = tab.get_by_role("link", name="Verification")
+    link.first.wait_for()
+    assert link.count() == 1
     assert tab.errors == []
 
 
@@ -296,13 +298,13 @@ def test_a_reload_moves_the_page_of_a_dead_replica_to_the_other(replicas, tab):
     tab.goto(f"{url}/forecast?station=sim/harbour&lang=en")
     tab.get_by_text(LAST_LINE).wait_for()
     tab.get_by_role("radio", name="NO₂").or_(tab.get_by_role("button", name="NO₂")).first.click()
-    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("Probability above 200 µg/m³, tomorrow").wait_for()
     assert tab.errors == []
 
     sticky = next(cookie["value"] for cookie in tab.context.cookies() if cookie["name"] == "replica")
     dashboards[int(sticky)].kill()
     tab.reload()
-    tab.get_by_text("Probability above 200 µg/m³, next 24 h").wait_for()
+    tab.get_by_text("Probability above 200 µg/m³, tomorrow").wait_for()
     tab.get_by_text(LAST_LINE).wait_for()
     assert tab.get_by_test_id("stException").count() == 0
 
