@@ -177,7 +177,7 @@ def test_verdicts_stored_before_the_identity_columns_give_no_labelled_sample(sto
 
 def test_a_broken_table_is_said_not_hidden(store: Store, tmp_path: Path):
     checked(store, ("source", Subject(name="source"), "ok", 1.0))
-    for part in (tmp_path / "tables" / "health").glob("*.parquet"):
+    for part in (tmp_path / "tables" / "health").rglob("*.parquet"):
         part.write_bytes(b"not parquet")
     with pytest.raises(StoreError, match="health"):
         exposition(store, place="town", now=NOW)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 
 # There is no model registry in this installation.
 WITHOUT_REGISTRY = "/api/v1/predict"
-OPERATIONS = 24
+OPERATIONS = 27
 
 
 @pytest.fixture(scope="module")

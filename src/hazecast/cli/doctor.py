@@ -84,6 +84,8 @@ def _tables(parts: Wiring) -> str:
 
 
 def _clock(parts: Wiring) -> str:
+    if parts.replayed_now is not None:
+        return f"{parts.now():%Y-%m-%d %H:%M} UTC, replayed"
     if ahead := rows_ahead(parts.store, now=parts.now()):
         raise HazecastError(f"{ahead}. They are not used meanwhile")
     return f"{parts.now():%Y-%m-%d %H:%M} UTC; nothing is stored ahead of it"

@@ -74,6 +74,11 @@ class Pipeline:
         return self._given_now or self.parts.now()
 
     @property
+    def _is_replayed(self) -> bool:
+        """Whether the clock is not the real one."""
+        return self._given_now is not None or self.parts.replayed_now is not None
+
+    @property
     def is_issued(self) -> bool:
         """Whether this hour's forecast is in the archive already."""
         return self.parts.store.newest(Forecasts, "issued_at", until=self.now) == floor_hour(self.now)
@@ -260,9 +265,10 @@ class Pipeline:
     def alert(self) -> AlertResult:
         """Update incidents from the newest verdicts and forecast; notify the channels unless the clock is replayed."""
         parts = self.parts
-        is_replayed = self._given_now is not None or parts.replayed_now is not None
         with self._step("alert") as (notes, report):
-            result = alert(parts.store, parts.alert_rules, () if is_replayed else parts.alert_channels, now=self.now)
+            result = alert(
+                parts.store, parts.alert_rules, () if self._is_replayed else parts.alert_channels, now=self.now
+            )
             notes.summary = f"{len(result.messages)} messages, {len(result.failed)} not delivered"
             report(notes.summary, 1.0)
         for channel, reason in result.failed.items():
@@ -289,7 +295,7 @@ class Pipeline:
         """Version of the champion, read once; if the registry is unreachable, of the newest forecast."""
         store = self.parts.store
         try:
-            with recorded("registry", store, as_of=self.now) as notes:
+            with self._recorded("registry") as notes:
                 version = self.parts.registry.champion_version()
                 notes.summary, notes.model_version = f"champion: {version or 'none yet'}", version
         except RegistryError:
@@ -299,7 +305,7 @@ class Pipeline:
     @cached_property
     def _sensors(self) -> list[Finding]:
         """Findings about sensors, computed once for both checks."""
-        return check_sensors(self.parts.store, now=self.now)
+        return check_sensors(self.parts.store, now=self.now, clock_is_real=not self._is_replayed)
 
     def _backfill(self, since: datetime | None) -> None:
         parts, until = self.parts, floor_hour(self.now)
@@ -328,6 +334,11 @@ class Pipeline:
 
     @contextmanager
     def _step(self, name: str) -> Iterator[tuple[Notes, Progress]]:
-        place = bound_contextvars(place=self.parts.settings.place_name)
-        with place, self._show(name) as report, recorded(name, self.parts.store, as_of=self.now) as notes:
+        with self._show(name) as report, self._recorded(name) as notes:
             yield notes, report
+
+    @contextmanager
+    def _recorded(self, name: str) -> Iterator[Notes]:
+        place = bound_contextvars(place=self.parts.settings.place_name)
+        with place, recorded(name, self.parts.store, as_of=self.now) as notes:
+            yield notes
