@@ -108,7 +108,7 @@ def _exceedance(series: Series, limit: schemas.Limit) -> Metric:
         chance = None if day is None else getattr(day.p_exceed, limit.key, None)
         chances.append(None if chance is None else language.probability(chance))
     today, tomorrow = chances
-    note = name if today is None else f"{name}; {context.t('forecast.exceedance_today', probability=today)}"
+    note = name if today is None else f"{context.t('forecast.exceedance_today', probability=today)}; {name}"
     return Metric(label, tomorrow or NO_VALUE, note)
 
 
