@@ -189,7 +189,7 @@ def test_metrics_equal_the_forecast(series):
     (tomorrow,) = [one for one in series.days if (one.statistic, one.day_ahead) == ("mean_24h", 1)]
     assert shown[2].label == "Probability above 15 µg/m³, tomorrow"
     assert shown[2].value == ENGLISH.probability(tomorrow.p_exceed.who)
-    assert shown[2].note.startswith("today ") and shown[2].note.endswith("; WHO 2021 guideline: 24-hour mean")
+    assert shown[2].note == "WHO 2021 guideline, 24 h"
 
 
 def test_without_forecasts_of_days_no_probability_of_an_hour_takes_their_place(series):

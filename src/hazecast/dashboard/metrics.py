@@ -93,23 +93,15 @@ def _highest(series: Series) -> Metric:
 
 
 def _exceedance(series: Series, limit: schemas.Limit) -> Metric:
-    """The probability that tomorrow's statistic, the one the limit is written for, is above it; today's in the note."""
+    """The probability that tomorrow's statistic, the one the limit is written for, is above it."""
     context, language = series.context, series.context.language
-    label = context.t("forecast.exceedance", value=_value(series, limit))
-    statistic = STATISTIC_OF_AVERAGING[limit.averaging_hours]
-    name = context.t(
-        "forecast.exceedance_of",
-        limit=language.translate(limit.label).rpartition(",")[0],
-        statistic=context.t(f"statistic.{statistic}"),
+    day = series.day(STATISTIC_OF_AVERAGING[limit.averaging_hours], ahead=1)
+    chance = None if day is None else getattr(day.p_exceed, limit.key, None)
+    return Metric(
+        context.t("forecast.exceedance", value=_value(series, limit)),
+        NO_VALUE if chance is None else language.probability(chance),
+        language.translate(limit.label),
     )
-    chances = []
-    for ahead in (0, 1):
-        day = series.day(statistic, ahead=ahead)
-        chance = None if day is None else getattr(day.p_exceed, limit.key, None)
-        chances.append(None if chance is None else language.probability(chance))
-    today, tomorrow = chances
-    note = name if today is None else f"{context.t('forecast.exceedance_today', probability=today)}; {name}"
-    return Metric(label, tomorrow or NO_VALUE, note)
 
 
 def _summary(series: Series, score: schemas.Score, mae: float) -> str:
