@@ -11,7 +11,9 @@ from small_store import DONGSI, HARBOUR, ISSUED, NOW
 
 from hazecast.air.tables import DayForecasts, Drivers, Stations
 from hazecast.api.app import Options, create_app
-from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
+from hazecast.bulletin.cap import as_cap
+from hazecast.bulletin.content import make_bulletin
+from hazecast.bulletin.render import as_html, as_text
 from hazecast.errors import NotKnown, TooLittleHistory
 from hazecast.i18n import LANGUAGES, read_language
 from hazecast.monitoring import Rules

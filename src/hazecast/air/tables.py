@@ -18,10 +18,10 @@ from hazecast.air.columns import utc as _utc
 from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS
 from hazecast.air.spec import MAX_HORIZON_HOURS, QUANTILES
+from hazecast.air.status import STATUSES
 from hazecast.errors import ContractError
 
 FLAGS: tuple[str, ...] = ("ok", "suspicious", "invalid")
-STATUSES: tuple[str, ...] = ("ok", "degraded", "stale", "baseline")
 DRIVERS: tuple[str, ...] = ("recent_levels", "neighbours", "weather_ahead")
 # Rows of day forecasts about one station, or about the whole place: its highest station, the mean of its stations.
 STATION, HIGHEST_STATION, MEAN_OF_STATIONS = "station", "highest_station", "mean_of_stations"

@@ -1,7 +1,14 @@
-"""Bulletins: the next day at a place as HTML, plain text and CAP 1.2, in each language."""
+"""Bulletins: the next day at a place as HTML, plain text and CAP 1.2, in each language.
 
-from hazecast.bulletin.cap import as_cap
-from hazecast.bulletin.content import Bulletin, make_bulletin
-from hazecast.bulletin.render import as_html, as_text
+The modules are imported on first use: they need the libraries of alerts and plots, and commands and API start without.
+"""
 
-__all__ = ["Bulletin", "as_cap", "as_html", "as_text", "make_bulletin"]
+from enum import StrEnum
+
+
+class BulletinFormat(StrEnum):
+    """Formats of a bulletin."""
+
+    TEXT = "text"
+    HTML = "html"
+    CAP = "cap"

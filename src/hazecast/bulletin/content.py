@@ -11,6 +11,7 @@ import polars as pl
 from hazecast.air.clock import hours_between
 from hazecast.air.limits import LIMIT_KEYS, day_limits
 from hazecast.air.spec import STALE_AFTER_HOURS
+from hazecast.air.status import served_status
 from hazecast.air.tables import STATION, DayForecasts, Drivers, Forecasts, Observations, Stations, newest
 from hazecast.errors import NotKnown, TooLittleHistory
 from hazecast.monitoring import DayExceedance, Rules, day_exceedances
@@ -95,11 +96,11 @@ def make_bulletin(
         TooLittleHistory: nothing has been forecast yet.
         NotKnown: the forecast does not reach that day; the message lists the days.
     """
-    issued_at = _newest_issue(tables, now)
+    issue = _newest_issue(tables, now)
+    issued_at = newest(issue["issued_at"])
     if issued_at is None:
         raise TooLittleHistory("there is no forecast of days yet; run `hazecast forecast`")
     stations = tables.read(Stations)
-    issue = tables.read(DayForecasts, pl.col("issued_at") == issued_at)
     zone = stations["timezone"][0]
     today = now.astimezone(ZoneInfo(zone)).date()
     day = day or today + timedelta(days=1)
@@ -113,7 +114,9 @@ def make_bulletin(
         now=now,
         day=day,
         timezone=zone,
-        status="stale" if hours_between(issued_at, now) > stale_after_hours else _worst_status(issue),
+        status=served_status(
+            issue["status"], age_hours=hours_between(issued_at, now), stale_after_hours=stale_after_hours
+        ),
         is_simulated=hours["source"].eq(SIMULATED).any(),
         is_replayed=is_replayed,
         days=_with_limit(issue.filter(pl.col("day") == day))
@@ -126,23 +129,17 @@ def make_bulletin(
     )
 
 
-def _newest_issue(tables: Tables, now: datetime) -> datetime | None:
-    for lookback in (_RECENT, None):
-        since = pl.lit(True) if lookback is None else pl.col("issued_at") > now - lookback
-        issued = tables.read(DayForecasts, since & (pl.col("issued_at") <= now))["issued_at"]
-        if not issued.is_empty():
-            return newest(issued)
-    return None
+def _newest_issue(tables: Tables, now: datetime) -> pl.DataFrame:
+    """The rows of the newest issue; none if nothing was issued."""
+    is_issued = pl.col("issued_at") <= now
+    recent = tables.read(DayForecasts, is_issued & (pl.col("issued_at") > now - _RECENT))
+    rows = tables.read(DayForecasts, is_issued) if recent.is_empty() else recent
+    return rows.filter(pl.col("issued_at") == pl.col("issued_at").max())
 
 
 def _with_limit(days: pl.DataFrame) -> pl.DataFrame:
     """The statistics that a limit is written for."""
     return days.join(day_limits(), on=["pollutant", "statistic"], how="semi")
-
-
-def _worst_status(issue: pl.DataFrame) -> str:
-    found = set(issue["status"])
-    return next((status for status in ("baseline", "degraded") if status in found), "ok")
 
 
 def _exceedances(rules: Rules, upcoming: pl.DataFrame, stations: pl.DataFrame) -> tuple[DayExceedance, ...]:

@@ -1,4 +1,4 @@
-"""A bulletin as text and as one HTML page without other files, in one language."""
+"""A bulletin in each format and language: text, one HTML page without other files, or a CAP message."""
 
 from datetime import date, datetime, time
 from html import escape
@@ -10,6 +10,8 @@ from hazecast import html
 from hazecast.air.limits import LIMIT_KEYS, day_limits, limits_of
 from hazecast.air.pollutants import Pollutant
 from hazecast.air.tables import STATION
+from hazecast.bulletin import BulletinFormat
+from hazecast.bulletin.cap import as_cap
 from hazecast.bulletin.content import Bulletin
 from hazecast.i18n import NO_VALUE, Language
 from hazecast.steps.alert import exceedance_reason, exceedance_summary
@@ -20,9 +22,18 @@ _MAP_WIDTH, _MAP_HEIGHT, _MARGIN = 640, 420, 40
 _MAX_LABELS = 25
 # Sequential, legible for colour-blind readers (viridis, reversed): up to 10, 25, 50, 75, 100 %.
 _COLOURS = ((0.10, "#FDE725"), (0.25, "#5EC962"), (0.50, "#21918C"), (0.75, "#3B528B"), (1.01, "#440154"))
+# The largest probability of exceeding a limit.
+_CHANCE = pl.max_horizontal(f"p_exceed_{key}" for key in LIMIT_KEYS)
 
 # Heading, rows, and the number of leading columns of text.
 Table = tuple[list[str], list[list[str]], int]
+
+
+def render(bulletin: Bulletin, form: BulletinFormat, language: Language, *, sender: str) -> str:
+    """The bulletin in one format and language; `sender` is that of a CAP message."""
+    if form is BulletinFormat.CAP:
+        return as_cap(bulletin, [language], sender=sender)
+    return as_html(bulletin, language) if form is BulletinFormat.HTML else as_text(bulletin, language)
 
 
 def as_text(bulletin: Bulletin, language: Language) -> str:
@@ -128,7 +139,7 @@ def _place(bulletin: Bulletin, language: Language) -> Table:
     limits = _limits_by_series()
     head = [language.t(f"bulletin.{name}") for name in ("what", "scope", "median", "interval")]
     rows = []
-    chance = pl.max_horizontal(f"p_exceed_{key}" for key in LIMIT_KEYS).max().over("pollutant", "statistic")
+    chance = _CHANCE.max().over("pollutant", "statistic")
     found = bulletin.days.filter(pl.col("scope") != STATION)
     ranked = found.sort(-chance, "pollutant", "statistic", "scope", nulls_last=True)
     for row in ranked.to_dicts():
@@ -141,8 +152,7 @@ def _place(bulletin: Bulletin, language: Language) -> Table:
 def _stations(bulletin: Bulletin, language: Language) -> Table:
     limits = _limits_by_series()
     head = [language.t(f"bulletin.{name}") for name in ("station", "what", "median", "interval")]
-    chance = pl.max_horizontal(f"p_exceed_{key}" for key in LIMIT_KEYS)
-    found = bulletin.days.filter(pl.col("scope") == STATION).sort(chance, descending=True, nulls_last=True)
+    found = bulletin.days.filter(pl.col("scope") == STATION).sort(_CHANCE, descending=True, nulls_last=True)
     rows = [
         [
             row["name"] or row["station_id"],
@@ -200,11 +210,10 @@ def _yesterday(bulletin: Bulletin, language: Language) -> Table:
 
 def _map(bulletin: Bulletin, language: Language) -> str:
     """Stations by their coordinates, coloured by the largest probability of exceeding a limit; an inline SVG."""
-    chance = pl.max_horizontal(f"p_exceed_{key}" for key in LIMIT_KEYS)
     located = (
         bulletin.days.filter(pl.col("scope") == STATION)
         .drop_nulls(["latitude", "longitude"])
-        .with_columns(chance=chance)
+        .with_columns(chance=_CHANCE)
         .drop_nulls("chance")
         .group_by("station_id", "name", "latitude", "longitude")
         .agg(pl.col("chance").max(), pl.col("pollutant").sort_by("chance").last())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazecast import __version__
+from hazecast.bulletin import BulletinFormat
 from hazecast.cli.base import (
     FAILURE,
     AsJson,
@@ -81,14 +82,6 @@ OutFile = Annotated[Path | None, typer.Option("--out", help="Write to this file.
 CapSender = Annotated[
     str, typer.Option("--sender", help="Sender of a CAP message, such as your internet domain.", metavar="NAME")
 ]
-
-
-class BulletinFormat(StrEnum):
-    """Formats of a bulletin."""
-
-    TEXT = "text"
-    HTML = "html"
-    CAP = "cap"
 
 
 class Flow(StrEnum):
@@ -299,7 +292,8 @@ def bulletin(
     place: Place = None,
 ) -> None:
     """Write the bulletin of the next day: warnings, probabilities by station, drivers, and yesterday's result."""
-    from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
+    from hazecast.bulletin.content import make_bulletin
+    from hazecast.bulletin.render import render
     from hazecast.i18n import LANGUAGES, read_language
 
     if language not in LANGUAGES:
@@ -314,12 +308,7 @@ def bulletin(
         is_replayed=parts.replayed_now is not None,
         stale_after_hours=parts.settings.stale_after_hours,
     )
-    words = read_language(language)
-    text = {
-        BulletinFormat.TEXT: lambda: as_text(made, words),
-        BulletinFormat.HTML: lambda: as_html(made, words),
-        BulletinFormat.CAP: lambda: as_cap(made, [words], sender=sender),
-    }[form]()
+    text = render(made, form, read_language(language), sender=sender)
     if out is None:
         typer.echo(text, nl=False)
     else:

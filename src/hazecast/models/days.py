@@ -15,9 +15,10 @@ import polars as pl
 from hazecast.air.arrays import Floats, Floats32, Ints
 from hazecast.air.averages import DAY_STATISTICS
 from hazecast.air.clock import HOUR
-from hazecast.air.limits import LIMIT_KEYS, LIMITS
+from hazecast.air.limits import LIMIT_KEYS, day_limits
 from hazecast.air.spec import QUANTILE_LEVELS, QUANTILES, ForecastSpec
-from hazecast.air.tables import HIGHEST_STATION, MEAN_OF_STATIONS, PLACE, STATION, STATUSES
+from hazecast.air.status import STATUSES
+from hazecast.air.tables import HIGHEST_STATION, MEAN_OF_STATIONS, PLACE, STATION
 from hazecast.features import Panel
 from hazecast.models.config import TrajectoriesConfig
 from hazecast.models.threads import sequential_map
@@ -252,12 +253,7 @@ class DayModel:
             panel: with the observations before the issue.
         """
         found = self.members(rows, panel)
-        limits = pl.DataFrame(
-            [(limit.pollutant.value, limit.day_statistic, limit.key, limit.concentration_ugm3) for limit in LIMITS],
-            schema=["pollutant", "statistic", "key", "limit_ugm3"],
-            orient="row",
-        ).pivot("key", index=["pollutant", "statistic"], values="limit_ugm3")
-        joined = found.keys.join(limits, on=["pollutant", "statistic"], how="left", maintain_order="left")
+        joined = found.keys.join(day_limits(), on=["pollutant", "statistic"], how="left", maintain_order="left")
         chances = {
             f"p_exceed_{key}": pl.Series(exceedance(found, joined[key].cast(pl.Float64).to_numpy())).fill_nan(None)
             for key in LIMIT_KEYS

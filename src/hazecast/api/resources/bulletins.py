@@ -9,18 +9,11 @@ from fastapi import APIRouter, Query, Response
 from hazecast.api.dependencies import PREFIX, Context
 from hazecast.api.errors import NoData, problem_responses
 from hazecast.api.repository import depends_on
+from hazecast.bulletin import BulletinFormat
 from hazecast.errors import TooLittleHistory
 from hazecast.i18n import LANGUAGES, read_language
 
 router = APIRouter(prefix=PREFIX, tags=["forecasts"])
-
-
-class BulletinFormat(StrEnum):
-    """Formats of a bulletin."""
-
-    HTML = "html"
-    TEXT = "text"
-    CAP = "cap"
 
 
 class BulletinLanguage(StrEnum):
@@ -51,8 +44,8 @@ def bulletin(
     day: Annotated[date | None, Query(description="Local day; default: tomorrow", examples=["2026-03-01"])] = None,
 ) -> Response:
     """The next day at the place: warnings, probabilities by station, drivers, and yesterday's forecast and result."""
-    # On first use: it imports the libraries of alerts and plots, which the API does not need otherwise.
-    from hazecast.bulletin import as_cap, as_html, as_text, make_bulletin
+    from hazecast.bulletin.content import make_bulletin
+    from hazecast.bulletin.render import render
 
     now = context.clock()
     depends_on(now.replace(second=0, microsecond=0))
@@ -68,13 +61,8 @@ def bulletin(
         )
     except TooLittleHistory as err:
         raise NoData(str(err)) from err
-    words = read_language(lang)
-    render = {
-        BulletinFormat.HTML: lambda: as_html(made, words),
-        BulletinFormat.TEXT: lambda: as_text(made, words),
-        BulletinFormat.CAP: lambda: as_cap(made, [words], sender=context.place),
-    }
-    return Response(render[form](), media_type=_MEDIA_TYPES[form])
+    text = render(made, form, read_language(lang), sender=context.place)
+    return Response(text, media_type=_MEDIA_TYPES[form])
 
 
 assert {one.value for one in BulletinLanguage} == set(LANGUAGES)

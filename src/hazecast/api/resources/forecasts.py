@@ -13,7 +13,7 @@ from hazecast.air.indices import Index, IndexResult, find_index
 from hazecast.air.limits import LIMIT_KEYS, limits_of
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
 from hazecast.air.spec import QUANTILES
-from hazecast.air.tables import STATUSES
+from hazecast.air.status import served_status
 from hazecast.air.tables import Forecasts as StoredForecasts
 from hazecast.api import schemas
 from hazecast.api.dependencies import (
@@ -397,14 +397,6 @@ def forecast_table(rows: pl.DataFrame, station: schemas.Station, options: Render
         pl.Series("index_value", [value.value for value in values], pl.Int64),
         pl.Series("index_band", [value.band for value in values], pl.String),
     )
-
-
-def served_status(statuses: pl.Series, *, age_hours: float, stale_after_hours: float) -> schemas.Status:
-    """Stale if issued too long ago, else the worst status of the hours (`STATUSES` is ordered from good to bad)."""
-    if age_hours > stale_after_hours:
-        return "stale"
-    worst: schemas.Status = max(statuses.unique().to_list(), key=STATUSES.index)
-    return worst
 
 
 def _render_hour(row: dict[str, Any], options: RenderOptions) -> schemas.ForecastHour:

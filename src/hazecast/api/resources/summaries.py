@@ -14,11 +14,12 @@ from hazecast.air.clock import HOUR, floor_hour, hours_between
 from hazecast.air.indices import Index, IndexResult, find_index
 from hazecast.air.limits import LIMIT_KEYS
 from hazecast.air.pollutants import POLLUTANTS, Pollutant
+from hazecast.air.status import served_status
 from hazecast.api import schemas
 from hazecast.api.dependencies import PREFIX, ApiContext, Context, IndexQuery, PagingQuery
 from hazecast.api.errors import problem_responses
 from hazecast.api.repository import SIMULATED, IssuedForecasts, Repository, depends_on
-from hazecast.api.resources.forecasts import forecast_pollutant, served_status
+from hazecast.api.resources.forecasts import forecast_pollutant
 from hazecast.api.resources.indices import band_level, index_by_hour, index_name, render_index
 from hazecast.api.resources.stations import (
     RequestedStation,

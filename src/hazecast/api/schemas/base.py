@@ -17,6 +17,7 @@ from pydantic import (
 
 from hazecast.air.clock import parse_utc
 from hazecast.air.spec import QUANTILES
+from hazecast.air.status import Status as Status  # part of the schemas
 
 # No station measured before 1900, and four-digit years keep every ISO 8601 parser on the same path.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
@@ -52,7 +53,6 @@ Distance = Annotated[
     Field(description="To the requested coordinate [km]; absent without one", exclude_if=is_absent),
 ]
 NextCursor = Annotated[str | None, Field(description="Pass it as `cursor` for the next page; null: last page")]
-Status = Literal["ok", "degraded", "stale", "baseline"]
 Flag = Literal["ok", "suspicious", "invalid"]
 Unit = Literal["µg/m³"]
 
