@@ -259,3 +259,11 @@ def test_a_forecast_is_shown_and_written_for_chosen_series(hazecast, tmp_path: P
     assert unknown.exit_code == 2
     assert "unknown station 'b'; known: a" in output_of(unknown)
     assert hazecast("forecast", "--data", folder, "--out", "x.doc").exit_code == 2
+    page = tmp_path / "a b" / "bulletin.html"
+    refused = hazecast("bulletin", "--data", folder, "--out", str(page))
+    assert refused.exit_code == 2
+    assert "name a file in a folder that is there" in output_of(refused)
+    page.parent.mkdir()
+    written = hazecast("bulletin", "--data", folder, "--format", "html", "--lang", "fi", "--out", str(page))
+    assert written.exit_code == 0, output_of(written)
+    assert "Ilmanlaatutiedote" in page.read_text(encoding="utf-8")

@@ -294,10 +294,13 @@ def bulletin(
     """Write the bulletin of the next day: warnings, probabilities by station, drivers, and yesterday's result."""
     from hazecast.bulletin.content import make_bulletin
     from hazecast.bulletin.render import render
+    from hazecast.cli import show
     from hazecast.i18n import LANGUAGES, read_language
 
     if language not in LANGUAGES:
         raise typer.BadParameter(f"{language!r} is not one of {', '.join(LANGUAGES)}", param_hint="--lang")
+    if out is not None:
+        show.refuse_file(out, endings=())
     parts = wire(source, data, now, place)
     made = make_bulletin(
         parts.store,

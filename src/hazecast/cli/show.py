@@ -25,7 +25,7 @@ from hazecast.wiring import Wiring
 SIMULATED = "[bold black on yellow] SIMULATED [/] the data below are simulated by Hazecast; they measure nothing real"
 _MAX_STATIONS, _MAX_RUNS = 6, 6
 _ABSENT = "–"
-_ENDINGS = (".csv", ".json", ".parquet")
+ENDINGS = (".csv", ".json", ".parquet")
 
 
 def opening(parts: Wiring) -> None:
@@ -146,14 +146,20 @@ def newest_forecast(store: Store, *, now: datetime, stations: Sequence[str], pol
     return rows.sort("station_id", "pollutant", "valid_at")
 
 
-def refuse_file(out: Path) -> None:
-    """Refuse a file that `write_rows` could not write.
+def refuse_file(out: Path, endings: Sequence[str] = ENDINGS) -> None:
+    """Refuse a file that cannot be written before what goes into it is computed.
+
+    Args:
+        out: the file.
+        endings: those it may have, by default those of `write_rows`; none: any.
 
     Raises:
-        UsageError: another ending, or a folder that is not there.
+        UsageError: another ending, a folder, or a folder that is not there.
     """
-    if out.suffix.lower() not in _ENDINGS or not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: name a file that ends in {', '.join(_ENDINGS)}, in a folder that is there")
+    ending = f" that ends in {', '.join(endings)}," if endings else ""
+    is_named = not endings or out.suffix.lower() in endings
+    if not is_named or out.is_dir() or not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: name a file{ending} in a folder that is there")
 
 
 def write_rows(rows: pl.DataFrame, out: Path) -> None:
